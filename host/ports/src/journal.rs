@@ -1,0 +1,139 @@
+use async_trait::async_trait;
+use lockstep_types::{RunId, RunRow};
+
+/// Most rows one call of `rows` gives: a page of a list, and a bound on memory.
+pub const ROWS_PAGE_MAX: usize = 1000;
+/// Most entries one call of `feed` gives, for the same reason.
+pub const FEED_PAGE_MAX: usize = 1000;
+
+/// One turn of one run, to be made durable whole or not at all.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The run and its row after the turn; `row.seq` is the position of `record`.
+    pub row: RunRow,
+    /// `TurnRecord::encode`.
+    pub record: Vec<u8>,
+    /// For the first record of a run: the client token it was started under, kept so that it starts no second run.
+    pub start_token: Option<String>,
+}
+
+/// Position of a committed record in the feed of all runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedEntry {
+    /// From 1, rising, without gaps.
+    pub position: u64,
+    /// The run.
+    pub run: RunId,
+    /// Its record.
+    pub seq: u64,
+}
+
+/// Why the journal did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The commit does not continue what is stored. Nothing was written.
+    #[error("run {run}: record {seq} does not follow the stored record {stored}")]
+    Conflict {
+        /// The run.
+        run: RunId,
+        /// Position that was to be written.
+        seq: u64,
+        /// Position of the last stored record, 0 if there is none.
+        stored: u64,
+    },
+    /// Another run was started under the same client token.
+    #[error("the start token was used before")]
+    TokenUsed {
+        /// The run started under it.
+        run: RunId,
+    },
+    /// The disk is full. Nothing was acknowledged; the same commit may be tried again.
+    #[error("cannot write to {path}: the disk is full; free some space, nothing stored was lost")]
+    Full {
+        /// Where.
+        path: String,
+    },
+    /// The store failed.
+    #[error("cannot {operation} in the store at {path}")]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// Where.
+        path: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A stored value cannot be read.
+    #[error("{what} in the store at {path} is damaged")]
+    Damaged {
+        /// Which value.
+        what: String,
+        /// Where.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl JournalError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Io { .. })
+    }
+}
+
+/// The append-only record of all runs. Returning from `commit` means the turn is durable.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Makes a turn durable and gives its position in the feed. Commits of many callers may share one flush.
+    ///
+    /// # Errors
+    /// `Conflict` or `TokenUsed` if it does not continue what is stored; others if it could not be written. In every
+    /// case nothing of it is visible.
+    async fn commit(&self, commit: Commit) -> Result<u64, JournalError>;
+
+    /// The row of a run.
+    ///
+    /// # Errors
+    /// If the store failed or the row is damaged.
+    async fn row(&self, run: &RunId) -> Result<Option<RunRow>, JournalError>;
+
+    /// Rows in falling order of id (the newest first), those below `before` if given, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store failed or a row is damaged.
+    async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
+
+    /// Ids of the runs whose status is live, oldest first. Does not read the others.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn live(&self) -> Result<Vec<RunId>, JournalError>;
+
+    /// The stored bytes of a run's records from position `from` on, in order.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn records(&self, run: &RunId, from: u64) -> Result<Vec<Vec<u8>>, JournalError>;
+
+    /// The run started under a client token.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError>;
+
+    /// Feed entries after a position, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedEntry>, JournalError>;
+
+    /// Position of the last committed record, 0 if there is none.
+    fn feed_end(&self) -> u64;
+}

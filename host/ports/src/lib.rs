@@ -1,0 +1,23 @@
+//! The traits between the rooms, with their errors. Every adapter implements some of them; none knows another.
+//!
+//! No implementation lives here, and no runtime: a port may be awaited, but says nothing of how it is driven.
+#![warn(missing_docs)]
+
+mod clock;
+mod components;
+mod journal;
+mod outside;
+mod service;
+mod step_executor;
+
+pub use clock::Clock;
+pub use components::{ComponentStore, ComponentStoreError};
+pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+pub use outside::{
+    ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, Wake, Workspace,
+};
+pub use service::{
+    ActivateRequest, ComponentView, FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction,
+    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+};
+pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

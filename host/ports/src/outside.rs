@@ -1,0 +1,144 @@
+//! What the host asks of the outside world.
+
+use async_trait::async_trait;
+use lockstep_types::{
+    Change, ChangedFile, CheckCommand, CheckReport, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder,
+    JobOutcome, MergeReport, ObserveFailure, RunId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Tells the driver that something a run looks at may have changed. Never blocks; a lost or spare call does no harm.
+pub type Wake = Arc<dyn Fn(&RunId) + Send + Sync>;
+
+/// Whose checks are read.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckOrder<'a> {
+    /// The run that asks, woken when a check it started settles.
+    pub run: &'a RunId,
+    /// Its change.
+    pub change: &'a Change,
+    /// The local checks of its pipeline, by name.
+    pub commands: &'a BTreeMap<String, CheckCommand>,
+}
+
+/// Checks at the head commit of a change.
+#[async_trait]
+pub trait Checks: Send + Sync {
+    /// Returns at once; checks the provider has to run itself are started and reported as running. A result is kept per
+    /// commit and command.
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn read(&self, order: CheckOrder<'_>) -> Result<CheckReport, ObserveFailure>;
+
+    /// Ends whatever was started for a run that no longer waits for it.
+    async fn forget(&self, run: &RunId);
+}
+
+/// Whether a change merges.
+#[async_trait]
+pub trait Mergeability: Send + Sync {
+    /// Looks at the tip of the head branch.
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn read(&self, change: &Change) -> Result<MergeReport, ObserveFailure>;
+}
+
+/// The files of a change.
+#[async_trait]
+pub trait Workspace: Send + Sync {
+    /// Files that differ between merge base and head commit, sorted by path, bounded in number.
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn changed_files(&self, change: &Change) -> Result<Vec<ChangedFile>, ObserveFailure>;
+
+    /// A file at the head commit, bounded in size; none when there is no such file.
+    ///
+    /// # Errors
+    /// If no provider is wired, it could not answer, or the path leaves the repository.
+    async fn read_file(&self, change: &Change, path: &str) -> Result<Option<Vec<u8>>, ObserveFailure>;
+}
+
+/// Carries out jobs.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Returns when the job has settled. The same key again finds the job under way or its kept outcome; a job lost with
+    /// its machine is begun anew. `command` is what the run's pipeline configures for the kind.
+    async fn carry_out(&self, order: &JobOrder, command: Option<&JobCommand>) -> JobOutcome;
+
+    /// Ends a job nobody waits for any more, with all its processes. Ending it again does nothing.
+    async fn stop(&self, key: &JobKey);
+
+    /// Ends every job under way that is not in `wanted`; called once after recovery.
+    async fn sweep(&self, wanted: &BTreeSet<JobKey>);
+
+    /// The last bytes of what a job wrote, at most `limit`; none if the job is not known.
+    async fn log_tail(&self, key: &JobKey, limit: usize) -> Option<String>;
+}
+
+/// Changes the outside world.
+#[async_trait]
+pub trait Effects: Send + Sync {
+    /// Performs an effect. The same key again gives the same outcome and changes nothing a second time.
+    async fn perform(&self, order: &EffectOrder) -> EffectOutcome;
+}
+
+/// Why a change cannot be taken through a pipeline. Display is one line for whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeSourceError {
+    /// There is no repository.
+    #[error("{repository} is not a git repository: give the path of one with --repo")]
+    NoRepository {
+        /// What was given.
+        repository: String,
+    },
+    /// A branch does not exist or its name is not one.
+    #[error("{repository} has no branch {branch:?}: {hint}")]
+    NoBranch {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A worktree that the run would have to move has uncommitted changes.
+    #[error(
+        "branch {branch} is checked out in {worktree} with uncommitted changes: commit or stash them first"
+    )]
+    Dirty {
+        /// The branch.
+        branch: String,
+        /// Where it is checked out.
+        worktree: String,
+    },
+    /// Git failed.
+    #[error("git could not read {repository}: {reason}")]
+    Git {
+        /// The repository.
+        repository: String,
+        /// Its own words, one line.
+        reason: String,
+    },
+}
+
+/// Finds the change a run is to take.
+#[async_trait]
+pub trait ChangeSource: Send + Sync {
+    /// Resolves a repository and branch into a change with its head commit. `base` none: the repository's default branch.
+    ///
+    /// # Errors
+    /// `ChangeSourceError` says what is wrong with what was given.
+    async fn resolve(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError>;
+
+    /// Subject line of the head commit, for a title nobody gave.
+    async fn subject(&self, change: &Change) -> Option<String>;
+}

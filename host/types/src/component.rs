@@ -1,0 +1,76 @@
+use crate::{Digest, JsonText, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Whether something may change files of the head branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// It only looks. Steps that only read may run beside others.
+    ReadOnly,
+    /// It may change the head branch.
+    Write,
+}
+
+/// What a component says of itself; the WIT record `descriptor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// Step kind it implements.
+    pub kind: String,
+    /// Version for people.
+    pub version: String,
+    /// Raised when its `state` changes shape.
+    pub state_version: u32,
+    /// One line.
+    pub summary: String,
+    /// JSON Schema of a step's `config`.
+    pub config_schema: JsonText,
+    /// Job kinds it may dispatch; `{role}` stands for the role of the step.
+    pub jobs: Vec<String>,
+    /// Effects it may ask for, by name.
+    pub effects: Vec<String>,
+    /// Whether its jobs and effects change the head branch.
+    pub access: Access,
+}
+
+/// What the operator allows to a step kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// WIT interfaces that may be imported, by short name: `checks`, `log`.
+    pub imports: Vec<String>,
+    /// Job kinds that may be dispatched; `{role}` stands for the role of the step.
+    pub jobs: Vec<String>,
+    /// Effects that may be asked for.
+    pub effects: Vec<String>,
+}
+
+/// A stored component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentInfo {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Size of its bytes.
+    pub size: u64,
+    /// Interfaces it imports, by short name.
+    pub imports: Vec<String>,
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
+
+/// One movement of a kind's pointer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The step kind.
+    pub kind: String,
+    /// The component the pointer moved to.
+    pub digest: Digest,
+    /// What the kind may do since then.
+    pub grant: Grant,
+    /// When it moved.
+    pub at: Timestamp,
+    /// Who moved it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}

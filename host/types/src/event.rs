@@ -1,0 +1,225 @@
+use crate::{
+    Access, Answer, Change, Completion, Digest, EffectOrder, EffectOutcome, Failure, Grant, Invocation,
+    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, Question, QuestionId,
+    ReworkOrder, RunId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Position of a step in its run's pipeline, from 0.
+pub type StepIx = usize;
+
+/// The component a run uses for a kind, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The component.
+    pub digest: Digest,
+    /// What the kind may do.
+    pub grant: Grant,
+    /// Whether its steps change the head branch.
+    pub access: Access,
+}
+
+/// All a run is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Id of the run.
+    pub id: RunId,
+    /// Item of work.
+    pub item: String,
+    /// Title of the work.
+    pub title: String,
+    /// Description of the work.
+    #[serde(default)]
+    pub description: String,
+    /// Who started it.
+    pub initiator: String,
+    /// The pipeline as it was.
+    pub pipeline: Arc<Pipeline>,
+    /// Component per kind.
+    pub pins: BTreeMap<String, Pin>,
+    /// The change.
+    pub change: Change,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// What is journaled: something that has become true of a run. Applying the events of a journal gives the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The run exists.
+    Created(Box<RunSpec>),
+    /// A step begins, or begins again.
+    StepStarted {
+        /// Which.
+        step: StepIx,
+        /// Set when it is to do its work again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rework: Option<ReworkOrder>,
+    },
+    /// A component was called; its state, facts and progress are taken.
+    Invoked {
+        /// For which step.
+        step: StepIx,
+        /// The record.
+        invocation: Box<Invocation>,
+    },
+    /// The step waits for time to pass.
+    TimerSet {
+        /// Which step.
+        step: StepIx,
+        /// Until when.
+        due: Timestamp,
+        /// What it waits for.
+        reason: String,
+    },
+    /// The step looks again.
+    TimerFired {
+        /// Which step.
+        step: StepIx,
+    },
+    /// A job is to be carried out.
+    JobDispatched {
+        /// For which step.
+        step: StepIx,
+        /// The job.
+        order: Box<JobOrder>,
+    },
+    /// A job was evicted and is dispatched anew under the next key (SPEC EV-3).
+    JobRedispatched {
+        /// For which step.
+        step: StepIx,
+        /// Which of the two budgets it cost.
+        transient: bool,
+        /// What the executor said.
+        message: String,
+    },
+    /// A job ended.
+    JobSettled {
+        /// Of which step.
+        step: StepIx,
+        /// How.
+        outcome: JobOutcome,
+    },
+    /// The head branch has a new tip.
+    HeadMoved {
+        /// Its commit.
+        commit: String,
+    },
+    /// An effect is to be performed.
+    EffectRequested {
+        /// For which step.
+        step: StepIx,
+        /// The effect.
+        order: Box<EffectOrder>,
+    },
+    /// An effect was performed or not.
+    EffectSettled {
+        /// Of which step.
+        step: StepIx,
+        /// How.
+        outcome: EffectOutcome,
+    },
+    /// A step parks until a person answers.
+    Asked {
+        /// Which step.
+        step: StepIx,
+        /// The question.
+        question: Question,
+        /// For an approval, what happens once it is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Held>,
+    },
+    /// A person answered.
+    Answered {
+        /// Which step.
+        step: StepIx,
+        /// Which question.
+        question: QuestionId,
+        /// The answer.
+        answer: Answer,
+        /// Client token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// Who.
+        by: String,
+    },
+    /// A step is finished.
+    StepCompleted {
+        /// Which.
+        step: StepIx,
+        /// What it produced.
+        completion: Completion,
+    },
+    /// A step had nothing to do.
+    StepSkipped {
+        /// Which.
+        step: StepIx,
+        /// Why.
+        reason: String,
+    },
+    /// Steps go back to pending within a rework loop; their component state and counters stay (SPEC EN-20).
+    StepsReset {
+        /// Which.
+        steps: Vec<StepIx>,
+    },
+    /// Steps go back to pending by retry or restart; nothing of what happened in them stays (SPEC RT-5, D-1).
+    StepsCleared {
+        /// Which.
+        steps: Vec<StepIx>,
+        /// Who asked.
+        by: String,
+        /// Whether the run was failed (retry) or was sent back (restart).
+        retry: bool,
+    },
+    /// A card is shown, or an open one of the same kind is refreshed.
+    NoticeRaised(Notice),
+    /// A card is no longer open.
+    NoticeClosed {
+        /// Which.
+        id: NoticeId,
+        /// How it ended.
+        state: NoticeState,
+    },
+    /// The item stands elsewhere.
+    ItemMoved {
+        /// Where.
+        to: ItemStatus,
+    },
+    /// The run waits for a person, and nothing else of it can go on.
+    RunBlocked,
+    /// The run goes on.
+    RunUnblocked,
+    /// The run was paused.
+    RunPaused {
+        /// Who.
+        by: String,
+    },
+    /// The run goes on after a pause.
+    RunResumed {
+        /// Who.
+        by: String,
+    },
+    /// All steps are done.
+    RunCompleted,
+    /// The run failed or was stopped.
+    RunFailed {
+        /// The step at fault, if one is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepIx>,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// What an approval holds back until it is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// The end of the step.
+    Completion(Completion),
+    /// A change of the outside world.
+    Effect(crate::Effect),
+}

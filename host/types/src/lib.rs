@@ -1,0 +1,48 @@
+//! The vocabulary of Lockstep: plain data shared by every room, and the stored format of the journal.
+//!
+//! Nothing here does I/O, reads a clock or decides anything. Whatever derives `Serialize` may be found in a data
+//! folder written by an earlier version: fields are added with a default, never renamed or reused.
+#![warn(missing_docs)]
+
+mod change;
+mod component;
+mod event;
+mod failure;
+mod ids;
+mod input;
+mod invocation;
+mod job;
+mod journal;
+mod json;
+mod observation;
+mod pipeline;
+mod question;
+mod step;
+mod time;
+mod view;
+
+pub use change::{Change, ItemStatus, PullRequest};
+pub use component::{Access, Activation, ComponentInfo, Descriptor, Grant};
+pub use event::{Event, Held, Pin, RunSpec, StepIx};
+pub use failure::{Failure, FailureClass};
+pub use ids::{Digest, EffectKey, InvalidId, JobKey, NoticeId, QuestionId, RunId};
+pub use input::{Answer, Input};
+pub use invocation::{Fault, Invocation, LogLevel, LogLine, Outcome};
+pub use job::{
+    Effect, EffectOrder, EffectOutcome, JobContext, JobOrder, JobOutcome, JobQuestion, JobResult,
+    MergeMethod, Usage,
+};
+pub use journal::{ChainError, RunRow, SCHEMA_VERSION, TurnRecord};
+pub use json::{InvalidJson, JsonText};
+pub use observation::{
+    ChangedFile, Check, CheckReport, FileStatus, MergeReport, Observation, ObservationAnswer,
+    ObservationRequest, ObserveFailure, PastAttempt, Verdict,
+};
+pub use pipeline::{CheckCommand, Command, JobCommand, Pipeline, Policy, StepDef};
+pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
+pub use step::{
+    Artifact, Comment, Completion, Decision, Fact, JobRequest, NewNotice, Next, Progress, ReworkOrder,
+    ReworkRequest, RunInfo, StepAnswer, StepEvent, StepInfo, StepInput, StepOutput, Transition,
+};
+pub use time::Timestamp;
+pub use view::{RunStatus, RunSummary, RunView, StepStatus, StepView, TimelineEntry, Waiting};

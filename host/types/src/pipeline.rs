@@ -1,0 +1,113 @@
+use crate::JsonText;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A named, versioned list of steps with what they need to run: the content of a pipeline file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Name, 1 to 120 characters (SPEC PL-6).
+    pub name: String,
+    /// Version for people.
+    #[serde(default)]
+    pub version: String,
+    /// Branch that receives changes; none: the repository's default branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Budgets, ceilings and intervals for all steps.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Commands of local checks, by name.
+    #[serde(default)]
+    pub checks: BTreeMap<String, CheckCommand>,
+    /// Commands of jobs, by kind.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, JobCommand>,
+    /// The steps in order; disabled ones are already left out.
+    pub steps: Vec<StepDef>,
+}
+
+/// One step of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepDef {
+    /// Name, unique in the pipeline.
+    pub name: String,
+    /// Step kind, which names the component.
+    pub kind: String,
+    /// What other steps and jobs call this step.
+    pub role: String,
+    /// Positions of the steps it comes after, all smaller than its own.
+    pub needs: Vec<usize>,
+    /// Whether a person must consent before the run goes on (SPEC AP-8).
+    #[serde(default)]
+    pub approval: bool,
+    /// Configuration for the component.
+    pub config: JsonText,
+}
+
+/// A program with its arguments; never a shell line.
+pub type Command = Vec<String>;
+
+/// A local check: a command that is run in a worktree at the head commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckCommand {
+    /// Exit status 0 is success, 77 is skipped, all else failure.
+    pub command: Command,
+    /// Seconds until it is ended and counts as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_s: Option<u64>,
+    /// Added to its environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+}
+
+/// The command that carries out a job kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobCommand {
+    /// Run in a worktree of the head branch, with the context in `LOCKSTEP_CONTEXT` and its result in `LOCKSTEP_RESULT`.
+    pub command: Command,
+    /// Seconds until it is ended and counts as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_s: Option<u64>,
+    /// Added to its environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Names of variables of the host's environment that are passed on: a key a coding agent needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
+}
+
+/// Budgets, ceilings and intervals of a run (SPEC section 9; intervals SPEC section 30).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Ceiling of an assessment's complexity, 0 to 1 (SPEC MR-4).
+    pub max_complexity: f64,
+    /// Ceiling of its risk.
+    pub max_risk: f64,
+    /// Ceiling of its impact.
+    pub max_impact: f64,
+    /// Repairs a CI gate or a tester may ask for, 0 to 50 (SPEC CI-9, TS-4).
+    pub ci_max_attempts: u32,
+    /// Milliseconds between two looks of a gate.
+    pub gate_interval_ms: u64,
+    /// Looks of a gate before it times out (SPEC CI-11).
+    pub gate_max_polls: u32,
+    /// Looks in a row that may fail before the gate times out (SPEC DL-3).
+    pub read_failure_tolerance: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_complexity: 0.5,
+            max_risk: 0.4,
+            max_impact: 0.5,
+            ci_max_attempts: 10,
+            gate_interval_ms: 30_000,
+            gate_max_polls: 120,
+            read_failure_tolerance: 6,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The step contract as data; each type mirrors the WIT item of the same name in `wit/`, where it is explained.
+
+use crate::{
+    Access, Change, Effect, EffectOutcome, FailureClass, ItemStatus, JobOutcome, JsonText, QuestionKind,
+    Severity, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A named value that a step left on the run for later steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Its name; a later fact of the same name replaces it.
+    pub name: String,
+    /// Its value.
+    pub value: JsonText,
+    /// Name of the step that left it.
+    #[serde(default)]
+    pub step: String,
+}
+
+/// The text a finished step produced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOutput {
+    /// Name of the step.
+    pub step: String,
+    /// Its role.
+    pub role: String,
+    /// The text.
+    pub output: String,
+}
+
+/// A question of an earlier step and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Name of the step that asked.
+    pub step: String,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: String,
+}
+
+/// The run as a step may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Id of the run.
+    pub id: String,
+    /// Item of work.
+    pub item: String,
+    /// Title of the work.
+    pub title: String,
+    /// Description of the work.
+    pub description: String,
+    /// The change.
+    pub change: Change,
+    /// Facts left so far.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// Non-empty outputs of the steps before this one, in order (SPEC CX-1).
+    #[serde(default)]
+    pub outputs: Vec<StepOutput>,
+    /// Time of the event being handled.
+    pub now: Timestamp,
+}
+
+/// The step being advanced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepInfo {
+    /// Name within the pipeline.
+    pub name: String,
+    /// Step kind.
+    pub kind: String,
+    /// What others call it.
+    pub role: String,
+    /// Its configuration.
+    pub config: JsonText,
+    /// The policy of the run.
+    pub policy: JsonText,
+    /// From 1.
+    pub attempt: u32,
+    /// Whether no other step follows.
+    pub is_final: bool,
+}
+
+/// A remark on a text (SPEC AP-10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// The remark.
+    pub body: String,
+    /// The passage it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// Half-open range of 0-based lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<(u32, u32)>,
+    /// Identifier given by whoever graded the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<String>,
+}
+
+/// Why and how a step is to do its work again (SPEC CX-2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReworkOrder {
+    /// What is to be different.
+    pub feedback: String,
+    /// Remarks on the previous output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+    /// The previous output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// Step that asked, or `human`.
+    pub by: String,
+}
+
+/// A person's answer as a component sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepAnswer {
+    /// The option, or free text.
+    pub choice: String,
+    /// What was said with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Remarks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+}
+
+/// What happened, the reason for a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepEvent {
+    /// The step begins, or begins again.
+    Started(Option<ReworkOrder>),
+    /// The awaited time has passed or the awaited thing may have changed.
+    Due,
+    /// A job settled.
+    JobSettled {
+        /// Kind that was dispatched.
+        kind: String,
+        /// How it ended.
+        outcome: JobOutcome,
+    },
+    /// A question was answered.
+    Answered(StepAnswer),
+    /// An effect was performed or not.
+    EffectSettled(EffectOutcome),
+}
+
+/// Everything a component may know without asking.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepInput {
+    /// The run.
+    pub run: RunInfo,
+    /// The step.
+    pub step: StepInfo,
+    /// Questions of earlier steps and their answers.
+    #[serde(default)]
+    pub decisions: Vec<Decision>,
+    /// State the step returned last.
+    #[serde(default)]
+    pub state: Option<JsonText>,
+    /// What happened.
+    pub event: StepEvent,
+}
+
+/// How far long work has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Parts done.
+    pub completed: u32,
+    /// Parts in all; 0 when not known.
+    pub total: u32,
+    /// What is being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A card a component raises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewNotice {
+    /// For example `ci_failed`.
+    pub kind: String,
+    /// How urgent.
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// What is needed to act on it.
+    pub body: String,
+}
+
+/// More than an output text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// File name.
+    pub name: String,
+    /// For example `application/json`.
+    pub media_type: String,
+    /// The text.
+    pub content: String,
+}
+
+/// The step is finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// What it produced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// A document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
+    /// Where the item stands now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_status: Option<ItemStatus>,
+    /// Roles of the producer whose output is approved in place of this step's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_behalf_of: Vec<String>,
+    /// Whether a human already consented.
+    #[serde(default)]
+    pub approved: bool,
+}
+
+/// Work for an executor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRequest {
+    /// Job kind.
+    pub kind: String,
+    /// Whether it may change files.
+    pub access: Access,
+    /// Outputs to show beside those of the earlier steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra_outputs: Vec<StepOutput>,
+    /// What is particular to the kind.
+    pub input: JsonText,
+    /// Milliseconds until the executor gives up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_ms: Option<u64>,
+}
+
+/// Send a producer back to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReworkRequest {
+    /// Roles that may be the producer; the nearest earlier one is taken (SPEC CO-1).
+    pub producers: Vec<String>,
+    /// What is to be different.
+    pub feedback: String,
+    /// Remarks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+}
+
+/// What is to happen next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Next {
+    /// The step is finished.
+    Complete(Completion),
+    /// Nothing to do here, and why.
+    Skip(String),
+    /// Call again later.
+    Wait {
+        /// Milliseconds from now.
+        ms: u64,
+        /// What it waits for.
+        reason: String,
+    },
+    /// Start a job.
+    Dispatch(JobRequest),
+    /// Ask a person.
+    Ask {
+        /// What kind of answer.
+        kind: QuestionKind,
+        /// The question.
+        prompt: String,
+        /// Choices; empty means free text.
+        options: Vec<String>,
+        /// The text it is about.
+        proposal: Option<String>,
+    },
+    /// Change the outside world.
+    Perform {
+        /// What to change.
+        effect: Effect,
+        /// What to show a human who must consent first.
+        proposal: Option<String>,
+    },
+    /// Send a producer back to work.
+    Rework(ReworkRequest),
+    /// The run failed.
+    Fail {
+        /// Class; one of those WIT allows to components.
+        class: FailureClass,
+        /// One line.
+        message: String,
+        /// More.
+        detail: Option<String>,
+    },
+}
+
+impl Next {
+    /// The WIT case, for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Complete(_) => "complete",
+            Self::Skip(_) => "skip",
+            Self::Wait { .. } => "wait",
+            Self::Dispatch(_) => "dispatch",
+            Self::Ask { .. } => "ask",
+            Self::Perform { .. } => "perform",
+            Self::Rework(_) => "rework",
+            Self::Fail { .. } => "fail",
+        }
+    }
+}
+
+/// The answer of a component to one event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Given back with the next event.
+    pub state: JsonText,
+    /// One line for the timeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How far it has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// Facts for later steps; `step` is empty here and filled by the engine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// Cards to raise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<NewNotice>,
+    /// What is to happen next.
+    pub next: Next,
+}
