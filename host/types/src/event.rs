@@ -1,6 +1,6 @@
 use crate::{
     Access, Answer, Change, Completion, Digest, EffectOrder, EffectOutcome, Failure, Grant, Invocation,
-    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, Question, QuestionId,
+    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, PullRequest, Question, QuestionId,
     ReworkOrder, RunId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -103,10 +103,14 @@ pub enum Event {
         /// How.
         outcome: JobOutcome,
     },
-    /// The head branch has a new tip.
-    HeadMoved {
-        /// Its commit.
-        commit: String,
+    /// The change has a new head commit, or got a pull request.
+    ChangeUpdated {
+        /// Tip of the head branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head_commit: Option<String>,
+        /// Pull request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pull_request: Option<PullRequest>,
     },
     /// An effect is to be performed.
     EffectRequested {

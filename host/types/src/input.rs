@@ -89,6 +89,8 @@ pub enum Input {
     },
     /// Go on from where it failed (SPEC RT-1).
     Retry {
+        /// Tip of the head branch now, if it could be read.
+        head_commit: Option<String>,
         /// Who.
         by: String,
     },
@@ -96,6 +98,8 @@ pub enum Input {
     Restart {
         /// Name of the step.
         step: String,
+        /// Tip of the head branch now, if it could be read.
+        head_commit: Option<String>,
         /// Who.
         by: String,
     },

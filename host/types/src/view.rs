@@ -38,10 +38,11 @@ impl RunStatus {
 }
 
 /// State of a step (SPEC vocabulary).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepStatus {
     /// Not begun.
+    #[default]
     Pending,
     /// Begun.
     Working,

@@ -1,0 +1,94 @@
+//! What components and jobs are told, read off the state.
+
+use crate::run::{Phase, Run};
+use lockstep_types::{
+    Answer, Decision, JobContext, JobRequest, JsonText, QuestionKind, RunInfo, StepInfo, StepInput, StepIx,
+    StepOutput, StepStatus, Timestamp,
+};
+
+impl Run {
+    /// What the component of a step that is ready is called with; none if the step is not ready.
+    #[must_use]
+    pub fn step_input(&self, ix: StepIx, now: Timestamp) -> Option<StepInput> {
+        let step = self.steps.get(ix)?;
+        let Phase::Ready(event) = &step.phase else {
+            return None;
+        };
+        let def = self.def(ix);
+        Some(StepInput {
+            run: RunInfo {
+                id: self.spec.id.to_string(),
+                item: self.spec.item.clone(),
+                title: self.spec.title.clone(),
+                description: self.spec.description.clone(),
+                change: self.change.clone(),
+                facts: self.facts.clone(),
+                outputs: self.outputs_before(ix),
+                now,
+            },
+            step: StepInfo {
+                name: def.name.clone(),
+                kind: def.kind.clone(),
+                role: def.role.clone(),
+                config: def.config.clone(),
+                policy: JsonText::of(&self.spec.pipeline.policy),
+                attempt: step.attempts.last().map_or(1, |attempt| attempt.number),
+                is_final: self.is_final(ix),
+            },
+            decisions: self.decisions(|asked| asked < ix),
+            state: step.memory.clone(),
+            event: (**event).clone(),
+        })
+    }
+
+    /// What a job is given (SPEC CX-1, CX-2).
+    pub(crate) fn job_context(&self, ix: StepIx, request: &JobRequest) -> JobContext {
+        let (def, step) = (self.def(ix), &self.steps[ix]);
+        let mut outputs = self.outputs_before(ix);
+        outputs.extend(request.extra_outputs.iter().cloned());
+        JobContext {
+            run: self.spec.id.to_string(),
+            item: self.spec.item.clone(),
+            title: self.spec.title.clone(),
+            description: self.spec.description.clone(),
+            step: def.name.clone(),
+            kind: request.kind.clone(),
+            attempt: step.attempts.last().map_or(1, |attempt| attempt.number),
+            change: self.change.clone(),
+            outputs,
+            decisions: self.decisions(|asked| asked < ix),
+            resolved: self.decisions(|asked| asked == ix).pop(),
+            rework: step.rework.clone(),
+            facts: self.facts.clone(),
+            input: request.input.clone(),
+        }
+    }
+
+    /// Non-empty outputs of finished earlier steps, in order (SPEC CX-1).
+    fn outputs_before(&self, ix: StepIx) -> Vec<StepOutput> {
+        let output = |at: StepIx| {
+            let (step, def) = (&self.steps[at], self.def(at));
+            let text = step.output.as_ref().filter(|text| !text.is_empty())?;
+            (step.status == StepStatus::Done).then(|| StepOutput {
+                step: def.name.clone(),
+                role: def.role.clone(),
+                output: text.clone(),
+            })
+        };
+        (0..ix).filter_map(output).collect()
+    }
+
+    fn decisions(&self, of: impl Fn(StepIx) -> bool) -> Vec<Decision> {
+        let decision = |record: &crate::run::AnswerRecord| match &record.answer {
+            Answer::Choose { choice, .. } if record.question.kind == QuestionKind::Decision => {
+                Some(Decision {
+                    step: self.def(record.step).name.clone(),
+                    question: record.question.prompt.clone(),
+                    answer: choice.clone(),
+                })
+            }
+            _ => None,
+        };
+        self.answers.iter().filter(|record| of(record.step)).filter_map(decision).collect()
+    }
+}

@@ -1,0 +1,104 @@
+//! What operators do to a run: stop, retry, restart, pause, resume (SPEC sections 18 and 19).
+
+use super::{Decider, Rejected};
+use lockstep_types::{Event, Failure, FailureClass, ItemStatus, RunStatus, StepIx, StepStatus};
+
+impl Decider {
+    /// Ends the run; one that has ended stays as it is (SPEC SC-1, SC-2).
+    pub(super) fn stop(&mut self, reason: &str, by: &str) {
+        if !self.run.status.is_live() {
+            return;
+        }
+        let message = match reason.trim() {
+            "" => format!("stopped by {by}"),
+            reason => format!("stopped by {by}: {reason}"),
+        };
+        self.fail(None, Failure::new(FailureClass::Cancelled, message));
+        self.dismiss(|_| true);
+    }
+
+    /// Goes on at the first step that is not done (SPEC RT-1).
+    pub(super) fn retry(&mut self, head_commit: Option<&str>, by: &str) -> Result<(), Rejected> {
+        if self.run.status != RunStatus::Failed {
+            let (id, status) = (&self.run.spec.id, self.run.status.word());
+            return Err(Rejected::Conflict(format!(
+                "run {id} is {status}, only a failed run can be retried: use `lockstep runs restart {id} STEP`"
+            )));
+        }
+        let unfinished = |ix: &StepIx| self.run.steps[*ix].status != StepStatus::Done;
+        let mut steps: Vec<StepIx> = (0..self.run.steps.len()).filter(unfinished).collect();
+        if steps.is_empty() {
+            steps = vec![self.run.steps.len() - 1];
+        }
+        self.clear(steps, head_commit, by, true);
+        Ok(())
+    }
+
+    /// Goes back to a step, whatever the state of the run (SPEC RT-2).
+    pub(super) fn restart(
+        &mut self,
+        name: &str,
+        head_commit: Option<&str>,
+        by: &str,
+    ) -> Result<(), Rejected> {
+        let Some(ix) = self.run.spec.pipeline.steps.iter().position(|step| step.name == name) else {
+            let names: Vec<&str> =
+                self.run.spec.pipeline.steps.iter().map(|step| step.name.as_str()).collect();
+            let id = &self.run.spec.id;
+            return Err(Rejected::Invalid(format!(
+                "run {id} has no step {name:?}: it has {}",
+                names.join(", ")
+            )));
+        };
+        let open = |need: &&StepIx| self.run.steps[**need].status != StepStatus::Done;
+        if let Some(need) = self.run.def(ix).needs.iter().find(open) {
+            let need = &self.run.def(*need).name;
+            return Err(Rejected::Conflict(format!(
+                "step {name} cannot begin: {need} before it is not done"
+            )));
+        }
+        self.clear(self.run.with_descendants(ix), head_commit, by, false);
+        Ok(())
+    }
+
+    fn clear(&mut self, steps: Vec<StepIx>, head_commit: Option<&str>, by: &str, retry: bool) {
+        self.dismiss(|_| true);
+        self.emit(Event::StepsCleared { steps, by: by.to_owned(), retry });
+        let head_commit = head_commit.map(str::to_owned);
+        if head_commit.is_some() && head_commit != self.run.change.head_commit {
+            self.emit(Event::ChangeUpdated { head_commit, pull_request: None });
+        }
+        // A merge that lies before the steps that begin again stays true (D-4).
+        let merged = self.run.steps.iter().any(|step| step.item_status == Some(ItemStatus::Done));
+        if !merged && self.run.item_status != ItemStatus::InProgress {
+            self.emit(Event::ItemMoved { to: ItemStatus::InProgress });
+        }
+    }
+
+    pub(super) fn pause(&mut self, by: &str) -> Result<(), Rejected> {
+        match self.run.status {
+            RunStatus::Paused => Ok(()),
+            RunStatus::Running | RunStatus::Blocked => {
+                self.emit(Event::RunPaused { by: by.to_owned() });
+                Ok(())
+            }
+            RunStatus::Done | RunStatus::Failed => Err(self.has_ended("paused")),
+        }
+    }
+
+    pub(super) fn resume(&mut self, by: &str) -> Result<(), Rejected> {
+        match self.run.status {
+            RunStatus::Paused => {
+                self.emit(Event::RunResumed { by: by.to_owned() });
+                Ok(())
+            }
+            RunStatus::Running | RunStatus::Blocked => Ok(()),
+            RunStatus::Done | RunStatus::Failed => Err(self.has_ended("resumed")),
+        }
+    }
+
+    fn has_ended(&self, what: &str) -> Rejected {
+        let (id, status) = (&self.run.spec.id, self.run.status.word());
+        Rejected::Conflict(format!("run {id} is {status} and cannot be {what}"))
+    }
+}

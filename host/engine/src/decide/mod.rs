@@ -1,0 +1,112 @@
+//! What follows from an input. Every function here only adds events; the state changes by applying them.
+
+mod advance;
+mod answered;
+mod control;
+mod invoked;
+mod settled;
+
+use crate::run::{Phase, Run};
+use lockstep_types::{Event, Input, RunSpec, StepIx, Timestamp};
+
+/// Why an input changes nothing. Display is one line for whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// It names something the run does not have.
+    #[error("{0}")]
+    NotFound(String),
+    /// The run is not in a state in which it can be taken.
+    #[error("{0}")]
+    Conflict(String),
+    /// It is wrong in itself.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// A run on its way through one input: the state so far and the events that led to it.
+pub(crate) struct Decider {
+    pub(crate) run: Run,
+    pub(crate) now: Timestamp,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Run {
+    /// What follows from an input at a time. Changes nothing: the events have to be made durable, then applied.
+    ///
+    /// # Errors
+    /// `Rejected` if the input cannot be taken; then nothing follows from it.
+    pub fn decide(&self, now: Timestamp, input: &Input) -> Result<Vec<Event>, Rejected> {
+        let mut decider = Decider { run: self.clone(), now, events: Vec::new() };
+        decider.take(input)?;
+        Ok(decider.events)
+    }
+}
+
+impl Decider {
+    /// A new run.
+    pub(crate) fn start(now: Timestamp, spec: &RunSpec) -> Result<Self, Rejected> {
+        if spec.pipeline.steps.is_empty() {
+            let name = &spec.pipeline.name;
+            return Err(Rejected::Invalid(format!(
+                "pipeline {name} has no enabled step: enable at least one"
+            )));
+        }
+        let created = Event::Created(Box::new(spec.clone()));
+        let run = Run::create(&created).map_err(|error| Rejected::Invalid(error.to_string()))?;
+        let mut decider = Self { run, now, events: vec![created] };
+        decider.settle();
+        Ok(decider)
+    }
+
+    pub(crate) fn take(&mut self, input: &Input) -> Result<(), Rejected> {
+        let before = self.events.len();
+        match input {
+            Input::Start(_) => {
+                return Err(Rejected::Conflict(format!("run {} exists already", self.run.spec.id)));
+            }
+            Input::Tick => self.fire(|due, now| due <= now),
+            Input::Poke => self.fire(|_, _| true),
+            Input::Invoked { step, invocation } => self.invoked(*step, invocation)?,
+            Input::JobSettled { key, outcome } => self.job_settled(key, outcome),
+            Input::EffectSettled { key, outcome } => self.effect_settled(key, outcome),
+            Input::Answered { question, answer, token, by } => {
+                self.answered(*question, answer, token.as_deref(), by)?;
+            }
+            Input::Stop { reason, by } => self.stop(reason, by),
+            Input::Retry { head_commit, by } => self.retry(head_commit.as_deref(), by)?,
+            Input::Restart { step, head_commit, by } => self.restart(step, head_commit.as_deref(), by)?,
+            Input::Pause { by } => self.pause(by)?,
+            Input::Resume { by } => self.resume(by)?,
+        }
+        if self.events.len() > before {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Makes an event true of the working copy and keeps it.
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.run.apply(self.now, &event).expect("an event decided on this very state fits it");
+        self.events.push(event);
+    }
+
+    fn fire(&mut self, is_due: impl Fn(Timestamp, Timestamp) -> bool) {
+        if self.run.next_wakeup().is_none() {
+            return;
+        }
+        let now = self.now;
+        let due: Vec<StepIx> = self
+            .run
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(ix, step)| match step.phase {
+                Phase::Timer { due, .. } if is_due(due, now) => Some(ix),
+                _ => None,
+            })
+            .collect();
+        for step in due {
+            self.emit(Event::TimerFired { step });
+        }
+    }
+}

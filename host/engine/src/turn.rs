@@ -1,0 +1,159 @@
+use crate::apply::ReplayError;
+use crate::decide::{Decider, Rejected};
+use crate::run::{Command, Run};
+use lockstep_types::{
+    Digest, Input, Invocation, RunId, RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
+};
+
+/// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
+const CALLS_PER_TURN_MAX: usize = 64;
+
+/// A run and where its journal ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// The run.
+    pub run: Run,
+    /// Position of its last record.
+    pub seq: u64,
+    /// Digest of its last record.
+    pub head: Digest,
+}
+
+impl Recorded {
+    /// Folds a journal, given as its stored records in order.
+    ///
+    /// # Errors
+    /// `ReplayError` names the first record that does not fit.
+    pub fn replay<'a>(id: &RunId, records: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, ReplayError> {
+        let mut recorded: Option<Self> = None;
+        for (bytes, seq) in records.into_iter().zip(1..) {
+            let previous = recorded.as_ref().map_or(Digest::zero(), |recorded| recorded.head);
+            let (record, head) = TurnRecord::decode(bytes, id, seq, previous)?;
+            let run = recorded.take().map(|recorded| recorded.run);
+            recorded = fold(run, &record)?.map(|run| Self { run, seq, head });
+        }
+        recorded.ok_or_else(|| ReplayError::NoBeginning { run: id.to_string() })
+    }
+
+    /// The row stored beside the journal.
+    #[must_use]
+    pub fn row(&self) -> RunRow {
+        RunRow {
+            schema: SCHEMA_VERSION,
+            seq: self.seq,
+            head: self.head,
+            state: self.run.digest(),
+            summary: self.run.summary(),
+        }
+    }
+}
+
+fn fold(run: Option<Run>, record: &TurnRecord) -> Result<Option<Run>, ReplayError> {
+    let mut run = run;
+    for event in &record.events {
+        match &mut run {
+            Some(run) => run.apply(record.at, event)?,
+            None => run = Some(Run::create(event)?),
+        }
+    }
+    Ok(run)
+}
+
+/// A call of a component that a turn needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The step.
+    pub step: StepIx,
+    /// The component.
+    pub digest: Digest,
+    /// Interfaces its kind was granted.
+    pub imports: Vec<String>,
+    /// What it is given.
+    pub input: StepInput,
+}
+
+/// A turn: from one input to where the run waits for the outside again. It works on a copy; dropping it changes nothing.
+pub struct Turn {
+    decider: Decider,
+    seq: u64,
+    head: Digest,
+    calls: usize,
+}
+
+/// A turn to be committed.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The run after it, to take the place of the old one once the record is durable.
+    pub recorded: Recorded,
+    /// What became true.
+    pub record: TurnRecord,
+    /// Its stored form.
+    pub bytes: Vec<u8>,
+}
+
+impl Turn {
+    /// Takes an input. `recorded` is the run as it stands, none for `Input::Start`.
+    ///
+    /// # Errors
+    /// `Rejected` if the input cannot be taken; nothing has changed then.
+    pub fn begin(recorded: Option<&Recorded>, now: Timestamp, input: &Input) -> Result<Self, Rejected> {
+        match (recorded, input) {
+            (Some(recorded), input) => {
+                let mut decider = Decider { run: recorded.run.clone(), now, events: Vec::new() };
+                decider.take(input)?;
+                Ok(Self { decider, seq: recorded.seq, head: recorded.head, calls: 0 })
+            }
+            (None, Input::Start(spec)) => {
+                let decider = Decider::start(now, spec)?;
+                Ok(Self { decider, seq: 0, head: Digest::zero(), calls: 0 })
+            }
+            (None, _) => Err(Rejected::NotFound("there is no such run".to_owned())),
+        }
+    }
+
+    /// The next component to call before the turn can be committed; none when the run waits for something else.
+    #[must_use]
+    pub fn next_call(&self) -> Option<Call> {
+        if self.calls >= CALLS_PER_TURN_MAX {
+            return None;
+        }
+        let run = &self.decider.run;
+        let step = run.outstanding().into_iter().find_map(|command| match command {
+            Command::Invoke(step) => Some(step),
+            Command::Dispatch(_) | Command::Perform(_) => None,
+        })?;
+        let pin = run.pin(step)?;
+        let input = run.step_input(step, self.decider.now)?;
+        Some(Call { step, digest: pin.digest, imports: pin.grant.imports.clone(), input })
+    }
+
+    /// Takes the record of a call that `next_call` asked for.
+    ///
+    /// # Errors
+    /// `Rejected` if no such call was due.
+    pub fn called(&mut self, step: StepIx, invocation: Invocation) -> Result<(), Rejected> {
+        self.calls += 1;
+        self.decider.take(&Input::Invoked { step, invocation: Box::new(invocation) })
+    }
+
+    /// The run as it stands within the turn: what observations are answered from.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.decider.run
+    }
+
+    /// The record to commit; none if nothing became true.
+    #[must_use]
+    pub fn finish(self) -> Option<Finished> {
+        let Decider { run, now, events } = self.decider;
+        if events.is_empty() {
+            return None;
+        }
+        let seq = self.seq + 1;
+        let id = run.spec().id.clone();
+        let record =
+            TurnRecord { schema: SCHEMA_VERSION, run: id, seq, previous: self.head, at: now, events };
+        let (bytes, head) = record.encode();
+        Some(Finished { recorded: Recorded { run, seq, head }, record, bytes })
+    }
+}

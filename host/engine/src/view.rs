@@ -1,0 +1,153 @@
+//! The run as people see it.
+
+use crate::run::{Phase, Run};
+use lockstep_types::{
+    Digest, Question, QuestionKind, RunStatus, RunSummary, RunView, StepIx, StepStatus, StepView, Timestamp,
+    Waiting,
+};
+
+impl Run {
+    /// What lists show.
+    #[must_use]
+    pub fn summary(&self) -> RunSummary {
+        let done = self.steps.iter().filter(|step| step.status == StepStatus::Done).count();
+        RunSummary {
+            id: self.spec.id.clone(),
+            item: self.spec.item.clone(),
+            title: self.spec.title.clone(),
+            pipeline: self.spec.pipeline.name.clone(),
+            change: self.change.clone(),
+            status: self.status,
+            item_status: self.item_status,
+            steps_done: u32::try_from(done).unwrap_or(u32::MAX),
+            steps_total: u32::try_from(self.steps.len()).unwrap_or(u32::MAX),
+            waiting: self.waiting(),
+            failure: self.failure.clone(),
+            created_at: self.spec.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+
+    /// Everything people may see of the run; `seq` is the position of its last record.
+    #[must_use]
+    pub fn view(&self, seq: u64) -> RunView {
+        RunView {
+            summary: self.summary(),
+            description: self.spec.description.clone(),
+            initiator: self.spec.initiator.clone(),
+            steps: (0..self.steps.len()).map(|ix| self.step_view(ix)).collect(),
+            facts: self.facts.clone(),
+            notices: self.notices.clone(),
+            seq,
+        }
+    }
+
+    fn step_view(&self, ix: StepIx) -> StepView {
+        let (def, step) = (self.def(ix), &self.steps[ix]);
+        let attempt = step.attempts.last();
+        let (job, question) = match &step.phase {
+            Phase::Job(order) => (Some(order.key.to_string()), None),
+            Phase::Question { question, .. } => (None, Some(question.clone())),
+            Phase::Idle | Phase::Ready(_) | Phase::Timer { .. } | Phase::Effect(_) => (None, None),
+        };
+        StepView {
+            name: def.name.clone(),
+            kind: def.kind.clone(),
+            role: def.role.clone(),
+            status: step.status,
+            skipped: step.skipped.clone(),
+            attempt: attempt.map_or(0, |attempt| attempt.number),
+            digest: self.pin(ix).map_or(Digest::zero(), |pin| pin.digest),
+            needs: def.needs.iter().map(|need| self.def(*need).name.clone()).collect(),
+            started_at: attempt.map(|attempt| attempt.started_at),
+            finished_at: attempt.and_then(|attempt| attempt.finished_at),
+            waited_ms: step.waited_ms,
+            output: step.output.clone(),
+            progress: step.progress.clone(),
+            state: step.memory.as_ref().map(lockstep_types::JsonText::value),
+            invocations: step.invocations,
+            job,
+            question,
+        }
+    }
+
+    /// What the run waits for, since when, and who can act.
+    fn waiting(&self) -> Vec<Waiting> {
+        if !self.status.is_live() {
+            return Vec::new();
+        }
+        let id = &self.spec.id;
+        let mut waiting: Vec<Waiting> =
+            (0..self.steps.len()).filter_map(|ix| self.step_waiting(ix)).collect();
+        if self.status == RunStatus::Paused {
+            waiting.insert(
+                0,
+                Waiting {
+                    step: String::new(),
+                    on: "pause".to_owned(),
+                    reason: "an operator paused the run".to_owned(),
+                    since: self.updated_at,
+                    act: format!("an operator: lockstep runs resume {id}"),
+                },
+            );
+        }
+        waiting
+    }
+
+    fn step_waiting(&self, ix: StepIx) -> Option<Waiting> {
+        let id = &self.spec.id;
+        let (def, step) = (self.def(ix), &self.steps[ix]);
+        let waiting = |on: &str, reason: String, since: Timestamp, act: String| {
+            Some(Waiting { step: def.name.clone(), on: on.to_owned(), reason, since, act })
+        };
+        match &step.phase {
+            Phase::Idle => None,
+            Phase::Ready(_) => waiting(
+                "component",
+                format!("{} is to be called", def.kind),
+                self.updated_at,
+                "the host".to_owned(),
+            ),
+            Phase::Timer { due, reason, since } => {
+                waiting("timer", reason.clone(), *since, format!("the host looks again at {due}"))
+            }
+            Phase::Job(order) => waiting(
+                "job",
+                format!("job {} {}", order.kind, order.key),
+                order.dispatched_at,
+                format!("its executor; its log: lockstep step show {id} {}", def.name),
+            ),
+            Phase::Effect(order) => waiting(
+                "effect",
+                order.effect.name().to_owned(),
+                order.requested_at,
+                "its provider".to_owned(),
+            ),
+            Phase::Question { question, .. } => waiting(
+                question_word(question.kind),
+                question.prompt.clone(),
+                question.asked_at,
+                how_to_answer(id, question),
+            ),
+        }
+    }
+}
+
+fn question_word(kind: QuestionKind) -> &'static str {
+    match kind {
+        QuestionKind::Decision => "decision",
+        QuestionKind::Cap => "cap",
+        QuestionKind::Review => "review",
+        QuestionKind::HumanTest => "human-test",
+        QuestionKind::Approval => "approval",
+    }
+}
+
+fn how_to_answer(id: &lockstep_types::RunId, question: &Question) -> String {
+    let answer = match (question.kind, question.options.as_slice()) {
+        (QuestionKind::Approval, _) => "--approve | --request-changes TEXT | --reject REASON".to_owned(),
+        (_, []) => "--choose TEXT".to_owned(),
+        (_, options) => format!("--choose {}", options.join("|")),
+    };
+    format!("a person: lockstep runs answer {id} {} {answer}", question.id)
+}

@@ -1,0 +1,311 @@
+//! The task of one live run: it takes inputs one after another, and is the only one that changes its run.
+
+use crate::observer::LiveObserver;
+use crate::runtime::{Shared, lock};
+use lockstep_engine::{Command, Finished, Recorded, Rejected, Run, Turn};
+use lockstep_ports::{JournalError, ServiceError};
+use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// Inputs that may wait for a run: people and jobs wait for a place, wake-ups are dropped.
+const MAILBOX_MAX: usize = 64;
+/// Pause before a commit that failed (a full disk) is tried again for an input nobody can send again.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+type Reply = oneshot::Sender<Result<Arc<Recorded>, ServiceError>>;
+
+pub(crate) struct Message {
+    input: Input,
+    reply: Option<Reply>,
+}
+
+/// The outside of a run's task.
+pub(crate) struct LiveRun {
+    sender: mpsc::Sender<Message>,
+    state: watch::Receiver<Arc<Recorded>>,
+    task: JoinHandle<()>,
+}
+
+impl LiveRun {
+    pub(crate) fn sender(&self) -> mpsc::Sender<Message> {
+        self.sender.clone()
+    }
+
+    pub(crate) fn state(&self) -> Arc<Recorded> {
+        self.state.borrow().clone()
+    }
+
+    pub(crate) async fn ended(self) {
+        drop(self.sender);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the task of a run ended badly");
+        }
+    }
+}
+
+/// Sends an input and waits until what follows from it is durable; none if the task ended before it took the input.
+pub(crate) async fn send(
+    sender: &mpsc::Sender<Message>,
+    input: Input,
+) -> Option<Result<Arc<Recorded>, ServiceError>> {
+    let (reply, answer) = oneshot::channel();
+    sender.send(Message { input, reply: Some(reply) }).await.ok()?;
+    answer.await.ok()
+}
+
+/// Tells a run that something it waits for may have changed.
+pub(crate) fn poke(sender: &mpsc::Sender<Message>) {
+    // A full mailbox means that the run is about to look around anyway.
+    drop(sender.try_send(Message { input: Input::Poke, reply: None }));
+}
+
+/// Keys of the jobs a run waits for.
+pub(crate) fn jobs_wanted(run: &Run) -> Vec<JobKey> {
+    let key = |command| match command {
+        Command::Dispatch(order) => Some(JobOrder::clone(order).key),
+        Command::Invoke(_) | Command::Perform(_) => None,
+    };
+    run.outstanding().into_iter().filter_map(key).collect()
+}
+
+/// Runs the turn that follows from an input, calling components as it needs them. Nothing is durable yet.
+pub(crate) async fn turn(
+    shared: &Shared,
+    recorded: Option<&Recorded>,
+    now: Timestamp,
+    input: &Input,
+) -> Result<Option<Finished>, Rejected> {
+    let mut turn = Turn::begin(recorded, now, input)?;
+    while let Some(call) = turn.next_call() {
+        let observer = LiveObserver { outside: &shared.outside, run: turn.run(), step: call.step };
+        let executor = &shared.outside.executor;
+        let invocation = executor.invoke(call.digest, &call.imports, call.input, &observer).await;
+        turn.called(call.step, invocation)?;
+    }
+    Ok(turn.finish())
+}
+
+/// Starts the task of a run that is live, or about to be.
+pub(crate) fn spawn(shared: Arc<Shared>, recorded: Recorded) -> LiveRun {
+    let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
+    let recorded = Arc::new(recorded);
+    let (publish, state) = watch::channel(Arc::clone(&recorded));
+    let actor = Actor {
+        shared,
+        recorded,
+        publish,
+        // The task must not keep its own mailbox open.
+        sender: sender.downgrade(),
+        mailbox,
+        jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+    };
+    LiveRun { sender, state, task: tokio::spawn(actor.run()) }
+}
+
+struct Actor {
+    shared: Arc<Shared>,
+    recorded: Arc<Recorded>,
+    publish: watch::Sender<Arc<Recorded>>,
+    sender: mpsc::WeakSender<Message>,
+    mailbox: mpsc::Receiver<Message>,
+    jobs: BTreeMap<JobKey, AbortHandle>,
+    effects: BTreeMap<EffectKey, AbortHandle>,
+}
+
+impl Actor {
+    async fn run(mut self) {
+        let mut stopping = self.shared.stopping.subscribe();
+        self.dispatch();
+        // A turn cut short by its bound, or a crash before its time, left calls to be made.
+        self.take(Message { input: Input::Tick, reply: None }).await;
+        loop {
+            if !self.recorded.run.status().is_live() && self.retire().await {
+                return;
+            }
+            let clock = Arc::clone(&self.shared.outside.clock);
+            let wakeup = self.recorded.run.next_wakeup();
+            let message = tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => return self.abandon(),
+                message = self.mailbox.recv() => message,
+                () = async { clock.sleep_until(wakeup.unwrap_or_default()).await }, if wakeup.is_some() => {
+                    Some(Message { input: Input::Tick, reply: None })
+                }
+            };
+            match message {
+                Some(message) => self.take(message).await,
+                None => return self.abandon(),
+            }
+        }
+    }
+
+    /// Takes one input: turn, commit, and only then state, reply and dispatch. A turn that cannot be stored for an input
+    /// nobody can send again is tried until it can.
+    async fn take(&mut self, message: Message) {
+        let Message { mut input, mut reply } = message;
+        loop {
+            match (self.turn(&input).await, reply.take()) {
+                (Ok(()), Some(reply)) => drop(reply.send(Ok(Arc::clone(&self.recorded)))),
+                (Ok(()), None) => {}
+                (Err(TurnError::Rejected(rejected)), None) => {
+                    tracing::debug!(run = %self.recorded.run.spec().id, %rejected, "an input was not taken");
+                }
+                (Err(TurnError::Journal(error)), None) => {
+                    tracing::error!(run = %self.recorded.run.spec().id, %error, "a turn could not be stored");
+                    if *self.shared.stopping.borrow() {
+                        return;
+                    }
+                    tokio::time::sleep(COMMIT_RETRY).await;
+                    self.catch_up(&error).await;
+                    continue;
+                }
+                (Err(error), Some(reply)) => drop(reply.send(Err(error.into()))),
+            }
+            // A turn ends early when it made as many calls as one may: the next one goes on.
+            let calls_left = |command: &Command<'_>| matches!(command, Command::Invoke(_));
+            if !self.recorded.run.outstanding().iter().any(calls_left) {
+                return;
+            }
+            input = Input::Tick;
+        }
+    }
+
+    /// After a commit that did not continue what is stored, goes on from what is stored.
+    async fn catch_up(&mut self, error: &JournalError) {
+        if !matches!(error, JournalError::Conflict { .. }) {
+            return;
+        }
+        if let Ok(Ok(recorded)) = self.shared.load(&self.recorded.run.spec().id).await {
+            self.recorded = Arc::new(recorded);
+            self.publish.send_replace(Arc::clone(&self.recorded));
+            self.dispatch();
+        }
+    }
+
+    async fn turn(&mut self, input: &Input) -> Result<(), TurnError> {
+        let now = self.shared.outside.clock.now();
+        let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input).await? else {
+            return Ok(());
+        };
+        self.shared.commit(&finished, None).await?;
+        self.recorded = Arc::new(finished.recorded);
+        self.publish.send_replace(Arc::clone(&self.recorded));
+        self.dispatch();
+        Ok(())
+    }
+
+    /// Starts what is asked for and not under way, ends what is under way and no longer asked for.
+    fn dispatch(&mut self) {
+        let recorded = Arc::clone(&self.recorded);
+        let (mut jobs, mut effects) = (BTreeMap::new(), BTreeMap::new());
+        for command in recorded.run.outstanding() {
+            match command {
+                Command::Invoke(_) => {}
+                Command::Dispatch(order) => {
+                    let running = self.jobs.remove(&order.key).unwrap_or_else(|| self.start_job(order));
+                    jobs.insert(order.key.clone(), running);
+                }
+                Command::Perform(order) => {
+                    let running = self.effects.remove(&order.key).unwrap_or_else(|| self.start_effect(order));
+                    effects.insert(order.key.clone(), running);
+                }
+            }
+        }
+        for (key, task) in std::mem::replace(&mut self.jobs, jobs) {
+            if !task.is_finished() {
+                task.abort();
+                let outside = Arc::clone(&self.shared.outside.jobs);
+                tokio::spawn(async move { outside.stop(&key).await });
+            }
+        }
+        self.effects = effects;
+    }
+
+    fn start_job(&self, order: &JobOrder) -> AbortHandle {
+        let (shared, sender, order) = (Arc::clone(&self.shared), self.sender.clone(), order.clone());
+        let command = self.recorded.run.spec().pipeline.jobs.get(&order.kind).cloned();
+        let task = tokio::spawn(async move {
+            let outcome = shared.outside.jobs.carry_out(&order, command.as_ref()).await;
+            deliver(&sender, Input::JobSettled { key: order.key, outcome }).await;
+        });
+        task.abort_handle()
+    }
+
+    fn start_effect(&self, order: &EffectOrder) -> AbortHandle {
+        let (shared, sender, order) = (Arc::clone(&self.shared), self.sender.clone(), order.clone());
+        let task = tokio::spawn(async move {
+            let outcome = shared.outside.effects.perform(&order).await;
+            deliver(&sender, Input::EffectSettled { key: order.key, outcome }).await;
+        });
+        task.abort_handle()
+    }
+
+    /// Leaves the table of live runs, unless somebody has sent an input meanwhile (a retry).
+    async fn retire(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let mut live = shared.live.lock().await;
+        if !self.mailbox.is_empty() {
+            return false;
+        }
+        self.mailbox.close();
+        let spec = self.recorded.run.spec();
+        shared.outside.checks.forget(&spec.id).await;
+        shared.release(spec);
+        live.remove(&spec.id);
+        true
+    }
+
+    /// The host goes down: jobs go on outside and are found again.
+    fn abandon(self) {
+        for task in self.jobs.values().chain(self.effects.values()) {
+            task.abort();
+        }
+    }
+}
+
+async fn deliver(sender: &mpsc::WeakSender<Message>, input: Input) {
+    if let Some(sender) = sender.upgrade() {
+        // The task is gone only if the host goes down: the outcome is kept outside and found again.
+        drop(sender.send(Message { input, reply: None }).await);
+    }
+}
+
+impl Shared {
+    pub(crate) fn release(&self, spec: &lockstep_types::RunSpec) {
+        let item = (spec.change.repository.clone(), spec.item.clone());
+        let mut items = lock(&self.items);
+        if items.get(&item) == Some(&spec.id) {
+            items.remove(&item);
+        }
+    }
+}
+
+enum TurnError {
+    Rejected(Rejected),
+    Journal(JournalError),
+}
+
+impl From<Rejected> for TurnError {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl From<JournalError> for TurnError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<TurnError> for ServiceError {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Rejected(rejected) => crate::service::rejected(rejected),
+            TurnError::Journal(error) => crate::service::journal(&error),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The driver, thin: it takes an input, runs the engine's turn, calls components, commits, and only then lets
+//! anything be seen or sent. The only tokio around the core.
+//!
+//! It decides nothing about a run; whatever has a rule in it belongs in the engine.
+#![warn(missing_docs)]
+
+mod actor;
+mod clock;
+mod components;
+mod observer;
+pub mod pipeline_file;
+mod replay;
+mod runtime;
+mod service;
+
+pub use clock::SystemClock;
+pub use components::StandardComponent;
+pub use runtime::{Outside, Runtime, RuntimeError, Waker};

@@ -1,0 +1,153 @@
+use super::{Kinds, read};
+use expect_test::{Expect, expect};
+use lockstep_types::{Access, Descriptor, JsonText};
+
+struct TwoKinds(Vec<Descriptor>);
+
+impl Kinds for TwoKinds {
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|descriptor| descriptor.kind.clone()).collect()
+    }
+
+    fn descriptor(&self, kind: &str) -> Option<&Descriptor> {
+        self.0.iter().find(|descriptor| descriptor.kind == kind)
+    }
+
+    fn config_problems(&self, _: &str, config: &serde_json::Value) -> Vec<(String, String)> {
+        let known = |key: &&String| *key != "good";
+        let keys = config.as_object().into_iter().flat_map(serde_json::Map::keys);
+        keys.filter(known).map(|key| (format!("/{key}"), "is not wanted".to_owned())).collect()
+    }
+}
+
+fn kinds() -> TwoKinds {
+    let descriptor = |kind: &str| Descriptor {
+        kind: kind.to_owned(),
+        version: "1".to_owned(),
+        state_version: 1,
+        summary: String::new(),
+        config_schema: JsonText::null(),
+        jobs: Vec::new(),
+        effects: Vec::new(),
+        access: Access::Write,
+    };
+    TwoKinds(vec![descriptor("agent"), descriptor("ci-gate")])
+}
+
+fn check(text: &str, expected: &Expect) {
+    let found = match read(text, "p.toml", &kinds()) {
+        Ok(pipeline) => pipeline
+            .steps
+            .iter()
+            .map(|step| format!("{} {} {:?} {}\n", step.name, step.role, step.needs, step.config.as_str()))
+            .collect(),
+        Err(errors) => format!("{errors}\n"),
+    };
+    expected.assert_eq(&found);
+}
+
+#[test]
+fn steps_follow_each_other_unless_they_name_their_needs() {
+    check(
+        r#"
+name = "p"
+[[steps]]
+kind = "agent"
+role = "coder"
+[[steps]]
+name = "last"
+kind = "ci-gate"
+needs = ["a", "b"]
+[[steps]]
+name = "a"
+kind = "ci-gate"
+needs = ["coder"]
+config.good = 1
+[[steps]]
+name = "b"
+kind = "ci-gate"
+needs = ["coder"]
+"#,
+        &expect![[r#"
+            coder coder [] {}
+            a ci-gate [0] {"good":1}
+            b ci-gate [0] {}
+            last ci-gate [1, 2] {}
+        "#]],
+    );
+}
+
+#[test]
+fn a_disabled_step_hands_its_needs_on() {
+    check(
+        "name = 'p'\n[[steps]]\nkind='agent'\n[[steps]]\nname='x'\nkind='agent'\nenabled=false\n[[steps]]\nname='y'\nkind='agent'\n",
+        &expect![[r#"
+            agent agent [] {}
+            y agent [0] {}
+        "#]],
+    );
+}
+
+#[test]
+fn problems_name_file_line_and_fix() {
+    check(
+        r#"
+name = "p"
+[[steps]]
+kind = "agnet"
+[[steps]]
+name = "two words"
+kind = "ci-gate"
+needs = ["agnet", "nobody"]
+[steps.config]
+good = 1
+bad = 2
+"#,
+        &expect![[r#"
+            p.toml:4:8: unknown step kind "agnet": did you mean "agent"?
+            p.toml:6:8: "two words" is not a step name: use 1 to 64 letters, digits, - or _
+            p.toml:8:19: unknown step "nobody": known are agnet, two words
+            p.toml:11:7: `config.bad` of a ci-gate step: is not wanted
+        "#]],
+    );
+}
+
+#[test]
+fn a_circle_is_shown() {
+    check(
+        "name='p'\n[[steps]]\nname='a'\nkind='agent'\nneeds=['c']\n[[steps]]\nname='b'\nkind='agent'\n[[steps]]\nname='c'\nkind='agent'\n",
+        &expect![[r#"
+            p.toml:5:7: the steps need each other in a circle: a -> c -> b -> a: remove one of the needs
+        "#]],
+    );
+}
+
+#[test]
+fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
+    check(
+        "name = ",
+        &expect![[r#"
+        p.toml:1:8: string values must be quoted, expected literal string
+    "#]],
+    );
+    check(
+        "name = 'p'\nstep = 1\n",
+        &expect![[r#"
+        p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `policy`, `checks`, `jobs`, `steps`
+    "#]],
+    );
+    check(
+        "name = 'p'\n",
+        &expect![[r#"
+        p.toml:1:1: the pipeline has no steps: add a [[steps]] table
+    "#]],
+    );
+    check(
+        "name='p'\n[policy]\nmax_risk = 1.5\nci_max_attempts = 51\n[jobs.coder]\ncommand = []\n[[steps]]\nkind='agent'\n",
+        &expect![[r#"
+            p.toml:2:1: policy `max_risk` is 1.5: it must be between 0 and 1
+            p.toml:2:1: policy `ci_max_attempts` is 51: it must be 0 to 50
+            p.toml:5:7: [jobs.coder] has an empty command: name a program
+        "#]],
+    );
+}

@@ -1,0 +1,221 @@
+use crate::actor::{self, LiveRun};
+use crate::components::Kinds;
+use lockstep_engine::{Recorded, ReplayError};
+use lockstep_ports::{
+    ChangeSource, Checks, Clock, Commit, ComponentStore, ComponentStoreError, Effects, FEED_PAGE_MAX, Jobs,
+    Journal, JournalError, LoadError, Mergeability, StepExecutor, Wake, Workspace,
+};
+use lockstep_types::{JobKey, RunId, RunSpec};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// Runs that may wait to be woken: a lost wake-up only costs a poll interval.
+const WAKES_MAX: usize = 4096;
+/// Runs whose specification is kept to describe their records in the feed.
+const SPECS_KEPT_MAX: usize = 1024;
+
+/// The adapters a host is made of.
+#[derive(Clone)]
+pub struct Outside {
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// Components.
+    pub components: Arc<dyn ComponentStore>,
+    /// What calls them.
+    pub executor: Arc<dyn StepExecutor>,
+    /// Checks.
+    pub checks: Arc<dyn Checks>,
+    /// Mergeability.
+    pub mergeability: Arc<dyn Mergeability>,
+    /// Files of a change.
+    pub workspace: Arc<dyn Workspace>,
+    /// Jobs.
+    pub jobs: Arc<dyn Jobs>,
+    /// Effects.
+    pub effects: Arc<dyn Effects>,
+    /// Repositories and branches.
+    pub changes: Arc<dyn ChangeSource>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why the host could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The journal failed.
+    #[error("cannot read the journal")]
+    Journal(#[from] JournalError),
+    /// The component store failed.
+    #[error("cannot read the component store")]
+    Components(#[from] ComponentStoreError),
+    /// A standard component does not load.
+    #[error("standard component {name} does not load")]
+    Standard {
+        /// Its file name.
+        name: String,
+        /// Why.
+        #[source]
+        source: LoadError,
+    },
+}
+
+/// The host: every live run has a task of its own, all share one journal. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) outside: Outside,
+    pub(crate) kinds: tokio::sync::RwLock<Arc<Kinds>>,
+    /// Live runs by id. Locked over loading a run that is not live, so that no run has two tasks.
+    pub(crate) live: tokio::sync::Mutex<HashMap<RunId, LiveRun>>,
+    /// Repository and item of each live run: a second run over the same item is a conflict (DEVIATIONS D-11).
+    pub(crate) items: Mutex<BTreeMap<(String, String), RunId>>,
+    /// Runs whose journal cannot be folded, and why.
+    pub(crate) damaged: Mutex<BTreeMap<RunId, String>>,
+    pub(crate) feed_end: watch::Sender<u64>,
+    pub(crate) specs: Mutex<HashMap<RunId, Arc<RunSpec>>>,
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// A way for providers to wake runs, made before the runtime they wake.
+pub struct Waker {
+    /// To be given to providers.
+    pub wake: Wake,
+    wakes: mpsc::Receiver<RunId>,
+}
+
+impl Default for Waker {
+    fn default() -> Self {
+        let (sender, wakes) = mpsc::channel(WAKES_MAX);
+        let wake: Wake = Arc::new(move |run: &RunId| {
+            if sender.try_send(run.clone()).is_err() {
+                tracing::debug!(%run, "a wake-up was dropped");
+            }
+        });
+        Self { wake, wakes }
+    }
+}
+
+impl Runtime {
+    /// Brings up a host over its adapters: recovers every live run and goes on with what it was in the middle of.
+    ///
+    /// # Errors
+    /// If a store cannot be read. A single damaged run is reported and left alone.
+    pub async fn open(outside: Outside, waker: Waker) -> Result<Self, RuntimeError> {
+        let kinds = Kinds::load(&outside).await?;
+        let end = outside.journal.feed_end();
+        let shared = Arc::new(Shared {
+            outside,
+            kinds: tokio::sync::RwLock::new(Arc::new(kinds)),
+            live: tokio::sync::Mutex::default(),
+            items: Mutex::default(),
+            damaged: Mutex::default(),
+            feed_end: watch::Sender::new(end),
+            specs: Mutex::default(),
+            stopping: watch::Sender::new(false),
+        });
+        shared.recover().await?;
+        tokio::spawn(forward_wakes(Arc::clone(&shared), waker.wakes));
+        Ok(Self { shared })
+    }
+
+    /// Lets every run finish the turn it is in and start no other. Jobs under way go on outside and are found again.
+    pub async fn close(&self) {
+        self.shared.stopping.send_replace(true);
+        let tasks: Vec<LiveRun> = self.shared.live.lock().await.drain().map(|(_, run)| run).collect();
+        for run in tasks {
+            run.ended().await;
+        }
+    }
+}
+
+async fn forward_wakes(shared: Arc<Shared>, mut wakes: mpsc::Receiver<RunId>) {
+    while let Some(run) = wakes.recv().await {
+        let sender = shared.live.lock().await.get(&run).map(LiveRun::sender);
+        if let Some(sender) = sender {
+            actor::poke(&sender);
+        }
+    }
+}
+
+impl Shared {
+    /// Replays every live run and dispatches what was outstanding: recovery is not a second code path.
+    async fn recover(self: &Arc<Self>) -> Result<(), JournalError> {
+        let mut wanted: BTreeSet<JobKey> = BTreeSet::new();
+        let mut recovered = Vec::new();
+        for id in self.outside.journal.live().await? {
+            match self.load(&id).await? {
+                Ok(recorded) => {
+                    wanted.extend(actor::jobs_wanted(&recorded.run));
+                    recovered.push(recorded);
+                }
+                Err(error) => {
+                    tracing::error!(run = %id, %error, "a run cannot be recovered and is left alone");
+                    lock(&self.damaged).insert(id, error.to_string());
+                }
+            }
+        }
+        self.outside.jobs.sweep(&wanted).await;
+        let mut live = self.live.lock().await;
+        for recorded in recovered {
+            let spec = recorded.run.spec();
+            let item = (spec.change.repository.clone(), spec.item.clone());
+            lock(&self.items).insert(item, spec.id.clone());
+            live.insert(spec.id.clone(), actor::spawn(Arc::clone(self), recorded));
+        }
+        Ok(())
+    }
+
+    /// Folds a run's journal.
+    pub(crate) async fn load(&self, id: &RunId) -> Result<Result<Recorded, ReplayError>, JournalError> {
+        let records = self.outside.journal.records(id, 1).await?;
+        Ok(Recorded::replay(id, records.iter().map(Vec::as_slice)))
+    }
+
+    /// Makes a finished turn durable.
+    pub(crate) async fn commit(
+        &self,
+        finished: &lockstep_engine::Finished,
+        start_token: Option<String>,
+    ) -> Result<(), JournalError> {
+        let commit = Commit { row: finished.recorded.row(), record: finished.bytes.clone(), start_token };
+        let position = self.outside.journal.commit(commit).await?;
+        self.feed_end.send_if_modified(|end| {
+            let newer = position > *end;
+            *end = position.max(*end);
+            newer
+        });
+        Ok(())
+    }
+
+    /// The specification of a run, for describing its records.
+    pub(crate) async fn spec(&self, id: &RunId) -> Result<Option<Arc<RunSpec>>, JournalError> {
+        if let Some(spec) = lock(&self.specs).get(id) {
+            return Ok(Some(Arc::clone(spec)));
+        }
+        let records = self.outside.journal.records(id, 1).await?;
+        let first = records.first().map(Vec::as_slice);
+        let Ok(recorded) = Recorded::replay(id, first) else {
+            return Ok(None);
+        };
+        let spec = Arc::clone(recorded.run.spec());
+        let mut specs = lock(&self.specs);
+        if specs.len() >= SPECS_KEPT_MAX {
+            specs.clear();
+        }
+        specs.insert(id.clone(), Arc::clone(&spec));
+        Ok(Some(spec))
+    }
+
+    pub(crate) fn feed_page(limit: usize) -> usize {
+        limit.clamp(1, FEED_PAGE_MAX)
+    }
+}
+
+/// Locks a mutex whose holder cannot leave it half-changed, so that a panic elsewhere does not spread.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

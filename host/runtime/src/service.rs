@@ -1,0 +1,428 @@
+//! The host as its drivers see it.
+
+use crate::actor::{self, LiveRun};
+use crate::components::store;
+use crate::replay;
+use crate::runtime::{Runtime, Shared, lock};
+use async_trait::async_trait;
+use lockstep_engine::{Phase, Recorded, Rejected, timeline};
+use lockstep_ports::{
+    ActivateRequest, ChangeSourceError, ComponentView, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX,
+    ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+};
+use lockstep_types::{
+    Activation, Input, JobKey, QuestionId, RunId, RunSpec, RunSummary, RunView, TimelineEntry, TurnRecord,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Rows a list gives when nobody says how many.
+const LIST_DEFAULT: usize = 50;
+/// Rows looked at in one search for a state, so that a rare one does not read the whole store.
+const LIST_SCAN_MAX: usize = 100_000;
+/// Longest wait for the feed: a client that went away is noticed within it.
+const FEED_WAIT: Duration = Duration::from_secs(15);
+/// Bytes of a job's log that are shown.
+const LOG_TAIL_BYTES: usize = 64 << 10;
+/// Characters of a title, description or item somebody gives.
+const TEXT_CHARS_MAX: usize = 50_000;
+/// Tries to hand an input to a run whose task is just ending.
+const HANDOVER_TRIES: usize = 8;
+
+#[async_trait]
+impl RunService for Runtime {
+    async fn start(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
+        let shared = &self.shared;
+        if let Some(token) = &request.token
+            && let Some(run) =
+                shared.outside.journal.started_under(token).await.map_err(|error| journal(&error))?
+        {
+            return Ok(self.get(&run).await?.summary);
+        }
+        let token = request.token.clone();
+        let spec = self.spec_of(request).await?;
+        shared.reserve(&spec)?;
+        let started = self.first_turn(&spec, token).await;
+        match &started {
+            Ok(recorded) if recorded.run.status().is_live() => {
+                // Somebody may have acted on the run since it was stored, and so started its task.
+                let mut live = shared.live.lock().await;
+                live.entry(spec.id.clone())
+                    .or_insert_with(|| actor::spawn(Arc::clone(shared), recorded.clone()));
+            }
+            _ => shared.release(&spec),
+        }
+        match started {
+            Ok(recorded) => Ok(recorded.run.summary()),
+            Err(StartError::Service(error)) => Err(error),
+            Err(StartError::TokenUsed(run)) => Ok(self.get(&run).await?.summary),
+        }
+    }
+
+    async fn check_pipeline(&self, text: &str, file: &str) -> Result<(), ServiceError> {
+        let kinds = Arc::clone(&*self.shared.kinds.read().await);
+        kinds.pipeline(text, file).map(drop)
+    }
+
+    async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
+        let limit = query.limit.unwrap_or(LIST_DEFAULT).clamp(1, ROWS_PAGE_MAX);
+        let mut found = Vec::new();
+        let mut before = query.before;
+        let mut scanned = 0;
+        while found.len() < limit && scanned < LIST_SCAN_MAX {
+            let page = if query.status.is_some() { ROWS_PAGE_MAX } else { limit };
+            let rows = self
+                .shared
+                .outside
+                .journal
+                .rows(before.as_ref(), page)
+                .await
+                .map_err(|error| journal(&error))?;
+            scanned += rows.len();
+            let complete = rows.len() < page;
+            before = rows.last().map(|row| row.summary.id.clone());
+            let wanted =
+                |row: &lockstep_types::RunRow| query.status.is_none_or(|status| row.summary.status == status);
+            found.extend(rows.into_iter().filter(wanted).map(|row| row.summary));
+            if complete {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
+        let recorded = self.recorded(run).await?;
+        Ok(recorded.run.view(recorded.seq))
+    }
+
+    async fn act(&self, run: &RunId, action: RunAction, by: &str) -> Result<RunSummary, ServiceError> {
+        let input = self.input_of(run, action, by).await?;
+        for _ in 0..HANDOVER_TRIES {
+            let sender = self.task_of(run).await?;
+            if let Some(answer) = actor::send(&sender, input.clone()).await {
+                return answer.map(|recorded| recorded.run.summary());
+            }
+        }
+        Err(ServiceError::Unavailable(format!("run {run} is busy: try again")))
+    }
+
+    async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
+        let spec = self.shared.spec(run).await.map_err(|error| journal(&error))?;
+        let spec = spec.ok_or_else(|| no_such_run(run))?;
+        let records = self.shared.records(run).await?;
+        let later = records.iter().filter(|record| record.seq > after);
+        Ok(later.flat_map(|record| timeline(&spec, record)).collect())
+    }
+
+    async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
+        let shared = &self.shared;
+        let entries = shared
+            .outside
+            .journal
+            .feed(after, Shared::feed_page(limit))
+            .await
+            .map_err(|error| journal(&error))?;
+        let mut first: BTreeMap<RunId, u64> = BTreeMap::new();
+        for entry in &entries {
+            first.entry(entry.run.clone()).and_modify(|seq| *seq = entry.seq.min(*seq)).or_insert(entry.seq);
+        }
+        let mut stored: BTreeMap<RunId, (Option<Arc<RunSpec>>, Vec<Vec<u8>>)> = BTreeMap::new();
+        for (run, from) in &first {
+            let records =
+                shared.outside.journal.records(run, *from).await.map_err(|error| journal(&error))?;
+            let spec = shared.spec(run).await.map_err(|error| journal(&error))?;
+            stored.insert(run.clone(), (spec, records));
+        }
+        let item = |entry: &lockstep_ports::FeedEntry| {
+            let entries = stored.get(&entry.run).and_then(|(spec, records)| {
+                let at = usize::try_from(entry.seq - first.get(&entry.run)?).ok()?;
+                let record: TurnRecord = serde_json::from_slice(records.get(at)?).ok()?;
+                Some(timeline(spec.as_ref()?, &record))
+            });
+            FeedItem { position: entry.position, entries: entries.unwrap_or_default() }
+        };
+        Ok(entries.iter().map(item).collect())
+    }
+
+    async fn feed_end(&self) -> u64 {
+        *self.shared.feed_end.borrow()
+    }
+
+    async fn feed_beyond(&self, after: u64) {
+        let mut end = self.shared.feed_end.subscribe();
+        let beyond = end.wait_for(|end| *end > after);
+        drop(tokio::time::timeout(FEED_WAIT, beyond).await);
+    }
+
+    async fn invocations(
+        &self,
+        run: &RunId,
+        step: Option<&str>,
+    ) -> Result<Vec<InvocationView>, ServiceError> {
+        let recorded = self.recorded(run).await?;
+        let steps = &recorded.run.spec().pipeline.steps;
+        if let Some(name) = step {
+            find_step(&recorded, name)?;
+        }
+        let view = |placed: replay::Placed| {
+            let def = steps.get(placed.step)?;
+            let (seq, number, invocation) = (placed.seq, placed.number, placed.invocation);
+            Some(InvocationView { seq, number, step: def.name.clone(), kind: def.kind.clone(), invocation })
+        };
+        let placed = replay::invocations(self.shared.records(run).await?);
+        let wanted = |view: &InvocationView| step.is_none_or(|name| view.step == name);
+        Ok(placed.into_iter().filter_map(view).filter(wanted).collect())
+    }
+
+    async fn job_log(&self, run: &RunId, step: &str) -> Result<String, ServiceError> {
+        let recorded = self.recorded(run).await?;
+        let ix = find_step(&recorded, step)?;
+        let number = recorded.run.steps()[ix].jobs;
+        let key = JobKey { run: run.clone(), step: step.to_owned(), number };
+        let log = self.shared.outside.jobs.log_tail(&key, LOG_TAIL_BYTES).await;
+        log.ok_or_else(|| ServiceError::NotFound(format!("step {step} of run {run} has no job log")))
+    }
+
+    async fn replay(&self, run: &RunId) -> Result<ReplayReport, ServiceError> {
+        self.shared.replay(run).await
+    }
+
+    async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError> {
+        self.shared.verify(run).await
+    }
+
+    async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
+        self.add(bytes).await
+    }
+
+    async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
+        let mut views = Vec::new();
+        for info in self.shared.outside.components.list().await.map_err(store)? {
+            views.push(self.component_view(info).await?);
+        }
+        Ok(views)
+    }
+
+    async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
+        self.move_pointer(request).await
+    }
+
+    async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError> {
+        self.shared.outside.components.history(kind).await.map_err(store)
+    }
+}
+
+enum StartError {
+    Service(ServiceError),
+    TokenUsed(RunId),
+}
+
+impl Runtime {
+    /// Resolves all a run is made from. Every refusal comes before anything is stored (DEVIATIONS D-11).
+    async fn spec_of(&self, request: StartRequest) -> Result<RunSpec, ServiceError> {
+        let outside = &self.shared.outside;
+        let texts = [&request.title, &request.description, &request.item];
+        if texts.into_iter().flatten().any(|text| text.chars().count() > TEXT_CHARS_MAX) {
+            let message =
+                format!("a title, description or item has more than {TEXT_CHARS_MAX} characters: shorten it");
+            return Err(ServiceError::Invalid(message));
+        }
+        let file = request.pipeline_file.as_deref().unwrap_or("pipeline");
+        let kinds = Arc::clone(&*self.shared.kinds.read().await);
+        let pipeline = kinds.pipeline(&request.pipeline, file)?;
+        let base = request.base.as_deref().or(pipeline.base.as_deref());
+        let change = outside
+            .changes
+            .resolve(&request.repository, &request.branch, base)
+            .await
+            .map_err(change_source)?;
+        let title = match request.title {
+            Some(title) => title,
+            None => outside.changes.subject(&change).await.unwrap_or_else(|| request.branch.clone()),
+        };
+        let now = outside.clock.now();
+        Ok(RunSpec {
+            id: RunId::new(now, outside.clock.unique()),
+            item: request.item.unwrap_or(request.branch),
+            title,
+            description: request.description.unwrap_or_default(),
+            initiator: request.by.unwrap_or_else(|| "operator".to_owned()),
+            pins: kinds.pins(&pipeline),
+            pipeline,
+            change,
+            created_at: now,
+        })
+    }
+
+    async fn first_turn(&self, spec: &RunSpec, token: Option<String>) -> Result<Recorded, StartError> {
+        let input = Input::Start(Box::new(spec.clone()));
+        let finished = actor::turn(&self.shared, None, spec.created_at, &input).await;
+        let finished = finished.map_err(|error| StartError::Service(rejected(error)))?;
+        let Some(finished) = finished else {
+            return Err(StartError::Service(ServiceError::Internal(
+                "the start of a run had no effect".to_owned(),
+            )));
+        };
+        match self.shared.commit(&finished, token).await {
+            Ok(()) => Ok(finished.recorded),
+            Err(JournalError::TokenUsed { run }) => Err(StartError::TokenUsed(run)),
+            Err(error) => Err(StartError::Service(journal(&error))),
+        }
+    }
+
+    /// The run as it stands: from its task if it is live, else folded from its journal.
+    async fn recorded(&self, run: &RunId) -> Result<Arc<Recorded>, ServiceError> {
+        let live = self.shared.live.lock().await.get(run).map(LiveRun::state);
+        match live {
+            Some(recorded) => Ok(recorded),
+            None => self.load(run).await.map(Arc::new),
+        }
+    }
+
+    async fn load(&self, run: &RunId) -> Result<Recorded, ServiceError> {
+        if self.shared.outside.journal.row(run).await.map_err(|error| journal(&error))?.is_none() {
+            return Err(no_such_run(run));
+        }
+        let loaded = self.shared.load(run).await.map_err(|error| journal(&error))?;
+        loaded.map_err(|error| ServiceError::Internal(format!("{error}: see `lockstep verify {run}`")))
+    }
+
+    /// The task of a run, started if the run has ended or was not live.
+    async fn task_of(&self, run: &RunId) -> Result<tokio::sync::mpsc::Sender<actor::Message>, ServiceError> {
+        if *self.shared.stopping.borrow() {
+            return Err(ServiceError::Unavailable(
+                "the host is going down: try again when it is back".to_owned(),
+            ));
+        }
+        if let Some(problem) = lock(&self.shared.damaged).get(run) {
+            return Err(ServiceError::Internal(format!("{problem}: see `lockstep verify {run}`")));
+        }
+        let mut live = self.shared.live.lock().await;
+        if let Some(task) = live.get(run) {
+            return Ok(task.sender());
+        }
+        let recorded = self.load(run).await?;
+        let task = actor::spawn(Arc::clone(&self.shared), recorded);
+        let sender = task.sender();
+        live.insert(run.clone(), task);
+        Ok(sender)
+    }
+
+    async fn input_of(&self, run: &RunId, action: RunAction, by: &str) -> Result<Input, ServiceError> {
+        let by = by.to_owned();
+        Ok(match action {
+            RunAction::Stop { reason } => Input::Stop { reason, by },
+            RunAction::Pause => Input::Pause { by },
+            RunAction::Resume => Input::Resume { by },
+            RunAction::Retry => Input::Retry { head_commit: self.go_on(run).await?, by },
+            RunAction::Restart { step } => Input::Restart { step, head_commit: self.go_on(run).await?, by },
+            RunAction::Answer { question, answer, token } => {
+                let question = match question {
+                    Some(question) => question,
+                    None => only_question(&*self.recorded(run).await?)?,
+                };
+                Input::Answered { question, answer, token, by }
+            }
+        })
+    }
+
+    /// What must hold before a run goes on anew (DEVIATIONS D-2): its item has no other live run, and its branch is
+    /// there. Gives the tip of the branch.
+    async fn go_on(&self, run: &RunId) -> Result<Option<String>, ServiceError> {
+        let recorded = self.recorded(run).await?;
+        let (spec, change) = (recorded.run.spec(), recorded.run.change());
+        let changes = &self.shared.outside.changes;
+        let now = changes.resolve(&change.repository, &change.head_branch, Some(&change.base_branch)).await;
+        let now = now.map_err(change_source)?;
+        if !recorded.run.status().is_live() {
+            self.shared.reserve(spec)?;
+        }
+        Ok(now.head_commit)
+    }
+}
+
+impl Shared {
+    /// Claims the item for a run (DEVIATIONS D-11).
+    fn reserve(&self, spec: &RunSpec) -> Result<(), ServiceError> {
+        let item = (spec.change.repository.clone(), spec.item.clone());
+        let mut items = lock(&self.items);
+        match items.get(&item) {
+            Some(run) if *run != spec.id => Err(ServiceError::Conflict(format!(
+                "{} already has the live run {run}: wait for it, or stop it with `lockstep runs stop {run}`",
+                spec.item
+            ))),
+            _ => {
+                items.insert(item, spec.id.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn only_question(recorded: &Recorded) -> Result<QuestionId, ServiceError> {
+    let id = &recorded.run.spec().id;
+    let open = |step: &lockstep_engine::Step| match &step.phase {
+        Phase::Question { question, .. } => Some(question.id),
+        _ => None,
+    };
+    let questions: Vec<QuestionId> = recorded.run.steps().iter().filter_map(open).collect();
+    match questions.as_slice() {
+        [question] => Ok(*question),
+        [] => Err(ServiceError::Conflict(format!("run {id} waits for no answer: see `lockstep why {id}`"))),
+        several => {
+            let names: Vec<String> = several.iter().map(QuestionId::to_string).collect();
+            Err(ServiceError::Conflict(format!(
+                "run {id} has several open questions: name one of {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+fn find_step(recorded: &Recorded, name: &str) -> Result<usize, ServiceError> {
+    let spec = recorded.run.spec();
+    spec.pipeline.steps.iter().position(|step| step.name == name).ok_or_else(|| {
+        let names: Vec<&str> = spec.pipeline.steps.iter().map(|step| step.name.as_str()).collect();
+        ServiceError::NotFound(format!("run {} has no step {name:?}: it has {}", spec.id, names.join(", ")))
+    })
+}
+
+pub(crate) fn no_such_run(run: &RunId) -> ServiceError {
+    ServiceError::NotFound(format!("there is no run {run}: see `lockstep runs list`"))
+}
+
+pub(crate) fn rejected(rejected: Rejected) -> ServiceError {
+    match rejected {
+        Rejected::NotFound(text) => ServiceError::NotFound(text),
+        Rejected::Conflict(text) => ServiceError::Conflict(text),
+        Rejected::Invalid(text) => ServiceError::Invalid(text),
+    }
+}
+
+pub(crate) fn journal(error: &JournalError) -> ServiceError {
+    match error {
+        JournalError::Full { .. } | JournalError::Closed => ServiceError::Unavailable(chain(error)),
+        _ => ServiceError::Internal(chain(error)),
+    }
+}
+
+fn change_source(error: ChangeSourceError) -> ServiceError {
+    match error {
+        ChangeSourceError::Dirty { .. } => ServiceError::Conflict(error.to_string()),
+        _ => ServiceError::Invalid(error.to_string()),
+    }
+}
+
+/// An error with its sources in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
