@@ -1,0 +1,50 @@
+//! The repository's own tasks, run as `cargo xtask TASK`: build the guests, check the rules of the
+//! workspace, test everything. It never installs anything system-wide and is no part of the product.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to the person at the terminal is its job"
+)]
+
+mod component;
+mod guests;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Tasks of this repository", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build every guest into a component, setting up a wasm compiler first if there is none
+    Guests(guests::Args),
+    /// Check dependency arrows and the rules for source files
+    Tidy,
+    /// Check and test everything: format, lints, rules, guests, host
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Guests(args) => guests::run(&args),
+        Task::Tidy => tidy::run(),
+        Task::Test(args) => return test::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
