@@ -1,1 +1,8 @@
+//! Data in, text out: a pipeline and a script of what components and the outside say, and the timeline that follows.
 
+mod approvals;
+mod control;
+mod flow;
+mod outside;
+mod properties;
+mod world;

@@ -57,7 +57,14 @@ impl Decider {
                 "step {name} cannot begin: {need} before it is not done"
             )));
         }
-        self.clear(self.run.with_descendants(ix), head_commit, by, false);
+        // Steps beside this one that a failure cut short begin again too, or nobody would ever finish them.
+        let mut steps = self.run.with_descendants(ix);
+        let ended = !self.run.status.is_live();
+        let cut_short = |ix: &StepIx| ended && self.run.steps[*ix].status != StepStatus::Done;
+        steps.extend((0..self.run.steps.len()).filter(cut_short));
+        steps.sort_unstable();
+        steps.dedup();
+        self.clear(steps, head_commit, by, false);
         Ok(())
     }
 

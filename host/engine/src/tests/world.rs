@@ -1,0 +1,234 @@
+//! A host small enough for tests: components answer from a script, time passes when told, nothing else exists.
+
+use crate::{Command, Recorded, Rejected, Turn, timeline};
+use lockstep_types::{
+    Access, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation, JobOutcome,
+    JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy, QuestionId, QuestionKind,
+    ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition, TurnRecord,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A step as tests write it: `name`, `name needs a,b`, with `!` for approval and `?` for one that only reads.
+pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
+    let mut defs: Vec<StepDef> = Vec::new();
+    for (at, text) in steps.iter().enumerate() {
+        let (head, needs) =
+            text.split_once(" needs ").map_or((*text, None), |(head, needs)| (head, Some(needs)));
+        let name = head.trim_end_matches(['!', '?']).to_owned();
+        let position = |need: &str| defs.iter().position(|def: &StepDef| def.name == need).unwrap();
+        let needs = match needs {
+            Some("nothing") => Vec::new(),
+            Some(needs) => needs.split(',').map(position).collect(),
+            None => at.checked_sub(1).into_iter().collect(),
+        };
+        let kind = if head.contains('?') { "reader" } else { "writer" };
+        defs.push(StepDef {
+            role: name.clone(),
+            name,
+            kind: kind.to_owned(),
+            needs,
+            approval: head.contains('!'),
+            config: JsonText::of(&serde_json::json!({})),
+        });
+    }
+    Pipeline {
+        name: "p".to_owned(),
+        version: String::new(),
+        base: None,
+        policy: Policy::default(),
+        checks: BTreeMap::new(),
+        jobs: BTreeMap::new(),
+        steps: defs,
+    }
+}
+
+pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
+    let grant = Grant {
+        imports: Vec::new(),
+        jobs: vec!["work".to_owned(), "{role}".to_owned()],
+        effects: vec!["merge".to_owned()],
+    };
+    let pin = |access| Pin { digest: Digest::of(b"component"), grant: grant.clone(), access };
+    RunSpec {
+        id: "run-1".parse().unwrap(),
+        item: "task".to_owned(),
+        title: "Do the thing".to_owned(),
+        description: String::new(),
+        initiator: "somebody".to_owned(),
+        pipeline: Arc::new(pipeline),
+        pins: [("writer".to_owned(), pin(Access::Write)), ("reader".to_owned(), pin(Access::ReadOnly))]
+            .into(),
+        change: Change {
+            repository: "/repo".to_owned(),
+            base_branch: "main".to_owned(),
+            head_branch: "work".to_owned(),
+            head_commit: Some("aaaaaaaaaaaaaaaa".to_owned()),
+            pull_request: None,
+        },
+        created_at: Timestamp(1000),
+    }
+}
+
+pub(super) fn complete(output: &str) -> Next {
+    Next::Complete(Completion { output: Some(output.to_owned()), ..Completion::default() })
+}
+
+pub(super) fn dispatch(kind: &str) -> Next {
+    Next::Dispatch(JobRequest {
+        kind: kind.to_owned(),
+        access: Access::Write,
+        extra_outputs: Vec::new(),
+        input: JsonText::null(),
+        time_limit_ms: None,
+    })
+}
+
+pub(super) fn rework(producer: &str, feedback: &str) -> Next {
+    let producers = vec![producer.to_owned()];
+    Next::Rework(ReworkRequest { producers, feedback: feedback.to_owned(), comments: Vec::new() })
+}
+
+pub(super) fn ask(kind: QuestionKind, options: &[&str]) -> Next {
+    let options = options.iter().map(|option| (*option).to_owned()).collect();
+    Next::Ask { kind, prompt: "which?".to_owned(), options, proposal: None }
+}
+
+pub(super) fn done(output: &str) -> JobOutcome {
+    JobOutcome::Done(JobResult { output: output.to_owned(), ..JobResult::default() })
+}
+
+/// What a scripted component says next.
+#[derive(Clone, Debug)]
+pub(super) enum Says {
+    Next(Next),
+    Fault(Fault),
+}
+
+impl From<Next> for Says {
+    fn from(next: Next) -> Self {
+        Self::Next(next)
+    }
+}
+
+pub(super) struct World {
+    pub(super) recorded: Option<Recorded>,
+    pub(super) records: Vec<Vec<u8>>,
+    pub(super) now: Timestamp,
+    says: BTreeMap<String, VecDeque<Says>>,
+    log: String,
+}
+
+impl World {
+    /// `says`: what the component of each step answers, call by call; after that it completes.
+    pub(super) fn new(says: &[(&str, Vec<Says>)]) -> Self {
+        let says = says.iter().map(|(step, says)| ((*step).to_owned(), says.clone().into())).collect();
+        Self { recorded: None, records: Vec::new(), now: Timestamp(1000), says, log: String::new() }
+    }
+
+    pub(super) fn started(steps: &[&str], says: &[(&str, Vec<Says>)]) -> Self {
+        let mut world = Self::new(says);
+        world.input(&Input::Start(Box::new(spec(pipeline(steps)))));
+        world
+    }
+
+    /// Takes an input, and writes down what became true or why nothing did.
+    pub(super) fn input(&mut self, input: &Input) {
+        if let Err(rejected) = self.try_input(input) {
+            let class = match rejected {
+                Rejected::NotFound(_) => "not found",
+                Rejected::Conflict(_) => "conflict",
+                Rejected::Invalid(_) => "invalid",
+            };
+            writeln!(self.log, "rejected ({class}): {rejected}").unwrap();
+        }
+    }
+
+    pub(super) fn try_input(&mut self, input: &Input) -> Result<(), Rejected> {
+        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input)?;
+        while let Some(call) = turn.next_call() {
+            let name = call.input.step.name.clone();
+            let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
+            let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
+                Says::Next(next) => Outcome::Transition(Box::new(Transition {
+                    state: JsonText::of(&call.input.step.attempt),
+                    note: None,
+                    progress: None,
+                    facts: Vec::new(),
+                    notices: Vec::new(),
+                    next,
+                })),
+                Says::Fault(fault) => Outcome::Fault(fault),
+            };
+            let invocation = Invocation {
+                digest: call.digest,
+                fingerprint: Digest::zero(),
+                input: call.input,
+                observations: Vec::new(),
+                logs: Vec::new(),
+                outcome,
+                fuel: 1,
+                peak_memory: 0,
+            };
+            turn.called(call.step, invocation)?;
+        }
+        if let Some(finished) = turn.finish() {
+            self.write(&finished.record, finished.recorded.run.spec());
+            self.records.push(finished.bytes);
+            self.recorded = Some(finished.recorded);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, record: &TurnRecord, spec: &RunSpec) {
+        for entry in timeline(spec, record) {
+            let step = entry.step.unwrap_or_default();
+            writeln!(self.log, "{step:<6} {:<16} {}", entry.what, entry.text).unwrap();
+        }
+    }
+
+    /// Settles the job or effect the run waits for.
+    pub(super) fn settle(&mut self, job: &JobOutcome, effect: &EffectOutcome) {
+        let input = match self.run().outstanding().first() {
+            Some(Command::Dispatch(order)) => {
+                Input::JobSettled { key: order.key.clone(), outcome: job.clone() }
+            }
+            Some(Command::Perform(order)) => {
+                Input::EffectSettled { key: order.key.clone(), outcome: effect.clone() }
+            }
+            _ => return,
+        };
+        self.input(&input);
+    }
+
+    pub(super) fn job(&mut self, outcome: &JobOutcome) {
+        self.settle(outcome, &EffectOutcome::Done(JsonText::null()));
+    }
+
+    pub(super) fn answer(&mut self, question: u32, answer: Answer, token: Option<&str>) {
+        let (token, by) = (token.map(str::to_owned), "ann".to_owned());
+        self.input(&Input::Answered { question: QuestionId(question), answer, token, by });
+    }
+
+    pub(super) fn run(&self) -> &crate::Run {
+        &self.recorded.as_ref().unwrap().run
+    }
+
+    /// Everything written so far, then where the run stands.
+    pub(super) fn text(&self) -> String {
+        let run = self.run();
+        let open = |notice: &&lockstep_types::Notice| notice.state == lockstep_types::NoticeState::Open;
+        let notices: Vec<&str> =
+            run.notices().iter().filter(open).map(|notice| notice.kind.as_str()).collect();
+        let mut text = self.log.clone();
+        writeln!(text, "= {} item {:?} notices {notices:?}", run.status().word(), run.item_status()).unwrap();
+        text
+    }
+
+    /// The run as its journal tells it.
+    pub(super) fn replayed(&self, records: usize) -> Recorded {
+        let id: RunId = "run-1".parse().unwrap();
+        Recorded::replay(&id, self.records[..records].iter().map(Vec::as_slice)).unwrap()
+    }
+}
