@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::{component, workspace};
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Only print how a compiler would be found: env, native, cached, rust-src or debian
     #[arg(long)]

@@ -7,6 +7,7 @@
 )]
 
 mod component;
+mod demo;
 mod guests;
 mod test;
 mod tidy;
@@ -30,6 +31,8 @@ enum Task {
     Guests(guests::Args),
     /// Check dependency arrows and the rules for source files
     Tidy,
+    /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
+    Demo,
     /// Check and test everything: format, lints, rules, guests, host
     Test(test::Args),
 }
@@ -37,6 +40,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Guests(args) => guests::run(&args),
+        Task::Demo => demo::demo(),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),
     };
