@@ -1,7 +1,7 @@
 //! The task of one live run: it takes inputs one after another, and is the only one that changes its run.
 
 use crate::observer::LiveObserver;
-use crate::runtime::{Shared, lock};
+use crate::runtime::{Drive, Shared, lock};
 use lockstep_engine::{Command, Finished, Recorded, Rejected, Run, Turn};
 use lockstep_ports::{JournalError, ServiceError};
 use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, Timestamp};
@@ -130,6 +130,8 @@ impl Actor {
             let clock = Arc::clone(&self.shared.outside.clock);
             let wakeup = self.recorded.run.next_wakeup();
             let message = tokio::select! {
+                // In order, so that the same things happening give the same turns.
+                biased;
                 _ = stopping.wait_for(|stopping| *stopping) => return self.abandon(),
                 message = self.mailbox.recv() => message,
                 () = async { clock.sleep_until(wakeup.unwrap_or_default()).await }, if wakeup.is_some() => {
@@ -192,14 +194,22 @@ impl Actor {
             return Ok(());
         };
         self.shared.commit(&finished, None).await?;
+        let mut before = jobs_wanted(&self.recorded.run);
+        if let Input::JobSettled { key, .. } = input {
+            before.retain(|wanted| wanted != key);
+        }
         self.recorded = Arc::new(finished.recorded);
         self.publish.send_replace(Arc::clone(&self.recorded));
+        self.stop_unwanted(before);
         self.dispatch();
         Ok(())
     }
 
-    /// Starts what is asked for and not under way, ends what is under way and no longer asked for.
+    /// Starts what is asked for and not under way, and forgets what is no longer asked for.
     fn dispatch(&mut self) {
+        if self.shared.drive == Drive::Nothing {
+            return;
+        }
         let recorded = Arc::clone(&self.recorded);
         let (mut jobs, mut effects) = (BTreeMap::new(), BTreeMap::new());
         for command in recorded.run.outstanding() {
@@ -215,14 +225,19 @@ impl Actor {
                 }
             }
         }
-        for (key, task) in std::mem::replace(&mut self.jobs, jobs) {
-            if !task.is_finished() {
-                task.abort();
-                let outside = Arc::clone(&self.shared.outside.jobs);
-                tokio::spawn(async move { outside.stop(&key).await });
-            }
+        for task in std::mem::replace(&mut self.jobs, jobs).values() {
+            task.abort();
         }
         self.effects = effects;
+    }
+
+    /// Ends the jobs that were asked for before this turn and no longer are.
+    fn stop_unwanted(&self, before: Vec<JobKey>) {
+        let wanted = jobs_wanted(&self.recorded.run);
+        for key in before.into_iter().filter(|key| !wanted.contains(key)) {
+            let jobs = Arc::clone(&self.shared.outside.jobs);
+            tokio::spawn(async move { jobs.stop(&key).await });
+        }
     }
 
     fn start_job(&self, order: &JobOrder) -> AbortHandle {

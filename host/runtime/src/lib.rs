@@ -15,4 +15,4 @@ mod service;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;
-pub use runtime::{Outside, Runtime, RuntimeError, Waker};
+pub use runtime::{Drive, Outside, Runtime, RuntimeError, Waker};

@@ -60,6 +60,15 @@ pub enum RuntimeError {
     },
 }
 
+/// What a host is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// To let all live runs go on.
+    Runs,
+    /// To read, or to write down an action; nothing is dispatched, no run goes on by itself.
+    Nothing,
+}
+
 /// The host: every live run has a task of its own, all share one journal. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime {
@@ -78,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) feed_end: watch::Sender<u64>,
     pub(crate) specs: Mutex<HashMap<RunId, Arc<RunSpec>>>,
     pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) drive: Drive,
 }
 
 /// A way for providers to wake runs, made before the runtime they wake.
@@ -100,11 +110,12 @@ impl Default for Waker {
 }
 
 impl Runtime {
-    /// Brings up a host over its adapters: recovers every live run and goes on with what it was in the middle of.
+    /// Brings up a host over its adapters. To drive runs it recovers every live one and goes on with what it was in the
+    /// middle of.
     ///
     /// # Errors
     /// If a store cannot be read. A single damaged run is reported and left alone.
-    pub async fn open(outside: Outside, waker: Waker) -> Result<Self, RuntimeError> {
+    pub async fn open(outside: Outside, waker: Waker, drive: Drive) -> Result<Self, RuntimeError> {
         let kinds = Kinds::load(&outside).await?;
         let end = outside.journal.feed_end();
         let shared = Arc::new(Shared {
@@ -116,8 +127,12 @@ impl Runtime {
             feed_end: watch::Sender::new(end),
             specs: Mutex::default(),
             stopping: watch::Sender::new(false),
+            drive,
         });
-        shared.recover().await?;
+        match drive {
+            Drive::Runs => shared.recover().await?,
+            Drive::Nothing => shared.claim_items().await?,
+        }
         tokio::spawn(forward_wakes(Arc::clone(&shared), waker.wakes));
         Ok(Self { shared })
     }
@@ -165,6 +180,16 @@ impl Shared {
             let item = (spec.change.repository.clone(), spec.item.clone());
             lock(&self.items).insert(item, spec.id.clone());
             live.insert(spec.id.clone(), actor::spawn(Arc::clone(self), recorded));
+        }
+        Ok(())
+    }
+
+    /// Learns which items have a live run.
+    async fn claim_items(&self) -> Result<(), JournalError> {
+        for id in self.outside.journal.live().await? {
+            if let Some(row) = self.outside.journal.row(&id).await? {
+                lock(&self.items).insert((row.summary.change.repository, row.summary.item), id);
+            }
         }
         Ok(())
     }
