@@ -1,0 +1,72 @@
+use crate::ObserveError;
+use crate::bindings::lockstep::step::{log, workspace as files};
+use crate::{checks, history, mergeability, workspace};
+
+pub use log::Level as LogLevel;
+
+/// What a component may ask the host, one method per import of the world.
+///
+/// A step is generic over this trait and compiled for [`WasmHost`] alone, so a method it never calls is not
+/// compiled in, and the component does not import that interface. Never use it as a trait object: a vtable
+/// would import everything.
+pub trait Host {
+    /// The checks of continuous integration at the head commit.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn checks(&self) -> Result<checks::Report, ObserveError>;
+
+    /// Whether the change merges into its base branch.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn mergeability(&self) -> Result<mergeability::Report, ObserveError>;
+
+    /// Files of the change, sorted by path.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn changed_files(&self) -> Result<Vec<workspace::ChangedFile>, ObserveError>;
+
+    /// One file at the head commit; none when it is not there.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError>;
+
+    /// Attempts of this step, the oldest first, the current one last.
+    fn attempts(&self) -> Vec<history::Attempt>;
+
+    /// Keeps a line with the invocation. It never decides anything.
+    fn log(&self, level: LogLevel, message: &str);
+}
+
+/// The host a component runs in.
+#[derive(Clone, Copy, Debug)]
+pub struct WasmHost;
+
+impl Host for WasmHost {
+    fn checks(&self) -> Result<checks::Report, ObserveError> {
+        checks::read()
+    }
+
+    fn mergeability(&self) -> Result<mergeability::Report, ObserveError> {
+        mergeability::read()
+    }
+
+    fn changed_files(&self) -> Result<Vec<workspace::ChangedFile>, ObserveError> {
+        files::changed_files()
+    }
+
+    fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
+        files::read_file(path)
+    }
+
+    fn attempts(&self) -> Vec<history::Attempt> {
+        history::attempts()
+    }
+
+    fn log(&self, level: LogLevel, message: &str) {
+        log::write(level, message);
+    }
+}

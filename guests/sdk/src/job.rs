@@ -1,0 +1,43 @@
+use crate::text::{at_most, first_line, missing_executor};
+use crate::{Failure, FailureClass, JobOutcome, JobQuestion, JobResult, JobSettled, Question, QuestionKind};
+
+/// Characters of a job's own account in a message; the whole is in its detail and its log.
+const MESSAGE_CHARS: usize = 300;
+
+/// Characters of a job's own account kept as a failure's detail.
+const DETAIL_CHARS: usize = 8_000;
+
+impl JobSettled {
+    /// The result of a job that ended well, or how the step fails for one that did not.
+    ///
+    /// # Errors
+    /// `job-failed` and `evicted` as they say; `agent` when nothing carries out this kind, because a retry
+    /// cannot help before the pipeline file is changed.
+    pub fn result(self) -> Result<JobResult, Failure> {
+        let kind = self.kind;
+        let (class, what, account) = match self.outcome {
+            JobOutcome::Done(result) => return Ok(result),
+            JobOutcome::NotConfigured(_) => {
+                return Err(Failure::new(FailureClass::Agent, missing_executor(&kind)));
+            }
+            JobOutcome::Failed(account) => (FailureClass::JobFailed, "failed", account),
+            JobOutcome::Evicted(account) => (FailureClass::Evicted, "was evicted too often", account),
+        };
+        let said = at_most(first_line(&account), MESSAGE_CHARS);
+        let failure = if said.is_empty() {
+            Failure::new(class, format!("job `{kind}` {what}"))
+        } else {
+            Failure::new(class, format!("job `{kind}` {what}: {said}"))
+        };
+        let is_whole = said == account.trim();
+        Err(if is_whole { failure } else { failure.detail(at_most(&account, DETAIL_CHARS)) })
+    }
+}
+
+impl JobQuestion {
+    /// The same question to a person; `output` is what the job had produced when it asked.
+    #[must_use]
+    pub fn ask(self, output: &str) -> Question {
+        Question::new(QuestionKind::Decision, self.prompt).options(self.options).proposal(output)
+    }
+}

@@ -1,0 +1,102 @@
+use crate::{Host, LogLevel, ObserveError, checks, history, mergeability, workspace};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+type Script<T> = RefCell<VecDeque<Result<T, ObserveError>>>;
+
+/// A host that answers from scripts. The last answer repeats; without a script nothing is configured.
+#[derive(Debug, Default)]
+pub struct ScriptedHost {
+    checks: Script<checks::Report>,
+    mergeability: Script<mergeability::Report>,
+    changed_files: Vec<workspace::ChangedFile>,
+    files: BTreeMap<String, Vec<u8>>,
+    attempts: Vec<history::Attempt>,
+    logged: RefCell<Vec<String>>,
+}
+
+impl ScriptedHost {
+    /// Adds an answer about the checks.
+    pub fn push_checks(&mut self, answer: Result<checks::Report, ObserveError>) {
+        self.checks.get_mut().push_back(answer);
+    }
+
+    /// Adds an answer about mergeability.
+    pub fn push_mergeability(&mut self, answer: Result<mergeability::Report, ObserveError>) {
+        self.mergeability.get_mut().push_back(answer);
+    }
+
+    /// Adds a file of the change.
+    pub fn add_file(&mut self, file: workspace::ChangedFile, content: impl Into<Vec<u8>>) {
+        self.files.insert(file.path.clone(), content.into());
+        self.changed_files.push(file);
+    }
+
+    /// Sets the attempts of the step.
+    pub fn set_attempts(&mut self, attempts: Vec<history::Attempt>) {
+        self.attempts = attempts;
+    }
+
+    /// The lines that were logged.
+    #[must_use]
+    pub fn logged(&self) -> Vec<String> {
+        self.logged.borrow().clone()
+    }
+}
+
+fn next_of<T: Clone>(script: &Script<T>) -> Result<T, ObserveError> {
+    let mut script = script.borrow_mut();
+    match script.len() {
+        0 => Err(ObserveError::NotConfigured),
+        1 => script[0].clone(),
+        _ => script.pop_front().unwrap_or(Err(ObserveError::NotConfigured)),
+    }
+}
+
+impl Host for ScriptedHost {
+    fn checks(&self) -> Result<checks::Report, ObserveError> {
+        next_of(&self.checks)
+    }
+
+    fn mergeability(&self) -> Result<mergeability::Report, ObserveError> {
+        next_of(&self.mergeability)
+    }
+
+    fn changed_files(&self) -> Result<Vec<workspace::ChangedFile>, ObserveError> {
+        Ok(self.changed_files.clone())
+    }
+
+    fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
+        Ok(self.files.get(path).cloned())
+    }
+
+    fn attempts(&self) -> Vec<history::Attempt> {
+        self.attempts.clone()
+    }
+
+    fn log(&self, level: LogLevel, message: &str) {
+        self.logged.borrow_mut().push(format!("{level:?}: {message}"));
+    }
+}
+
+/// A report of checks at `head`.
+#[must_use]
+pub fn checks_at(head: Option<&str>, checks: Vec<checks::Check>) -> checks::Report {
+    checks::Report { head_commit: head.map(str::to_owned), checks }
+}
+
+/// One check as `name=word`: a conclusion of a completed check, or `running`, or `none` for a completed check
+/// without a conclusion.
+///
+/// # Panics
+/// If there is no `=`.
+#[must_use]
+pub fn check(text: &str) -> checks::Check {
+    let (name, word) = text.split_once('=').expect("a check is written `name=word`");
+    let (status, conclusion) = match word {
+        "running" => ("in_progress", None),
+        "none" => ("completed", None),
+        word => ("completed", Some(word.to_owned())),
+    };
+    checks::Check { name: name.to_owned(), status: status.to_owned(), conclusion, url: None, summary: None }
+}
