@@ -1,0 +1,80 @@
+//! Keys. One tree holds everything; the first byte says what a key is for, so that each kind of thing lies together
+//! and in the order it is read.
+
+use lockstep_types::{Digest, RunId};
+
+/// Version of the layout of keys and values.
+pub(crate) const SCHEMA: &[u8] = b"m/schema";
+/// `f/` position: the feed of all runs.
+pub(crate) const FEED: &[u8] = b"f/";
+/// `l/` run: runs that can still go on.
+pub(crate) const LIVE: &[u8] = b"l/";
+/// `w/` run: what lists show of a run.
+pub(crate) const ROWS: &[u8] = b"w/";
+/// `c/` digest: what is known of a component.
+pub(crate) const COMPONENTS: &[u8] = b"c/";
+/// `a/` kind: where the pointer of a kind stands.
+pub(crate) const ACTIVE: &[u8] = b"a/";
+
+/// `r/` run, NUL, position: no run id contains a NUL, so the records of a run lie together and in order.
+pub(crate) fn record(run: &RunId, seq: u64) -> Vec<u8> {
+    [records(run).as_slice(), &seq.to_be_bytes()].concat()
+}
+
+/// The prefix of the records of a run.
+pub(crate) fn records(run: &RunId) -> Vec<u8> {
+    [b"r/", run.as_str().as_bytes(), b"\0"].concat()
+}
+
+pub(crate) fn row(run: &RunId) -> Vec<u8> {
+    [ROWS, run.as_str().as_bytes()].concat()
+}
+
+pub(crate) fn live(run: &RunId) -> Vec<u8> {
+    [LIVE, run.as_str().as_bytes()].concat()
+}
+
+pub(crate) fn feed(position: u64) -> Vec<u8> {
+    [FEED, &position.to_be_bytes()].concat()
+}
+
+/// `t/` digest of the token: a token may be of any length, a key should not.
+pub(crate) fn token(token: &str) -> Vec<u8> {
+    [b"t/", Digest::of(token.as_bytes()).bytes().as_slice()].concat()
+}
+
+pub(crate) fn component(digest: &Digest) -> Vec<u8> {
+    [COMPONENTS, digest.bytes().as_slice()].concat()
+}
+
+pub(crate) fn active(kind: &str) -> Vec<u8> {
+    [ACTIVE, kind.as_bytes()].concat()
+}
+
+/// `h/` kind, NUL: the prefix of the history of a kind.
+pub(crate) fn history(kind: &str) -> Vec<u8> {
+    [b"h/", kind.as_bytes(), b"\0"].concat()
+}
+
+pub(crate) fn history_entry(kind: &str, number: u64) -> Vec<u8> {
+    [history(kind).as_slice(), &number.to_be_bytes()].concat()
+}
+
+/// `p/` key, number: the rest of a value too large for one key.
+pub(crate) fn part(key: &[u8], number: u32) -> Vec<u8> {
+    [b"p/", key, &number.to_be_bytes()].concat()
+}
+
+/// The smallest key above all those that begin with `prefix`, whose last byte is not 255.
+pub(crate) fn above(prefix: &[u8]) -> Vec<u8> {
+    let mut key = prefix.to_vec();
+    if let Some(last) = key.last_mut() {
+        *last += 1;
+    }
+    key
+}
+
+/// The number at the end of a key.
+pub(crate) fn trailing_number(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}

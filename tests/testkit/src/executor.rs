@@ -1,0 +1,99 @@
+use crate::lock;
+use async_trait::async_trait;
+use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
+use lockstep_types::{
+    Descriptor, Digest, Invocation, Observation, ObservationRequest, Outcome, StepInput, Transition,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+/// Fuel that a scripted call is said to use: any number, always the same.
+const FUEL: u64 = 1000;
+
+type Answer = dyn Fn(&StepInput) -> Outcome + Send + Sync;
+
+/// A step executor whose answers the test gives. Its components are descriptors in JSON; see `samples::component`.
+pub struct ScriptedExecutor {
+    answer: Box<Answer>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queues: BTreeMap<String, VecDeque<Outcome>>,
+    asks: BTreeMap<String, Vec<ObservationRequest>>,
+    calls: Vec<(Digest, StepInput)>,
+}
+
+impl ScriptedExecutor {
+    /// Answers with `answer` where nothing is queued for the step.
+    pub fn new(answer: impl Fn(&StepInput) -> Outcome + Send + Sync + 'static) -> Self {
+        Self { answer: Box::new(answer), state: Mutex::default() }
+    }
+
+    /// Answers every call with a transition.
+    pub fn transitions(answer: impl Fn(&StepInput) -> Transition + Send + Sync + 'static) -> Self {
+        Self::new(move |input| Outcome::Transition(Box::new(answer(input))))
+    }
+
+    /// Queues an answer for the next call of a step, by name.
+    pub fn push(&self, step: &str, outcome: Outcome) {
+        lock(&self.state).queues.entry(step.to_owned()).or_default().push_back(outcome);
+    }
+
+    /// Every call of a step, by name, asks these before it answers.
+    pub fn asks(&self, step: &str, requests: Vec<ObservationRequest>) {
+        lock(&self.state).asks.insert(step.to_owned(), requests);
+    }
+
+    /// All calls so far, in order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(Digest, StepInput)> {
+        lock(&self.state).calls.clone()
+    }
+}
+
+#[async_trait]
+impl StepExecutor for ScriptedExecutor {
+    async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
+        let descriptor: Descriptor = serde_json::from_slice(bytes)
+            .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
+        Ok(Inspected { digest: Digest::of(bytes), imports: Vec::new(), descriptor })
+    }
+
+    async fn invoke(
+        &self,
+        digest: Digest,
+        _imports: &[String],
+        input: StepInput,
+        observer: &dyn Observer,
+    ) -> Invocation {
+        let (queued, asks) = {
+            let mut state = lock(&self.state);
+            state.calls.push((digest, input.clone()));
+            let step = &input.step.name;
+            let queued = state.queues.get_mut(step).and_then(VecDeque::pop_front);
+            (queued, state.asks.get(step).cloned().unwrap_or_default())
+        };
+        let mut observations = Vec::new();
+        for request in asks {
+            let answer = observer.observe(&request).await;
+            observations.push(Observation { request, answer });
+        }
+        let outcome = queued.unwrap_or_else(|| (self.answer)(&input));
+        Invocation {
+            digest,
+            fingerprint: self.fingerprint(),
+            input,
+            observations,
+            logs: Vec::new(),
+            outcome,
+            fuel: FUEL,
+            peak_memory: 0,
+        }
+    }
+
+    fn fingerprint(&self) -> Digest {
+        Digest::of(b"scripted")
+    }
+}

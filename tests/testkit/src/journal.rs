@@ -1,0 +1,206 @@
+use crate::lock;
+use async_trait::async_trait;
+use lockstep_ports::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+use lockstep_types::{RunId, RunRow};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+/// A journal in memory that tells what was written from what is durable, so that a crash can come between the two.
+#[derive(Debug, Clone)]
+pub struct MemJournal {
+    state: Arc<Mutex<State>>,
+    is_manual: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    durable: Durable,
+    /// Commits taken and not yet flushed, in order.
+    pending: Vec<(Commit, oneshot::Sender<Result<u64, JournalError>>)>,
+    is_closed: bool,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Durable {
+    rows: BTreeMap<RunId, RunRow>,
+    records: BTreeMap<RunId, Vec<Vec<u8>>>,
+    tokens: BTreeMap<String, RunId>,
+    feed: Vec<(RunId, u64)>,
+}
+
+impl Default for MemJournal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemJournal {
+    /// A journal where every commit is durable at once.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { state: Arc::default(), is_manual: false }
+    }
+
+    /// A journal where commits wait until the test calls `flush`, `flush_first`, `fail` or `crash`.
+    #[must_use]
+    pub fn manual() -> Self {
+        Self { state: Arc::default(), is_manual: true }
+    }
+
+    /// How many commits wait to be flushed.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        lock(&self.state).pending.len()
+    }
+
+    /// Makes everything pending durable and answers those who wait. Gives how many commits that were.
+    pub fn flush(&self) -> usize {
+        self.flush_first(usize::MAX)
+    }
+
+    /// Makes the first `count` pending commits durable and answers those who wait.
+    pub fn flush_first(&self, count: usize) -> usize {
+        let mut state = lock(&self.state);
+        let count = count.min(state.pending.len());
+        let flushed: Vec<_> = state.pending.drain(..count).collect();
+        for (commit, reply) in flushed {
+            let position = state.durable.apply(commit);
+            drop(reply.send(Ok(position)));
+        }
+        count
+    }
+
+    /// Refuses everything pending, as a failed flush does: nothing of it is kept. `error` makes the error for each.
+    pub fn fail(&self, error: impl Fn() -> JournalError) -> usize {
+        let failed = std::mem::take(&mut lock(&self.state).pending);
+        let count = failed.len();
+        for (_, reply) in failed {
+            drop(reply.send(Err(error())));
+        }
+        count
+    }
+
+    /// Loses what was not flushed, and gives the journal as it is when opened again. This one answers `Closed` from now on.
+    #[must_use]
+    pub fn crash(&self) -> Self {
+        let mut state = lock(&self.state);
+        state.is_closed = true;
+        state.pending.clear();
+        let reopened = State { durable: state.durable.clone(), ..State::default() };
+        Self { state: Arc::new(Mutex::new(reopened)), is_manual: self.is_manual }
+    }
+
+    /// Replaces the stored bytes of a record, as a failing disk would. Does nothing if there is no such record.
+    pub fn damage(&self, run: &RunId, seq: u64, bytes: Vec<u8>) {
+        let index = usize::try_from(seq).ok().and_then(|seq| seq.checked_sub(1));
+        let mut state = lock(&self.state);
+        let record =
+            state.durable.records.get_mut(run).zip(index).and_then(|(all, index)| all.get_mut(index));
+        if let Some(record) = record {
+            *record = bytes;
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Durable) -> T) -> Result<T, JournalError> {
+        let state = lock(&self.state);
+        if state.is_closed { Err(JournalError::Closed) } else { Ok(read(&state.durable)) }
+    }
+}
+
+impl State {
+    /// Whether a commit continues what is durable and pending.
+    fn check(&self, commit: &Commit) -> Result<(), JournalError> {
+        if self.is_closed {
+            return Err(JournalError::Closed);
+        }
+        let (run, seq) = (&commit.row.summary.id, commit.row.seq);
+        let pending = self.pending.iter().rev().map(|(pending, _)| &pending.row);
+        let stored = pending.chain(self.durable.rows.get(run)).find(|row| row.summary.id == *run);
+        let stored = stored.map_or(0, |row| row.seq);
+        if seq.checked_sub(1) != Some(stored) {
+            return Err(JournalError::Conflict { run: run.clone(), seq, stored });
+        }
+        let Some(token) = &commit.start_token else { return Ok(()) };
+        let pending = self.pending.iter().filter(|(pending, _)| pending.start_token.as_ref() == Some(token));
+        let used = pending.map(|(pending, _)| &pending.row.summary.id).next();
+        match used.or_else(|| self.durable.tokens.get(token)) {
+            Some(run) => Err(JournalError::TokenUsed { run: run.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Durable {
+    fn apply(&mut self, commit: Commit) -> u64 {
+        let run = commit.row.summary.id.clone();
+        if let Some(token) = commit.start_token {
+            self.tokens.insert(token, run.clone());
+        }
+        self.feed.push((run.clone(), commit.row.seq));
+        self.records.entry(run.clone()).or_default().push(commit.record);
+        self.rows.insert(run, commit.row);
+        self.feed.len() as u64
+    }
+}
+
+#[async_trait]
+impl Journal for MemJournal {
+    async fn commit(&self, commit: Commit) -> Result<u64, JournalError> {
+        let answer = {
+            let mut state = lock(&self.state);
+            state.check(&commit)?;
+            if !self.is_manual {
+                return Ok(state.durable.apply(commit));
+            }
+            let (reply, answer) = oneshot::channel();
+            state.pending.push((commit, reply));
+            answer
+        };
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    async fn row(&self, run: &RunId) -> Result<Option<RunRow>, JournalError> {
+        self.read(|durable| durable.rows.get(run).cloned())
+    }
+
+    async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        let limit = limit.min(ROWS_PAGE_MAX);
+        self.read(|durable| {
+            let newest_first = durable.rows.iter().rev();
+            let below = newest_first.filter(|(run, _)| before.is_none_or(|before| *run < before));
+            below.take(limit).map(|(_, row)| row.clone()).collect()
+        })
+    }
+
+    async fn live(&self) -> Result<Vec<RunId>, JournalError> {
+        self.read(|durable| {
+            let live = durable.rows.values().filter(|row| row.summary.status.is_live());
+            live.map(|row| row.summary.id.clone()).collect()
+        })
+    }
+
+    async fn records(&self, run: &RunId, from: u64) -> Result<Vec<Vec<u8>>, JournalError> {
+        let skipped = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.read(|durable| durable.records.get(run).into_iter().flatten().skip(skipped).cloned().collect())
+    }
+
+    async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError> {
+        self.read(|durable| durable.tokens.get(token).cloned())
+    }
+
+    async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedEntry>, JournalError> {
+        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+        let limit = limit.min(FEED_PAGE_MAX);
+        self.read(|durable| {
+            let entries = (1..).zip(&durable.feed).skip(skipped).take(limit);
+            entries
+                .map(|(position, (run, seq))| FeedEntry { position, run: run.clone(), seq: *seq })
+                .collect()
+        })
+    }
+
+    fn feed_end(&self) -> u64 {
+        lock(&self.state).durable.feed.len() as u64
+    }
+}

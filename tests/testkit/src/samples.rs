@@ -1,0 +1,105 @@
+//! Values that tests need and do not care about.
+
+use lockstep_ports::Commit;
+use lockstep_types::{
+    Access, Activation, Change, ComponentInfo, Descriptor, Digest, Grant, ItemStatus, JsonText, RunId,
+    RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
+};
+
+/// The id of the `n`th run; ids rise with `n`.
+#[must_use]
+pub fn run_id(n: u64) -> RunId {
+    RunId::new(Timestamp(n), 0)
+}
+
+/// A change of a repository.
+#[must_use]
+pub fn change() -> Change {
+    Change {
+        repository: "/repo".to_owned(),
+        base_branch: "main".to_owned(),
+        head_branch: "feature".to_owned(),
+        head_commit: Some("1".repeat(40)),
+        pull_request: None,
+    }
+}
+
+/// The row of a run after its record `seq`.
+#[must_use]
+pub fn row(run: &RunId, seq: u64, status: RunStatus) -> RunRow {
+    RunRow {
+        schema: SCHEMA_VERSION,
+        seq,
+        head: Digest::of(&record(run, seq)),
+        state: Digest::zero(),
+        summary: RunSummary {
+            id: run.clone(),
+            item: "item-1".to_owned(),
+            title: format!("title {seq}"),
+            pipeline: "standard".to_owned(),
+            change: change(),
+            status,
+            item_status: ItemStatus::InProgress,
+            steps_done: 0,
+            steps_total: 1,
+            waiting: Vec::new(),
+            failure: None,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(seq),
+        },
+    }
+}
+
+/// Bytes that stand for the record `seq` of a run. Journals do not look into records.
+#[must_use]
+pub fn record(run: &RunId, seq: u64) -> Vec<u8> {
+    format!("record {seq} of {run}").into_bytes()
+}
+
+/// A commit of `record(run, seq)` while the run goes on.
+#[must_use]
+pub fn commit(run: &RunId, seq: u64) -> Commit {
+    Commit { row: row(run, seq, RunStatus::Running), record: record(run, seq), start_token: None }
+}
+
+/// What a component of a kind says of itself: it may do nothing and takes any configuration.
+#[must_use]
+pub fn descriptor(kind: &str, version: &str) -> Descriptor {
+    Descriptor {
+        kind: kind.to_owned(),
+        version: version.to_owned(),
+        state_version: 1,
+        summary: format!("a {kind}"),
+        config_schema: JsonText::of(&serde_json::json!({})),
+        jobs: Vec::new(),
+        effects: Vec::new(),
+        access: Access::ReadOnly,
+    }
+}
+
+/// A component that `ScriptedExecutor` accepts: its bytes are its descriptor.
+#[must_use]
+pub fn component(descriptor: &Descriptor) -> (ComponentInfo, Vec<u8>) {
+    let bytes = JsonText::of(descriptor).as_str().as_bytes().to_vec();
+    let info = ComponentInfo {
+        digest: Digest::of(&bytes),
+        size: bytes.len() as u64,
+        imports: Vec::new(),
+        descriptor: descriptor.clone(),
+        added_at: Timestamp(1),
+    };
+    (info, bytes)
+}
+
+/// The pointer of a kind moving to a component.
+#[must_use]
+pub fn activation(kind: &str, digest: Digest, at: u64) -> Activation {
+    Activation {
+        kind: kind.to_owned(),
+        digest,
+        grant: Grant::default(),
+        at: Timestamp(at),
+        by: "tester".to_owned(),
+        reason: "a test".to_owned(),
+    }
+}
