@@ -1,0 +1,10 @@
+//! The providers against real git repositories and real programs. What has to happen in an order is ordered by files
+//! and pipes, never by time.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests may fail their test")]
+
+mod checks;
+mod effects;
+mod fixture;
+mod hostile;
+mod jobs;
+mod observe;
