@@ -6,6 +6,7 @@
     reason = "talking to the person at the terminal is its job"
 )]
 
+mod bench;
 mod component;
 mod demo;
 mod guests;
@@ -31,6 +32,8 @@ enum Task {
     Guests(guests::Args),
     /// Check dependency arrows and the rules for source files
     Tidy,
+    /// Measure the host: steps a second, latency, memory, disk, start
+    Bench(bench::Args),
     /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
     Demo,
     /// Check and test everything: format, lints, rules, guests, host
@@ -40,6 +43,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Guests(args) => guests::run(&args),
+        Task::Bench(args) => bench::bench(&args),
         Task::Demo => demo::demo(),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

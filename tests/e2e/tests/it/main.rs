@@ -1,0 +1,8 @@
+//! The real binary over a real repository, as its users run it. `cargo xtask test` builds the binary first.
+
+mod crash;
+mod host;
+mod main_job;
+mod refusals;
+mod service;
+mod shop;
