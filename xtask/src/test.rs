@@ -84,6 +84,9 @@ fn stages(quick: bool) -> Vec<Stage> {
     // All test programs run even if one fails, so that the count is of all.
     let test = ["test", "--locked", "--workspace", "--no-fail-fast"];
     stages.push(stage("guest tests", Work::Tests(native_build(&guests, &test))));
+    // The end-to-end tests run the binary, which nothing else builds for them.
+    let build = ["build", "--locked", "--workspace"];
+    stages.push(stage("host build", Work::Cargo(host(&root, &build))));
     stages.push(stage("host tests", Work::Tests(host(&root, &test))));
     stages
 }

@@ -174,9 +174,9 @@ async fn committed(
     let mut tip = head.clone();
     if tree != repository.tree_of(&head).await? || !merging.is_empty() {
         let title = as_line(&order.context.title, &order.kind);
-        let about = format!("{} for {}", as_line(&order.kind, "job"), as_line(&order.key.step, "step"));
+        let kind = as_line(&order.kind, "job");
         let key = order.key.to_string();
-        let message = format!("{title}\n\n{about}\n\n{JOB_TRAILER}: {}\n", key.escape_default());
+        let message = format!("{kind}: {title}\n\n{JOB_TRAILER}: {}\n", key.escape_default());
         let parents: Vec<&str> = std::iter::once(&head).chain(&merging).map(String::as_str).collect();
         let at = order.dispatched_at;
         tip = repository

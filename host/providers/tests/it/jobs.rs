@@ -79,7 +79,7 @@ async fn what_a_writing_job_leaves_becomes_a_commit_once() {
     let tip = fixture.tip("feature");
     let result = done(&outcome);
     assert_eq!((result.output.as_str(), result.head_commit.as_deref()), ("did it", Some(tip.as_str())));
-    assert_eq!(fixture.message(&tip), "Write c\n\nagent for code\n\nLockstep-Job: run-1/code/1");
+    assert_eq!(fixture.message(&tip), "agent: Write c\n\nLockstep-Job: run-1/code/1");
     let about = fixture.run(&["log", "-1", "--format=%P %an %at", &tip]);
     assert_eq!(about, format!("{before} Lockstep {}", NOW.0 / 1000));
     // The user's worktree has followed.

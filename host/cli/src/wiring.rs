@@ -1,0 +1,99 @@
+//! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
+//! workspace knows all of them.
+
+use crate::standard;
+use anyhow::Context;
+use lockstep_ports::RunService;
+use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
+use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
+use lockstep_sandbox::{Sandbox, SandboxOptions};
+use lockstep_store::SledStore;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use lockstep_runtime::Drive;
+
+/// Compiled components within a cache folder; it can be deleted at any time.
+const COMPILED: &str = "compiled";
+
+/// The host in this process. The caller holds the lock of the data folder for as long as this lives.
+pub struct Local {
+    runtime: Runtime,
+    store: Arc<SledStore>,
+}
+
+impl Local {
+    /// The host's service.
+    #[must_use]
+    pub fn service(&self) -> Arc<dyn RunService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by
+    /// themselves and are found again.
+    pub async fn close(self) {
+        self.runtime.close().await;
+        let store = self.store;
+        if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
+            tracing::error!("the store did not close in order; what was acknowledged is safe");
+        }
+    }
+}
+
+/// Opens the host over the data folder `folder`.
+///
+/// # Errors
+/// The folder cannot be read, or was written by a newer lockstep.
+pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
+    let path = folder.to_owned();
+    let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
+    let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
+    let executor = Sandbox::new(Arc::clone(&store) as _, options)?;
+    let git = LocalGit::new(GitOptions::new(folder))?;
+    let waker = Waker::default();
+    let supervisor = supervisor()?;
+    let checks =
+        LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
+    let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let git = Arc::new(git);
+    let outside = Outside {
+        journal: Arc::clone(&store) as _,
+        components: Arc::clone(&store) as _,
+        executor: Arc::new(executor),
+        checks: Arc::new(checks),
+        mergeability: Arc::clone(&git) as _,
+        workspace: Arc::clone(&git) as _,
+        effects: Arc::clone(&git) as _,
+        changes: git,
+        jobs: Arc::new(jobs),
+        clock: Arc::new(SystemClock::default()),
+    };
+    let runtime = Runtime::open(outside, waker, drive).await?;
+    let standard: Vec<StandardComponent<'_>> =
+        standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
+    runtime.install(&standard).await?;
+    Ok(Local { runtime, store })
+}
+
+/// Compiled code depends on the component and the host alone, so all data folders of a user share it.
+fn cache_dir(folder: &Path) -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let user = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    set("LOCKSTEP_CACHE")
+        .or_else(|| user.map(|cache| cache.join("lockstep")))
+        .unwrap_or_else(|| folder.join("cache"))
+        .join(COMPILED)
+}
+
+/// The program that carries out one job: this one.
+fn supervisor() -> anyhow::Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("cannot find the program that is running")?;
+    Ok(vec![program.into(), "job-supervisor".into()])
+}
+
+/// Carries out the job in `dir` as a process of its own and returns its exit status.
+#[must_use]
+pub(crate) fn supervise(dir: &Path) -> i32 {
+    lockstep_providers::supervise(dir)
+}
