@@ -74,7 +74,7 @@ impl Run {
                     self.step(*ix)?.reset(at);
                 }
             }
-            Event::StepsCleared { steps, .. } => self.cleared(at, steps)?,
+            Event::StepsCleared { steps, passed_over, .. } => self.cleared(at, steps, passed_over)?,
             Event::NoticeRaised(notice) => {
                 match self.notices.iter_mut().find(|known| known.id == notice.id) {
                     Some(known) => *known = notice.clone(),
@@ -172,7 +172,10 @@ impl Run {
         if asked.id != *question {
             return Err(ReplayError::Misfit { event: "answered" });
         }
-        step.status = StepStatus::Working;
+        // A step whose result was rejected did not go on: it stays as the person left it (SPEC AP-6).
+        if !matches!(answer, Answer::Reject { .. }) {
+            step.status = StepStatus::Working;
+        }
         step.waited_ms = step.waited_ms.saturating_add(at.ms_since(asked.asked_at));
         match answer {
             Answer::Choose { choice, text, comments } => {
@@ -193,9 +196,17 @@ impl Run {
         Ok(())
     }
 
-    fn cleared(&mut self, at: Timestamp, steps: &[StepIx]) -> Result<(), ReplayError> {
+    fn cleared(
+        &mut self,
+        at: Timestamp,
+        steps: &[StepIx],
+        passed_over: &[StepIx],
+    ) -> Result<(), ReplayError> {
         for ix in steps {
             self.step(*ix)?.clear(at);
+        }
+        for ix in passed_over {
+            self.step(*ix)?.pass_over(at);
         }
         let names: Vec<&str> = steps
             .iter()
@@ -273,6 +284,7 @@ impl Step {
             output: None,
         });
         self.status = StepStatus::Working;
+        self.passed_over = false;
         self.waited_ms = 0;
         self.output = None;
         self.progress = None;
@@ -309,10 +321,23 @@ impl Step {
         self.output = None;
         self.artifact = None;
         self.skipped = None;
+        self.passed_over = false;
         self.rework = None;
         self.approved = false;
         self.item_status = None;
         self.progress = None;
+    }
+
+    /// Left as it is, and never gone on with (SPEC RT-4); a result it was parked with stays its output.
+    fn pass_over(&mut self, at: Timestamp) {
+        if let Phase::Question { held: Some(held), .. } = &self.phase
+            && let Held::Completion(completion) = &**held
+        {
+            self.output.clone_from(&completion.output);
+        }
+        self.close_attempt(at, "skipped");
+        self.phase = Phase::Idle;
+        self.passed_over = true;
     }
 
     /// Back to pending by retry or restart: only what makes keys unique, and the record of attempts, stays.

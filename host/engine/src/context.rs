@@ -3,7 +3,7 @@
 use crate::run::{Phase, Run};
 use lockstep_types::{
     Answer, Decision, JobContext, JobRequest, JsonText, QuestionKind, RunInfo, StepInfo, StepInput, StepIx,
-    StepOutput, StepStatus, Timestamp,
+    StepOutput, Timestamp,
 };
 
 impl Run {
@@ -64,12 +64,12 @@ impl Run {
         }
     }
 
-    /// Non-empty outputs of finished earlier steps, in order (SPEC CX-1).
+    /// Non-empty outputs of earlier steps that the run waits for no more, in order (SPEC CX-1).
     fn outputs_before(&self, ix: StepIx) -> Vec<StepOutput> {
         let output = |at: StepIx| {
             let (step, def) = (&self.steps[at], self.def(at));
             let text = step.output.as_ref().filter(|text| !text.is_empty())?;
-            (step.status == StepStatus::Done).then(|| StepOutput {
+            step.is_behind().then(|| StepOutput {
                 step: def.name.clone(),
                 role: def.role.clone(),
                 output: text.clone(),

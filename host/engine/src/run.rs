@@ -40,6 +40,9 @@ pub struct Step {
     pub artifact: Option<Artifact>,
     /// Why it was skipped, if it was.
     pub skipped: Option<String>,
+    /// Whether a restart at a later step left it unfinished for good (SPEC RT-4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub passed_over: bool,
     /// The rework order it is working on.
     pub rework: Option<lockstep_types::ReworkOrder>,
     /// Whether a human consented in this execution.
@@ -134,6 +137,14 @@ pub enum Command<'a> {
     Dispatch(&'a JobOrder),
     /// Perform an effect.
     Perform(&'a EffectOrder),
+}
+
+impl Step {
+    /// Whether the run waits for it no more: it is done, or was passed over.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.status == StepStatus::Done || self.passed_over
+    }
 }
 
 impl Run {

@@ -38,8 +38,11 @@ fn describe(event: &Event) -> Option<Line> {
             ("step-started", Some(*step), format!("works again for {}: {}", rework.by, rework.feedback))
         }
         Event::Invoked { step, invocation } => ("invoked", Some(*step), invoked(invocation)),
-        Event::TimerSet { step, reason, .. } => ("timer-set", Some(*step), format!("waits: {reason}")),
-        Event::TimerFired { .. } | Event::RunUnblocked | Event::StepsReset { .. } => return None,
+        // The line of the invocation tells what is waited for.
+        Event::TimerSet { .. }
+        | Event::TimerFired { .. }
+        | Event::RunUnblocked
+        | Event::StepsReset { .. } => return None,
         Event::JobDispatched { step, order } => {
             ("job-dispatched", Some(*step), format!("job {} #{}", order.kind, order.key.number))
         }
@@ -55,7 +58,7 @@ fn describe(event: &Event) -> Option<Line> {
             ("change-updated", None, format!("pull request {url}"))
         }
         Event::EffectRequested { step, order } => {
-            ("effect-requested", Some(*step), order.effect.name().to_owned())
+            ("effect-requested", Some(*step), format!("effect {} #{}", order.effect.name(), order.key.number))
         }
         Event::EffectSettled { step, outcome } => ("effect-settled", Some(*step), effect(outcome)),
         Event::Asked { step, question, .. } => {
@@ -71,7 +74,7 @@ fn describe(event: &Event) -> Option<Line> {
         }
         Event::StepSkipped { step, reason } => ("step-skipped", Some(*step), format!("skipped: {reason}")),
         Event::StepsCleared { by, retry: true, .. } => ("retried", None, format!("retried by {by}")),
-        Event::StepsCleared { steps, by, retry: false } => {
+        Event::StepsCleared { steps, by, retry: false, .. } => {
             ("restarted", steps.first().copied(), format!("restarted by {by}"))
         }
         Event::NoticeRaised(notice) => {

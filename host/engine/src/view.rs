@@ -6,6 +6,9 @@ use lockstep_types::{
     Waiting,
 };
 
+/// Why a step that a restart left behind is not done.
+const PASSED_OVER: &str = "the run was restarted at a later step";
+
 impl Run {
     /// What lists show.
     #[must_use]
@@ -55,7 +58,7 @@ impl Run {
             kind: def.kind.clone(),
             role: def.role.clone(),
             status: step.status,
-            skipped: step.skipped.clone(),
+            skipped: step.skipped.clone().or_else(|| step.passed_over.then(|| PASSED_OVER.to_owned())),
             attempt: attempt.map_or(0, |attempt| attempt.number),
             digest: self.pin(ix).map_or(Digest::zero(), |pin| pin.digest),
             needs: def.needs.iter().map(|need| self.def(*need).name.clone()).collect(),

@@ -1,7 +1,7 @@
 use crate::{
     Access, Answer, Change, Completion, Digest, EffectOrder, EffectOutcome, Failure, Grant, Invocation,
-    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, PullRequest, Question, QuestionId,
-    ReworkOrder, RunId, Timestamp,
+    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, PullRequest, Question,
+    QuestionId, ReworkOrder, RunId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -177,6 +177,10 @@ pub enum Event {
         by: String,
         /// Whether the run was failed (retry) or was sent back (restart).
         retry: bool,
+        /// Unfinished steps that a restart at a later one leaves as they are: the run no longer waits for them
+        /// (SPEC RT-2, RT-4).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        passed_over: Vec<StepIx>,
     },
     /// A card is shown, or an open one of the same kind is refreshed.
     NoticeRaised(Notice),

@@ -1,4 +1,6 @@
-use crate::{Comment, EffectKey, EffectOutcome, Invocation, JobKey, JobOutcome, QuestionId, RunSpec};
+use crate::{
+    Comment, EffectKey, EffectOutcome, Failure, Invocation, JobKey, JobOutcome, QuestionId, RunSpec,
+};
 use serde::{Deserialize, Serialize};
 
 /// A person's answer to a question.
@@ -79,6 +81,12 @@ pub enum Input {
         token: Option<String>,
         /// Who.
         by: String,
+    },
+    /// The driver gives the run up: its job was watched longer than allowed, or could not be started (SPEC FK-4, DL-1,
+    /// DL-5). A run that has ended stays as it is (D-6).
+    Fail {
+        /// Why.
+        failure: Failure,
     },
     /// Stop the run (SPEC SC-1).
     Stop {

@@ -2,7 +2,7 @@
 
 use super::Decider;
 use crate::notices::{DECISION_REQUIRED, PIPELINE_COMPLETE, RUN_FAILED, failure_raises_card};
-use crate::run::{Phase, Run};
+use crate::run::{Phase, Run, Step};
 use lockstep_types::{
     Access, Comment, Completion, Event, Failure, FailureClass, ItemStatus, NewNotice, ReworkOrder, RunStatus,
     Severity, StepIx, StepStatus,
@@ -16,7 +16,7 @@ impl Decider {
         }
         if self.run.status != RunStatus::Paused {
             self.start_ready_steps();
-            if self.run.steps.iter().all(|step| step.status == StepStatus::Done) {
+            if self.run.steps.iter().all(Step::is_behind) {
                 self.complete_run();
                 return;
             }
@@ -125,9 +125,10 @@ impl Decider {
 
 impl Run {
     fn can_start(&self, ix: StepIx) -> bool {
-        let done = |need: &StepIx| self.steps[*need].status == StepStatus::Done;
+        let behind = |need: &StepIx| self.steps[*need].is_behind();
         self.steps[ix].status == StepStatus::Pending
-            && self.def(ix).needs.iter().all(done)
+            && !self.steps[ix].passed_over
+            && self.def(ix).needs.iter().all(behind)
             && (self.only_reads(ix) || !self.is_writing())
     }
 
@@ -136,7 +137,9 @@ impl Run {
     }
 
     fn is_writing(&self) -> bool {
-        let under_way = |status| matches!(status, StepStatus::Working | StepStatus::WaitingDecision);
-        (0..self.steps.len()).any(|ix| under_way(self.steps[ix].status) && !self.only_reads(ix))
+        let under_way = |step: &Step| {
+            matches!(step.status, StepStatus::Working | StepStatus::WaitingDecision) && !step.passed_over
+        };
+        (0..self.steps.len()).any(|ix| under_way(&self.steps[ix]) && !self.only_reads(ix))
     }
 }

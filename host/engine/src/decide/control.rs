@@ -1,9 +1,18 @@
 //! What operators do to a run: stop, retry, restart, pause, resume (SPEC sections 18 and 19).
 
 use super::{Decider, Rejected};
+use crate::run::{Phase, Run};
 use lockstep_types::{Event, Failure, FailureClass, ItemStatus, RunStatus, StepIx, StepStatus};
 
 impl Decider {
+    /// Ends the run because its driver cannot go on with it (SPEC FK-4); one that has ended stays as it is (D-6).
+    pub(super) fn give_up(&mut self, failure: &Failure) {
+        if self.run.status.is_live() {
+            let under_way = self.run.steps.iter().position(|step| step.phase != Phase::Idle);
+            self.fail(under_way, failure.clone());
+        }
+    }
+
     /// Ends the run; one that has ended stays as it is (SPEC SC-1, SC-2).
     pub(super) fn stop(&mut self, reason: &str, by: &str) {
         if !self.run.status.is_live() {
@@ -30,7 +39,10 @@ impl Decider {
         if steps.is_empty() {
             steps = vec![self.run.steps.len() - 1];
         }
-        self.clear(steps, head_commit, by, true);
+        self.clear(
+            Event::StepsCleared { steps, by: by.to_owned(), retry: true, passed_over: Vec::new() },
+            head_commit,
+        );
         Ok(())
     }
 
@@ -50,27 +62,21 @@ impl Decider {
                 names.join(", ")
             )));
         };
-        let open = |need: &&StepIx| self.run.steps[**need].status != StepStatus::Done;
-        if let Some(need) = self.run.def(ix).needs.iter().find(open) {
-            let need = &self.run.def(*need).name;
-            return Err(Rejected::Conflict(format!(
-                "step {name} cannot begin: {need} before it is not done"
-            )));
-        }
-        // Steps beside this one that a failure cut short begin again too, or nobody would ever finish them.
         let mut steps = self.run.with_descendants(ix);
+        let passed_over = self.run.passed_over_by(ix, &steps);
+        // Steps beside this one that a failure cut short begin again too, or nobody would ever finish them.
         let ended = !self.run.status.is_live();
-        let cut_short = |ix: &StepIx| ended && self.run.steps[*ix].status != StepStatus::Done;
+        let cut_short = |ix: &StepIx| ended && !self.run.steps[*ix].is_behind() && !passed_over.contains(ix);
         steps.extend((0..self.run.steps.len()).filter(cut_short));
         steps.sort_unstable();
         steps.dedup();
-        self.clear(steps, head_commit, by, false);
+        self.clear(Event::StepsCleared { steps, by: by.to_owned(), retry: false, passed_over }, head_commit);
         Ok(())
     }
 
-    fn clear(&mut self, steps: Vec<StepIx>, head_commit: Option<&str>, by: &str, retry: bool) {
+    fn clear(&mut self, cleared: Event, head_commit: Option<&str>) {
         self.dismiss(|_| true);
-        self.emit(Event::StepsCleared { steps, by: by.to_owned(), retry });
+        self.emit(cleared);
         let head_commit = head_commit.map(str::to_owned);
         if head_commit.is_some() && head_commit != self.run.change.head_commit {
             self.emit(Event::ChangeUpdated { head_commit, pull_request: None });
@@ -107,5 +113,19 @@ impl Decider {
     fn has_ended(&self, what: &str) -> Rejected {
         let (id, status) = (&self.run.spec.id, self.run.status.word());
         Rejected::Conflict(format!("run {id} is {status} and cannot be {what}"))
+    }
+}
+
+impl Run {
+    /// The unfinished steps that a restart at `ix` leaves behind: those before it, and what depends on them without
+    /// beginning again with it.
+    fn passed_over_by(&self, ix: StepIx, restarted: &[StepIx]) -> Vec<StepIx> {
+        let unfinished = |step: &StepIx| self.steps[*step].status != StepStatus::Done;
+        let before = (0..ix).filter(unfinished).map(|step| self.with_descendants(step));
+        let mut left: Vec<StepIx> = before.filter(|after| after.contains(&ix)).flatten().collect();
+        left.retain(|step| unfinished(step) && !restarted.contains(step));
+        left.sort_unstable();
+        left.dedup();
+        left
     }
 }

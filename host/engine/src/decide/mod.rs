@@ -72,6 +72,7 @@ impl Decider {
             Input::Answered { question, answer, token, by } => {
                 self.answered(*question, answer, token.as_deref(), by)?;
             }
+            Input::Fail { failure } => self.give_up(failure),
             Input::Stop { reason, by } => self.stop(reason, by),
             Input::Retry { head_commit, by } => self.retry(head_commit.as_deref(), by)?,
             Input::Restart { step, head_commit, by } => self.restart(step, head_commit.as_deref(), by)?,

@@ -1,6 +1,6 @@
 use super::world::{World, complete, dispatch, done};
 use expect_test::expect;
-use lockstep_types::{Completion, FailureClass, Fault, Input, ItemStatus, Next};
+use lockstep_types::{Completion, Failure, FailureClass, Fault, Input, ItemStatus, Next};
 
 fn by() -> String {
     "ann".to_owned()
@@ -103,6 +103,55 @@ fn restart_after_a_merge_leaves_the_item_done_restart_at_it_does_not() {
     assert_eq!(world.run().item_status(), ItemStatus::Done);
     world.input(&restart("m"));
     assert_eq!(world.run().item_status(), ItemStatus::InProgress, "a person took the merge back");
+}
+
+#[test]
+fn rt_2_a_restart_may_pass_over_steps_that_are_not_done() {
+    let mut world = World::started(&["a!", "b", "c"], &[("c", vec![dispatch("work").into()])]);
+    world.input(&restart("c"));
+    world.answer(1, lockstep_types::Answer::Approve { proposal: None }, None);
+    world.job(&done("c"));
+    expect![[r#"
+               created          p: work into main
+        a      step-started     started
+        a      invoked          complete
+        a      asked            q1 approve what a produced?
+               run-blocked      waits for a person
+               notice-raised    notice decision_required: a waits for an answer
+        c      restarted        restarted by ann
+        c      step-started     started
+        c      invoked          dispatch
+        c      job-dispatched   job work #1
+        rejected (conflict): run run-1 has no open question q1: see `lockstep why run-1`
+        c      job-settled      job done: c
+        c      invoked          complete
+        c      step-completed   done: c
+               notice-raised    notice pipeline_complete: task went through p
+               run-completed    done
+        = done item PrReady notices ["pipeline_complete"]
+    "#]]
+    .assert_eq(&world.text());
+    world.input(&restart("b"));
+    assert_eq!(world.run().steps()[0].status, lockstep_types::StepStatus::WaitingDecision);
+    assert_eq!(world.run().status().word(), "done");
+}
+
+#[test]
+fn d_6_the_driver_gives_up_a_live_run_only() {
+    let mut world = World::started(&["a", "b"], &[("a", vec![dispatch("work").into()])]);
+    let fail = |class| Input::Fail { failure: Failure::new(class, "it took too long") };
+    world.input(&fail(FailureClass::Timeout));
+    world.input(&fail(FailureClass::Agent));
+    expect![[r#"
+               created          p: work into main
+        a      step-started     started
+        a      invoked          dispatch
+        a      job-dispatched   job work #1
+        a      run-failed       timeout: it took too long
+               notice-raised    notice run_failed: task failed: timeout
+        = failed item Blocked notices ["run_failed"]
+    "#]]
+    .assert_eq(&world.text());
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn a_job_moves_the_head_that_an_effect_is_about() {
                change-updated   head is now bbbbbbbbbbbb
         a      job-settled      job done
         a      invoked          perform
-        a      effect-requested merge
+        a      effect-requested effect merge #1
         a      effect-settled   performed: "ccc"
         a      invoked          complete
         a      step-completed   done: merged
