@@ -1,6 +1,7 @@
-# Stands in for a coding agent: notes the work in the change log, and on rework documents what the reviewer asked for.
+# Stands in for a coding agent: notes the work for the change log, and on rework documents what the reviewer asked for.
 set -eu
 title=$(git log -1 --format=%s)
+branch=$(sed -n 's/.*"head_branch": *"\([^"]*\)".*/\1/p' "$LOCKSTEP_CONTEXT" | head -n 1)
 if grep -q '"rework"' "$LOCKSTEP_CONTEXT"; then
     # Every undocumented public function gets a line above it.
     awk '/^pub fn/ && last !~ /^\/\/\// {
@@ -11,6 +12,7 @@ if grep -q '"rework"' "$LOCKSTEP_CONTEXT"; then
     mv src/lib.rs.new src/lib.rs
     echo "documented every public function, as the review asked"
 else
-    printf -- '- %s\n' "$title" >>CHANGES.md
-    echo "noted the change in CHANGES.md"
+    mkdir -p changes
+    printf -- '- %s\n' "$title" >>"changes/$branch.md"
+    echo "noted the change in changes/$branch.md"
 fi

@@ -108,7 +108,7 @@ fn check_from_outside(shop: &Shop) {
     jobs.sort();
     jobs.dedup();
     assert_eq!(jobs.len(), all, "a job had its effect twice: {jobs:?}");
-    let notes = shop.git(&["show", "main:CHANGES.md"]);
+    let notes = shop.git(&["show", "main:changes/discount.md"]);
     assert_eq!(notes.lines().count(), 1, "the coder's line was added once: {notes}");
     let lib = shop.git(&["show", "main:src/lib.rs"]);
     assert!(lib.contains("pieces >= LARGE") && lib.contains("/// Computes the discount"));

@@ -1,4 +1,5 @@
 //! The real binary over a real repository, as its users run it. `cargo xtask test` builds the binary first.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod crash;
 mod host;

@@ -38,7 +38,10 @@ fn a_repository_that_does_not_fit_is_refused() {
     let shop = Shop::new();
     let pipeline = "name = \"p\"\n[[steps]]\nkind = \"ci-gate\"\n";
     refused(&start(&shop, pipeline, "discuont"), &["discuont", "discount"]);
-    refused(&start(&shop, pipeline, "--upload-pack=touch"), &["--upload-pack"]);
+    let file = shop.write_pipeline(pipeline);
+    let (file, repo) = (file.to_string_lossy().into_owned(), shop.repo().to_string_lossy().into_owned());
+    let option = ["run", "--pipeline", &file, "--repo", &repo, "--branch=--upload-pack=touch"];
+    refused(&shop.host.run(&option), &["--upload-pack"]);
     std::fs::write(shop.repo().join("src/lib.rs"), "changed by hand").unwrap();
     refused(&start(&shop, pipeline, "discount"), &["uncommitted", "commit or stash"]);
     let nowhere = shop.write_pipeline(pipeline);
@@ -75,10 +78,13 @@ fn components_at_fault_fail_their_own_run_with_a_class() {
     for (action, class) in [
         ("trap", "trapped"),
         ("loop", "out-of-fuel"),
-        ("memory", "out-of-memory"),
+        ("eat-memory", "out-of-memory"),
         ("recurse", "stack-overflow"),
         ("error", "bad-output"),
+        ("bad-state", "bad-output"),
         ("huge-output", "too-much-output"),
+        ("host-calls", "too-many-host-calls"),
+        ("log-flood", "too-much-output"),
     ] {
         let pipeline =
             format!("name = \"p\"\n[[steps]]\nkind = \"probe\"\nconfig = {{ do = \"{action}\" }}\n");

@@ -1,0 +1,109 @@
+//! Finds whoever has the data folder: a server to speak to, or nobody, and then this process opens it.
+
+use crate::context::Context;
+use crate::data::{Holder, Lock, Locking};
+use crate::exit::Refused;
+use crate::remote::RemoteService;
+use crate::wiring::{self, Drive, Local};
+use lockstep_ports::RunService;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long to wait for a folder that is taken: a server needs a moment to start, a short command to end.
+const TAKEN_WAIT: Duration = Duration::from_secs(3);
+
+/// How often to look whether it still is.
+const TAKEN_LOOK: Duration = Duration::from_millis(50);
+
+/// The host a command works with.
+pub(crate) enum Host {
+    /// In this process.
+    Here { local: Local, lock: Lock },
+    /// Behind a server.
+    Served { service: Arc<RemoteService>, url: String },
+}
+
+impl Host {
+    /// The host of the folder, for `command`. A server is preferred; `drive` counts only if there is none.
+    pub(crate) async fn open(context: &Context, command: &str, drive: Drive) -> anyhow::Result<Self> {
+        let give_up = Instant::now() + TAKEN_WAIT;
+        loop {
+            let holder = match context.folder.try_lock(command)? {
+                Locking::Ours(lock) => {
+                    let local = wiring::open_local(context.folder.path(), drive).await?;
+                    return Ok(Self::Here { local, lock });
+                }
+                Locking::Held(holder) => holder,
+            };
+            let server = context.folder.server_of(&holder);
+            if let (Some(server), Some(token)) = (server, context.folder.token()) {
+                let service = RemoteService::new(&server.url, &token)?;
+                if service.is_alive().await {
+                    return Ok(Self::Served { service: Arc::new(service), url: server.url });
+                }
+            }
+            if is_watching(&holder) || Instant::now() >= give_up {
+                return in_use(context, &holder);
+            }
+            tokio::time::sleep(TAKEN_LOOK).await;
+        }
+    }
+
+    /// The host in this process alone, for a command that is the server.
+    pub(crate) async fn open_here(context: &Context, command: &str) -> anyhow::Result<Self> {
+        let give_up = Instant::now() + TAKEN_WAIT;
+        loop {
+            match context.folder.try_lock(command)? {
+                Locking::Ours(lock) => {
+                    let local = wiring::open_local(context.folder.path(), Drive::Runs).await?;
+                    return Ok(Self::Here { local, lock });
+                }
+                Locking::Held(holder) => {
+                    if is_watching(&holder) || holder.command == "serve" || Instant::now() >= give_up {
+                        return in_use(context, &holder);
+                    }
+                }
+            }
+            tokio::time::sleep(TAKEN_LOOK).await;
+        }
+    }
+
+    pub(crate) fn service(&self) -> Arc<dyn RunService> {
+        match self {
+            Self::Here { local, .. } => local.service(),
+            Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    /// The server's address, if there is one.
+    pub(crate) fn server(&self) -> Option<&str> {
+        match self {
+            Self::Here { .. } => None,
+            Self::Served { url, .. } => Some(url),
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        if let Self::Here { local, lock } = self {
+            local.close().await;
+            drop(lock);
+        }
+    }
+}
+
+/// Whether the folder is taken until a run ends, which is not worth waiting for.
+fn is_watching(holder: &Holder) -> bool {
+    matches!(holder.command.as_str(), "run" | "runs watch")
+}
+
+fn in_use<T>(context: &Context, holder: &Holder) -> anyhow::Result<T> {
+    let folder = context.folder.path().display();
+    let process = match holder {
+        Holder { pid: Some(pid), command } => format!("process (pid {pid}, `{command}`)"),
+        Holder { pid: None, .. } => "process".to_owned(),
+    };
+    let reason = format!(
+        "the data folder {folder} is in use by another lockstep {process}: wait for it, stop it, or use another --data"
+    );
+    Refused::because(reason)
+}

@@ -1,0 +1,53 @@
+//! The terminal of Lockstep, and the one place where its rooms are wired together (`wiring`).
+//!
+//! Commands speak to a [`lockstep_ports::RunService`]: the host in this process, or a server that has the data
+//! folder. They never touch the store, a component or a repository themselves and hold no rule about runs.
+
+mod args;
+mod commands;
+mod context;
+mod data;
+mod exit;
+mod follow;
+mod host;
+mod ids;
+mod logging;
+mod remote;
+mod render;
+mod standard;
+mod term;
+pub mod wiring;
+
+pub use standard::STANDARD_COMPONENTS;
+
+use args::{Cli, Command};
+use clap::Parser;
+use context::Context;
+use exit::Exit;
+use std::process::ExitCode;
+use term::Term;
+
+/// Parses the arguments of the process and does what they say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::JobSupervisor { dir } = &cli.command {
+        let code = wiring::supervise(dir);
+        return ExitCode::from(u8::try_from(code).unwrap_or_else(|_| Exit::Internal.code()));
+    }
+    logging::begin();
+    let term = Term::of_process(cli.json);
+    let result = Context::new(&cli, term.clone()).and_then(|context| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let result = runtime.block_on(commands::run(&context, cli.command));
+        // What is still under way was told to end; a blocking call that does not must not hold up the exit.
+        runtime.shutdown_background();
+        result
+    });
+    let exit = result.unwrap_or_else(|error| {
+        let (exit, lines) = exit::explain(&error);
+        lines.iter().for_each(|line| term.error(line));
+        exit
+    });
+    ExitCode::from(exit.code())
+}

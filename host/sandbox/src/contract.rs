@@ -1,0 +1,14 @@
+//! The contract as wasmtime sees it, generated from the same files guests are built against.
+
+wasmtime::component::bindgen!({
+    path: "../../wit/step@0.1.0",
+    world: "step",
+    imports: {
+        // A log line is kept at once; there is nothing to wait for.
+        "lockstep:step/log.write": trappable,
+        default: async | trappable,
+    },
+    exports: { default: async },
+});
+
+pub(crate) use lockstep::step::{checks, history, log, mergeability, types, workspace};

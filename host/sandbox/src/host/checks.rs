@@ -1,0 +1,13 @@
+use super::HostState;
+use crate::contract::{checks, types::ObserveError};
+use crate::convert::observe_error;
+use lockstep_types::{ObservationAnswer, ObservationRequest};
+
+impl checks::Host for HostState {
+    async fn read(&mut self) -> wasmtime::Result<Result<checks::Report, ObserveError>> {
+        Ok(match self.observe(ObservationRequest::Checks).await? {
+            ObservationAnswer::Checks(report) => Ok(report.into()),
+            other => Err(observe_error(other)),
+        })
+    }
+}

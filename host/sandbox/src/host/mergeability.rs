@@ -1,0 +1,13 @@
+use super::HostState;
+use crate::contract::{mergeability, types::ObserveError};
+use crate::convert::observe_error;
+use lockstep_types::{ObservationAnswer, ObservationRequest};
+
+impl mergeability::Host for HostState {
+    async fn read(&mut self) -> wasmtime::Result<Result<mergeability::Report, ObserveError>> {
+        Ok(match self.observe(ObservationRequest::Mergeability).await? {
+            ObservationAnswer::Mergeability(report) => Ok(report.into()),
+            other => Err(observe_error(other)),
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! Runs step components under wasmtime: loads them by digest, calls each time a fresh instance under fixed limits,
+//! answers their imports, and records the call so completely that it can be made again.
+//!
+//! The same call gives the same record, to the byte, on every machine of the same fingerprint. Nothing here reads a
+//! clock, a file of the change or a network for a component: what it may know comes in the input or from the
+//! observer handed in with the call. No component error is an error of the host; it is a `Fault` in the record.
+#![warn(missing_docs)]
+
+mod compile_cache;
+mod config;
+mod contract;
+mod convert;
+mod descriptor;
+mod faults;
+mod host;
+mod limits;
+mod loader;
+mod mailbox;
+mod recorded;
+mod sandbox;
+mod world;
+
+pub use config::{Allocation, WASMTIME_VERSION};
+pub use limits::Limits;
+pub use recorded::RecordedObserver;
+pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use world::{CONTRACT, OFFERED};

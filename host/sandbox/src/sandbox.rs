@@ -1,0 +1,287 @@
+use crate::compile_cache::CompileCache;
+use crate::config::{self, Allocation, CALLS_AT_ONCE};
+use crate::contract::{Step, types};
+use crate::convert::{self, Unusable};
+use crate::descriptor;
+use crate::faults::{self, Stage, fault};
+use crate::host::{HostState, Record, linker};
+use crate::limits::Limits;
+use crate::loader::Loader;
+use crate::mailbox::{Mailbox, drive};
+use crate::world::Linked;
+use async_trait::async_trait;
+use lockstep_ports::{ComponentStore, Inspected, LoadError, Observer, StepExecutor};
+use lockstep_types::{
+    Descriptor, Digest, FailureClass, Fault, Invocation, JsonText, Outcome, StepInput, Transition,
+};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+/// Fuel after which a call lets other tasks of its thread go on: about a millisecond.
+const FUEL_YIELD: u64 = 2_000_000;
+
+/// Ticks of the outer guard a call may last between observations. Fuel ends a computation after at most some seconds,
+/// however slow the machine, so this decides nothing: it is there should wasmtime's fuel ever fail.
+const GUARD_TICKS: u64 = 600;
+
+/// Length of a tick.
+const GUARD_TICK: Duration = Duration::from_secs(1);
+
+/// How a sandbox is set up.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxOptions {
+    /// Folder for compiled code, shared by hosts of the same user; none: components are compiled at every start.
+    pub cache_dir: Option<PathBuf>,
+    /// What a call may use.
+    pub limits: Limits,
+    /// Where instances live.
+    pub allocation: Allocation,
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// wasmtime refused the configuration: the limits contradict each other, or the machine has too little address space.
+    #[error("cannot set up the WebAssembly engine: {reason}")]
+    Engine {
+        /// Why.
+        reason: String,
+    },
+    /// The folder for compiled code cannot be made.
+    #[error("cannot make the folder {} for compiled components", path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The thread of the outer guard cannot be started.
+    #[error("cannot start the guard thread")]
+    Guard(#[source] std::io::Error),
+}
+
+/// Calls step components in fresh wasmtime instances. See `StepExecutor`.
+pub struct Sandbox {
+    engine: Engine,
+    loader: Loader,
+    limits: Arc<Limits>,
+    fingerprint: Digest,
+    calls: Semaphore,
+    /// Dropped with the sandbox, which ends the guard thread.
+    _guard: mpsc::Sender<()>,
+}
+
+/// One export called to its end.
+struct Called<T> {
+    answer: Result<T, Fault>,
+    record: Record,
+    fuel: u64,
+}
+
+impl Sandbox {
+    /// A sandbox for the components of `store`.
+    ///
+    /// # Errors
+    /// If the engine, the cache folder or the guard thread cannot be had.
+    pub fn new(store: Arc<dyn ComponentStore>, options: SandboxOptions) -> Result<Self, SandboxError> {
+        let SandboxOptions { cache_dir, limits, allocation } = options;
+        let engine_error = |error: wasmtime::Error| SandboxError::Engine { reason: format!("{error:#}") };
+        let engine = Engine::new(&config::config(&limits, allocation)).map_err(engine_error)?;
+        let linker = linker(&engine).map_err(engine_error)?;
+        let cache = cache_dir
+            .map(|path| {
+                CompileCache::open(&path, config::code_fingerprint())
+                    .map_err(|source| SandboxError::Cache { path, source })
+            })
+            .transpose()?;
+        let guard = start_guard(&engine).map_err(SandboxError::Guard)?;
+        let fingerprint = config::fingerprint(&limits);
+        let limits = Arc::new(limits);
+        let loader = Loader::new(engine.clone(), linker, cache, store, Arc::clone(&limits));
+        let calls = Semaphore::new(CALLS_AT_ONCE);
+        Ok(Self { engine, loader, limits, fingerprint, calls, _guard: guard })
+    }
+
+    /// Calls `migrate`: the state in the shape of the component's current state version.
+    ///
+    /// # Errors
+    /// A `Fault` says why the component could not, or that it refused the state (class `bad-output`).
+    pub async fn migrate(
+        &self,
+        digest: Digest,
+        from_version: u32,
+        state: &JsonText,
+    ) -> Result<JsonText, Fault> {
+        let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
+        let called = self
+            .call(&linked, None, async |step, store| {
+                step.call_migrate(store, from_version, state.as_str()).await
+            })
+            .await;
+        let migrated = called.answer?.map_err(|text| refused("migrate", &text))?;
+        convert::state_text(migrated, &self.limits).map_err(unusable)
+    }
+
+    async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
+        let called = self.call(linked, None, async |step, store| step.call_describe(store).await).await;
+        let said = called.answer.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
+        let descriptor = convert::descriptor(said, &self.limits).map_err(|error| match error {
+            Unusable::Nonsense(reason) | Unusable::TooLarge(reason) => reason,
+        })?;
+        descriptor::check(&descriptor)?;
+        Ok(descriptor)
+    }
+
+    /// Calls one export of a fresh instance.
+    async fn call<T>(
+        &self,
+        linked: &Linked,
+        mailbox: Option<Arc<Mailbox>>,
+        export: impl AsyncFnOnce(&Step, &mut Store<HostState>) -> wasmtime::Result<T>,
+    ) -> Called<T> {
+        // Dropped last: a slot of the pool is free once the store is gone.
+        let Ok(_permit) = self.calls.acquire().await else {
+            return Called::without_running(fault(FailureClass::Unloadable, "the sandbox is closed"));
+        };
+        let mut store = Store::new(&self.engine, HostState::new(Arc::clone(&self.limits), mailbox));
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(self.limits.output_bytes.saturating_mul(2));
+        store.set_epoch_deadline(GUARD_TICKS);
+        store.epoch_deadline_callback(|mut store| {
+            // The world may take its time to answer; only a computation may not.
+            let observed = store.data_mut().observed_since_last_asked();
+            Ok(if observed { UpdateDeadline::Continue(GUARD_TICKS) } else { UpdateDeadline::Interrupt })
+        });
+        let fuel = self.limits.fuel;
+        let fueled = store.set_fuel(fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD)));
+        let result = match fueled {
+            Err(error) => Err((error, Stage::Instantiate)),
+            Ok(()) => match linked.pre.instantiate_async(&mut store).await {
+                Err(error) => Err((error, Stage::Instantiate)),
+                Ok(step) => export(&step, &mut store).await.map_err(|error| (error, Stage::Call)),
+            },
+        };
+        let left = store.get_fuel().unwrap_or(0);
+        let answer = result.map_err(|(error, stage)| faults::from_wasmtime(&error, stage, store.data()));
+        Called { answer, record: store.into_data().into_record(), fuel: fuel.saturating_sub(left) }
+    }
+
+    /// Everything of an invocation but what is known before the call.
+    async fn advance(
+        &self,
+        digest: Digest,
+        imports: &[String],
+        input: &StepInput,
+        observer: &dyn Observer,
+    ) -> Called<Transition> {
+        let linked = match self.loader.load(digest).await {
+            Ok(linked) => linked,
+            Err(error) => return Called::without_running(unloadable(&error)),
+        };
+        if let Some(import) = linked.imports.iter().find(|import| !imports.contains(import)) {
+            let kind = &input.step.kind;
+            let message = format!(
+                "component {} imports {import}, which kind `{kind}` is not granted: activate it with that import \
+                 or activate another version",
+                digest.short()
+            );
+            return Called::without_running(fault(FailureClass::Unloadable, &message));
+        }
+        let (input, bytes) = convert::step_input(input);
+        if bytes > self.limits.input_bytes {
+            let limit = self.limits.input_bytes;
+            let message =
+                format!("its input has {bytes} bytes, more than the {limit} a component has room for");
+            return Called::without_running(fault(FailureClass::OutOfMemory, &message));
+        }
+        let mailbox = Arc::new(Mailbox::default());
+        let call = self.call(&linked, Some(Arc::clone(&mailbox)), async |step, store| {
+            step.call_advance(store, &input).await
+        });
+        let Called { answer, record, fuel } = drive(call, &mailbox, observer).await;
+        Called { answer: answer.and_then(|said| self.read(said)), record, fuel }
+    }
+
+    fn read(&self, said: Result<types::Transition, String>) -> Result<Transition, Fault> {
+        let transition = said.map_err(|text| refused("advance", &text))?;
+        convert::transition(transition, &self.limits).map_err(unusable)
+    }
+}
+
+impl<T> Called<T> {
+    fn without_running(fault: Fault) -> Self {
+        Self { answer: Err(fault), record: Record::default(), fuel: 0 }
+    }
+}
+
+fn unloadable(error: &LoadError) -> Fault {
+    fault(FailureClass::Unloadable, &error.to_string())
+}
+
+fn refused(export: &str, text: &str) -> Fault {
+    let text = if text.trim().is_empty() { "no reason given" } else { text };
+    fault(FailureClass::BadOutput, &format!("its `{export}` gave up: {text}"))
+}
+
+fn unusable(error: Unusable) -> Fault {
+    match error {
+        Unusable::Nonsense(reason) => fault(FailureClass::BadOutput, &reason),
+        Unusable::TooLarge(reason) => fault(FailureClass::TooMuchOutput, &reason),
+    }
+}
+
+/// Starts the thread that advances the epoch. It ends when the other side of its channel is dropped.
+fn start_guard(engine: &Engine) -> std::io::Result<mpsc::Sender<()>> {
+    let (alive, ended) = mpsc::channel();
+    let engine = engine.weak();
+    std::thread::Builder::new().name("sandbox-guard".to_owned()).spawn(move || {
+        while ended.recv_timeout(GUARD_TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let Some(engine) = engine.upgrade() else { return };
+            engine.increment_epoch();
+        }
+    })?;
+    Ok(alive)
+}
+
+#[async_trait]
+impl StepExecutor for Sandbox {
+    async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
+        let digest = Digest::of(bytes);
+        let linked = self.loader.load_bytes(digest, bytes).await?;
+        let descriptor =
+            self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
+        Ok(Inspected { digest, imports: linked.imports.clone(), descriptor })
+    }
+
+    async fn invoke(
+        &self,
+        digest: Digest,
+        imports: &[String],
+        input: StepInput,
+        observer: &dyn Observer,
+    ) -> Invocation {
+        let Called { answer, record, fuel } = self.advance(digest, imports, &input, observer).await;
+        let outcome = match answer {
+            Ok(transition) => Outcome::Transition(Box::new(transition)),
+            Err(fault) => Outcome::Fault(fault),
+        };
+        Invocation {
+            digest,
+            fingerprint: self.fingerprint,
+            input,
+            observations: record.observations,
+            logs: record.logs,
+            outcome,
+            fuel,
+            peak_memory: record.peak_memory as u64,
+        }
+    }
+
+    fn fingerprint(&self) -> Digest {
+        self.fingerprint
+    }
+}

@@ -1,0 +1,163 @@
+//! Reads requests. Whatever is wrong with one becomes a [`Problem`], never an answer of the framework's own.
+
+use crate::problem::{self, Problem};
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::{HeaderMap, header, request::Parts};
+use http_body_util::LengthLimitError;
+use lockstep_types::RunId;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use std::time::Duration;
+
+/// Largest JSON body: the longest is a pipeline file with a description, a few ten kilobytes.
+const JSON_BODY_MAX: usize = 1024 * 1024;
+
+/// Largest component: an interpreter compiled to WebAssembly is about half of it.
+const COMPONENT_BODY_MAX: usize = 64 * 1024 * 1024;
+
+/// How long a body may take to arrive: the longest takes a second on loopback, a slow link gets its chance.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Longest client token: a UUID has 36 characters.
+const CLIENT_TOKEN_MAX: usize = 255;
+
+/// A JSON body.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !has_type(request.headers(), |media| media == "application/json" || media.ends_with("+json")) {
+            let detail = "send the body with `Content-Type: application/json`";
+            return Err(Problem::new(problem::WRONG_TYPE, detail));
+        }
+        parse(&read(request, JSON_BODY_MAX).await?).map(Self)
+    }
+}
+
+/// A JSON body that may be left out.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = read(request, JSON_BODY_MAX).await?;
+        if bytes.is_empty() { Ok(Self(T::default())) } else { parse(&bytes).map(Self) }
+    }
+}
+
+/// The bytes of a component.
+pub(crate) struct ComponentBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for ComponentBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !has_type(request.headers(), |media| media == "application/wasm") {
+            let detail = "send the component's bytes with `Content-Type: application/wasm`";
+            return Err(Problem::new(problem::WRONG_TYPE, detail));
+        }
+        read(request, COMPONENT_BODY_MAX).await.map(Self)
+    }
+}
+
+/// Parameters of the query.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::from_request_parts(parts, state).await;
+        query.map(|Query(query)| Self(query)).map_err(|rejection| {
+            Problem::new(problem::UNPARSABLE, format!("the query cannot be read: {}", rejection.body_text()))
+        })
+    }
+}
+
+/// Parameters of the path.
+pub(crate) struct PathOf<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(path)| Self(path))
+            .map_err(|rejection| Problem::new(problem::NOT_FOUND, rejection.body_text()))
+    }
+}
+
+/// The run a path names.
+pub(crate) struct PathRun(pub(crate) RunId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathRun {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let PathOf(text) = PathOf::<String>::from_request_parts(parts, state).await?;
+        run_id(&text).map(Self)
+    }
+}
+
+/// Reads a run id of a path; what cannot be one names no run.
+pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
+    text.parse().map_err(|error| Problem::new(problem::NOT_FOUND, format!("no such run: {error}")))
+}
+
+/// The `Idempotency-Key` header.
+pub(crate) struct ClientToken(pub(crate) Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let token = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
+        match token {
+            Some(token) if (1..=CLIENT_TOKEN_MAX).contains(&token.len()) => Ok(Self(Some(token.to_owned()))),
+            _ => {
+                let detail = format!("`Idempotency-Key` must be 1 to {CLIENT_TOKEN_MAX} ASCII characters");
+                Err(Problem::new(problem::INVALID, detail))
+            }
+        }
+    }
+}
+
+fn has_type(headers: &HeaderMap, accepted: impl Fn(&str) -> bool) -> bool {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted(&media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("the body is larger than {limit} bytes, the most this route takes");
+        Problem::new(problem::TOO_LARGE, detail)
+    };
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME_MAX, to_bytes(request.into_body(), limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_limit(&error) => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::new(problem::UNPARSABLE, format!("the body cannot be read: {error}"))),
+        Err(_) => Err(Problem::new(problem::TOO_SLOW, "the body did not arrive in time: send it again")),
+    }
+}
+
+fn is_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<LengthLimitError>())
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => {
+            Problem::new(problem::INVALID, format!("the body is not what this route takes: {error}"))
+        }
+        _ => Problem::new(problem::UNPARSABLE, format!("the body is not JSON: {error}")),
+    })
+}

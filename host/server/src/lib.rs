@@ -1,0 +1,15 @@
+//! The HTTP interface of the host: `/v1`, its event stream and the errors of both.
+//!
+//! It translates between HTTP and [`lockstep_ports::RunService`] and decides who may speak to it. It never stores
+//! anything, never looks behind the service and holds no rule about runs.
+
+mod extract;
+mod guard;
+mod problem;
+mod routes;
+mod serve;
+mod state;
+
+pub use routes::app;
+pub use serve::{ServeError, bind, serve};
+pub use state::{AppState, Options};

@@ -1,0 +1,234 @@
+use super::{Answer, to_the_end};
+use crate::AppState;
+use crate::extract::{ClientToken, JsonBody, OptionalJsonBody, PathOf, PathRun, QueryOf, run_id};
+use crate::problem::{self, Problem};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use lockstep_ports::{
+    InvocationView, ReplayReport, RunAction, RunQuery, RunService, StartRequest, VerifyReport,
+};
+use lockstep_types::{Failure, RunId, RunStatus, RunSummary, RunView, TimelineEntry, Waiting};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Most runs one list answers: some hundred kilobytes of JSON.
+const LIST_MAX: usize = 500;
+
+/// Who acted, where the client does not say.
+pub(super) const SOMEBODY: &str = "api";
+
+pub(super) async fn start(
+    State(state): State<AppState>,
+    ClientToken(token): ClientToken,
+    JsonBody(mut request): JsonBody<StartRequest>,
+) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<RunSummary>)> {
+    request.token = one_token(token, request.token)?;
+    request.by.get_or_insert_with(|| SOMEBODY.to_owned());
+    let service = Arc::clone(state.service());
+    let run = to_the_end(async move { service.start(request).await }).await?;
+    Ok((StatusCode::CREATED, [(header::LOCATION, format!("/v1/runs/{}", run.id))], Json(run)))
+}
+
+/// The client token of a request that may carry it in its head and in its body.
+pub(super) fn one_token(head: Option<String>, body: Option<String>) -> Answer<Option<String>> {
+    match (head, body) {
+        (Some(head), Some(body)) if head != body => {
+            Err(Problem::new(problem::INVALID, "`Idempotency-Key` and `token` differ: send one of them"))
+        }
+        (head, body) => Ok(head.or(body)),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct RunList {
+    runs: Vec<RunSummary>,
+    /// Give it as `before` to go on; none: these were the last.
+    next: Option<RunId>,
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    QueryOf(query): QueryOf<RunQuery>,
+) -> Answer<Json<RunList>> {
+    let limit = query.limit.unwrap_or(50);
+    if !(1..=LIST_MAX).contains(&limit) {
+        return Err(Problem::new(problem::INVALID, format!("`limit` must be 1 to {LIST_MAX}")));
+    }
+    let runs = state.service().list(RunQuery { limit: Some(limit), ..query }).await?;
+    let next = (runs.len() == limit).then(|| runs.last().map(|run| run.id.clone())).flatten();
+    Ok(Json(RunList { runs, next }))
+}
+
+pub(super) async fn show(State(state): State<AppState>, PathRun(run): PathRun) -> Answer<Json<RunView>> {
+    Ok(Json(state.service().get(&run).await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Timeline {
+    entries: Vec<TimelineEntry>,
+}
+
+pub(super) async fn timeline(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    QueryOf(After { after }): QueryOf<After>,
+) -> Answer<Json<Timeline>> {
+    Ok(Json(Timeline { entries: state.service().timeline(&run, after).await? }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Why {
+    run: RunId,
+    status: RunStatus,
+    waiting: Vec<Waiting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+pub(super) async fn why(State(state): State<AppState>, PathRun(run): PathRun) -> Answer<Json<Why>> {
+    let RunSummary { id, status, waiting, failure, .. } = state.service().get(&run).await?.summary;
+    Ok(Json(Why { run: id, status, waiting, failure }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct By {
+    by: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stop {
+    reason: Option<String>,
+    by: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restart {
+    step: String,
+    by: Option<String>,
+}
+
+pub(super) async fn act(
+    state: &AppState,
+    run: RunId,
+    action: RunAction,
+    by: Option<String>,
+) -> Answer<Json<RunSummary>> {
+    let service: Arc<dyn RunService> = Arc::clone(state.service());
+    let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
+    to_the_end(async move { service.act(&run, action, &by).await }).await.map(Json)
+}
+
+pub(super) async fn stop(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    OptionalJsonBody(Stop { reason, by }): OptionalJsonBody<Stop>,
+) -> Answer<Json<RunSummary>> {
+    let reason = reason.unwrap_or_else(|| "stopped on request".to_owned());
+    act(&state, run, RunAction::Stop { reason }, by).await
+}
+
+pub(super) async fn retry(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<RunSummary>> {
+    act(&state, run, RunAction::Retry, by).await
+}
+
+pub(super) async fn restart(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    JsonBody(Restart { step, by }): JsonBody<Restart>,
+) -> Answer<Json<RunSummary>> {
+    act(&state, run, RunAction::Restart { step }, by).await
+}
+
+pub(super) async fn pause(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<RunSummary>> {
+    act(&state, run, RunAction::Pause, by).await
+}
+
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<RunSummary>> {
+    act(&state, run, RunAction::Resume, by).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct OfStep {
+    step: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Invocations {
+    invocations: Vec<InvocationView>,
+}
+
+pub(super) async fn invocations(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    QueryOf(OfStep { step }): QueryOf<OfStep>,
+) -> Answer<Json<Invocations>> {
+    Ok(Json(Invocations { invocations: state.service().invocations(&run, step.as_deref()).await? }))
+}
+
+/// The log as it is, as plain text.
+pub(super) async fn log(
+    State(state): State<AppState>,
+    PathOf((run, step)): PathOf<(String, String)>,
+) -> Answer<String> {
+    Ok(state.service().job_log(&run_id(&run)?, &step).await?)
+}
+
+pub(super) async fn replay(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+) -> Answer<Json<ReplayReport>> {
+    let _permit = state.replay_permit()?;
+    Ok(Json(state.service().replay(&run).await?))
+}
+
+pub(super) async fn verify(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+) -> Answer<Json<VerifyReport>> {
+    let _permit = state.replay_permit()?;
+    Ok(Json(state.service().verify(&run).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PipelineText {
+    pipeline: String,
+    #[serde(default)]
+    pipeline_file: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Checked {
+    valid: bool,
+}
+
+pub(super) async fn check(
+    State(state): State<AppState>,
+    JsonBody(body): JsonBody<PipelineText>,
+) -> Answer<Json<Checked>> {
+    let file = body.pipeline_file.as_deref().unwrap_or("pipeline");
+    state.service().check_pipeline(&body.pipeline, file).await?;
+    Ok(Json(Checked { valid: true }))
+}

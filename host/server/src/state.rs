@@ -1,0 +1,91 @@
+use crate::problem::{self, Problem};
+use lockstep_ports::RunService;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Event streams and long polls open at once: each holds a connection and reads every record of the feed, and a local
+/// service has a handful of readers.
+const STREAMS_MAX: usize = 64;
+
+/// Replays and verifications at once: each keeps a processor busy, and runs must go on beside them.
+const REPLAYS_MAX: usize = 2;
+
+/// Component uploads at once: each may hold 64 MiB in memory.
+const UPLOADS_MAX: usize = 2;
+
+/// How the server is to be reached.
+#[derive(Clone)]
+pub struct Options {
+    /// The bearer token every request under `/v1` must carry.
+    pub token: String,
+    /// Whether it may listen beyond this machine; the `Host` header is then not checked.
+    pub allow_remote: bool,
+}
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+struct Shared {
+    service: Arc<dyn RunService>,
+    options: Options,
+    streams: Arc<Semaphore>,
+    replays: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+}
+
+impl AppState {
+    /// The state of a server in front of `service`.
+    #[must_use]
+    pub fn new(service: Arc<dyn RunService>, options: Options) -> Self {
+        Self(Arc::new(Shared {
+            service,
+            options,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Ends every event stream and long poll, those open now and those to come.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Returns once [`AppState::stop`] was called.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.0.stopping.subscribe();
+        // The sender lives in the state that is borrowed here, so waiting cannot fail.
+        stopping.wait_for(|stopping| *stopping).await.map(drop).unwrap_or_default();
+    }
+
+    pub(crate) fn service(&self) -> &Arc<dyn RunService> {
+        &self.0.service
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.streams, || format!("{STREAMS_MAX} event streams are open already: close one"))
+    }
+
+    pub(crate) fn replay_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.replays, || {
+            format!("{REPLAYS_MAX} replays are under way: try again when one has ended")
+        })
+    }
+
+    pub(crate) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.uploads, || {
+            format!("{UPLOADS_MAX} uploads are under way: try again when one has ended")
+        })
+    }
+}
+
+fn permit(of: &Arc<Semaphore>, full: impl FnOnce() -> String) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(of).try_acquire_owned().map_err(|_| Problem::new(problem::BUSY, full()))
+}
