@@ -9,8 +9,8 @@ use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_store::SledStore;
 use lockstep_testkit::{FakeChangeSource, FakeEffects, FakeJobs, FakeMergeability, FakeWorkspace};
 use lockstep_types::{
-    CheckReport, Digest, Grant, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunId, RunStatus,
-    StepInput,
+    CheckReport, Digest, Grant, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunId,
+    RunStatus, StepInput,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub(crate) struct Host {
     executor: Arc<Sandbox>,
     store: Arc<SledStore>,
     digest: Digest,
+    imports: Vec<String>,
     started: Arc<AtomicU32>,
 }
 
@@ -84,7 +85,7 @@ impl Host {
         let runtime = Runtime::open(outside, Waker::default(), Drive::Runs).await?;
         let info = runtime.add_component(probe.to_vec()).await?.info;
         let grant = Grant {
-            imports: info.imports,
+            imports: info.imports.clone(),
             jobs: info.descriptor.jobs,
             effects: info.descriptor.effects,
         };
@@ -96,7 +97,14 @@ impl Host {
             reason: None,
         };
         runtime.activate(request).await?;
-        Ok(Self { runtime, executor, store, digest: info.digest, started: Arc::default() })
+        Ok(Self {
+            runtime,
+            executor,
+            store,
+            digest: info.digest,
+            imports: info.imports,
+            started: Arc::default(),
+        })
     }
 
     pub(crate) async fn close(self) {
@@ -112,7 +120,8 @@ impl Host {
         }));
         let tasks: Vec<_> = (0..in_flight)
             .map(|_| {
-                let (runtime, started, left) = (self.runtime.clone(), Arc::clone(&self.started), Arc::clone(&left));
+                let (runtime, started, left) =
+                    (self.runtime.clone(), Arc::clone(&self.started), Arc::clone(&left));
                 tokio::spawn(async move { worker(&runtime, &started, &left, until).await })
             })
             .collect();
@@ -126,13 +135,12 @@ impl Host {
     /// Mean time of a call of the sandbox alone.
     pub(crate) async fn time_calls(&self, count: u32) -> Duration {
         let input = self.input().await;
-        let imports: Vec<String> = ["log".to_owned(), "history".to_owned()].into();
         let mut begin = Instant::now();
         for call in 0..2 * count {
             if call == count {
                 begin = Instant::now();
             }
-            let invocation = self.executor.invoke(self.digest, &imports, input.clone(), &Unasked).await;
+            let invocation = self.executor.invoke(self.digest, &self.imports, input.clone(), &Unasked).await;
             assert!(matches!(invocation.outcome, Outcome::Transition(_)), "{:?}", invocation.outcome);
         }
         begin.elapsed() / count
@@ -146,7 +154,12 @@ impl Host {
     }
 }
 
-async fn worker(runtime: &Runtime, started: &AtomicU32, left: &AtomicU32, until: Until) -> Result<Vec<Duration>> {
+async fn worker(
+    runtime: &Runtime,
+    started: &AtomicU32,
+    left: &AtomicU32,
+    until: Until,
+) -> Result<Vec<Duration>> {
     let mut latencies = Vec::new();
     let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
     while take() {

@@ -65,7 +65,8 @@ fn one_start(lockstep: &Path, folder: &Path) -> Result<Duration> {
     let begin = Instant::now();
     let mut serve = Command::new(lockstep);
     serve.arg("--data").arg(folder).args(["serve", "--listen", "127.0.0.1:0"]);
-    let mut child = serve.stdout(Stdio::null()).spawn().with_context(|| format!("start {}", lockstep.display()))?;
+    let mut child =
+        serve.stdout(Stdio::null()).spawn().with_context(|| format!("start {}", lockstep.display()))?;
     while !up.exists() {
         if begin.elapsed() > READY_MAX || child.try_wait()?.is_some() {
             drop(child.kill());

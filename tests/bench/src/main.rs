@@ -69,7 +69,11 @@ async fn measure(args: &Args, folder: &std::path::Path) -> Result<()> {
     finished += host.runs(64, Until::Count(left)).await?.len();
     println!("resident memory, {finished} finished runs: {:.0} MB", machine::resident_mb()?);
     let bytes = machine::bytes_below(folder)?;
-    println!("on disk, {finished} runs: {:.1} MB, {:.0} bytes a run\n", bytes as f64 / 1e6, bytes as f64 / finished as f64);
+    println!(
+        "on disk, {finished} runs: {:.1} MB, {:.0} bytes a run\n",
+        bytes as f64 / 1e6,
+        bytes as f64 / finished as f64
+    );
     host.close().await;
 
     println!("{:>9} {:>9} {:>9} {:>10} {:>10}", "in flight", "runs/s", "steps/s", "p50 ms", "p99 ms");
@@ -78,7 +82,8 @@ async fn measure(args: &Args, folder: &std::path::Path) -> Result<()> {
         let host = Host::open(folder.path(), &probe).await?;
         host.runs(in_flight, Until::Count(in_flight)).await?;
         let begin = Instant::now();
-        let mut latencies = host.runs(in_flight, Until::Time(begin + Duration::from_secs(args.seconds))).await?;
+        let mut latencies =
+            host.runs(in_flight, Until::Time(begin + Duration::from_secs(args.seconds))).await?;
         let rate = latencies.len() as f64 / begin.elapsed().as_secs_f64();
         latencies.sort_unstable();
         let at = |share: f64| millis(latencies[((latencies.len() - 1) as f64 * share) as usize]);
