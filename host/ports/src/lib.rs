@@ -1,12 +1,14 @@
 //! The traits between the rooms, with their errors. Every adapter implements some of them; none knows another.
 //!
-//! No implementation lives here, and no runtime: a port may be awaited, but says nothing of how it is driven.
+//! No adapter lives here, and no runtime: a port may be awaited, but says nothing of how it is driven. The one
+//! implementation is the observer that answers from a record, which whoever replays needs.
 #![warn(missing_docs)]
 
 mod clock;
 mod components;
 mod journal;
 mod outside;
+mod recorded;
 mod service;
 mod step_executor;
 
@@ -16,6 +18,7 @@ pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, Wake, Workspace,
 };
+pub use recorded::RecordedObserver;
 pub use service::{
     ActivateRequest, ComponentView, FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction,
     RunQuery, RunService, ServiceError, StartRequest, VerifyReport,

@@ -4,17 +4,17 @@ use crate::observer::LiveObserver;
 use crate::runtime::{Drive, Shared, lock};
 use lockstep_engine::{Command, Finished, Recorded, Rejected, Run, Turn};
 use lockstep_ports::{JournalError, ServiceError};
-use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, Timestamp};
-use std::collections::BTreeMap;
+use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, RunSpec, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
 /// Inputs that may wait for a run: people and jobs wait for a place, wake-ups are dropped.
 const MAILBOX_MAX: usize = 64;
-/// Pause before a commit that failed (a full disk) is tried again for an input nobody can send again.
-const COMMIT_RETRY: Duration = Duration::from_secs(1);
+/// Milliseconds before a turn that could not be stored (a full disk) is tried again: soon enough for a person who made
+/// room, seldom enough not to fill the log.
+const COMMIT_RETRY_MS: u64 = 1000;
 
 type Reply = oneshot::Sender<Result<Arc<Recorded>, ServiceError>>;
 
@@ -103,6 +103,8 @@ pub(crate) fn spawn(shared: Arc<Shared>, recorded: Recorded) -> LiveRun {
         mailbox,
         jobs: BTreeMap::new(),
         effects: BTreeMap::new(),
+        unstored: VecDeque::new(),
+        retry_at: None,
     };
     LiveRun { sender, state, task: tokio::spawn(actor.run()) }
 }
@@ -115,6 +117,11 @@ struct Actor {
     mailbox: mpsc::Receiver<Message>,
     jobs: BTreeMap<JobKey, AbortHandle>,
     effects: BTreeMap<EffectKey, AbortHandle>,
+    /// Ends of jobs and effects whose turn could not be stored: nobody sends them again. Each job and effect ends once,
+    /// and none begins without a commit.
+    unstored: VecDeque<Input>,
+    /// When to try again after a failed commit. Until then only people are answered.
+    retry_at: Option<Timestamp>,
 }
 
 impl Actor {
@@ -122,58 +129,83 @@ impl Actor {
         let mut stopping = self.shared.stopping.subscribe();
         self.dispatch();
         // A turn cut short by its bound, or a crash before its time, left calls to be made.
-        self.take(Message { input: Input::Tick, reply: None }).await;
+        self.tick().await;
         loop {
+            // A turn ends early when it made as many calls as one may: the next one goes on.
+            let mut seq = None;
+            while self.retry_at.is_none() && self.has_calls_left() && seq != Some(self.recorded.seq) {
+                seq = Some(self.recorded.seq);
+                self.take(Message { input: Input::Tick, reply: None }).await;
+            }
             if !self.recorded.run.status().is_live() && self.retire().await {
                 return;
             }
             let clock = Arc::clone(&self.shared.outside.clock);
-            let wakeup = self.recorded.run.next_wakeup();
+            let wakeup = self.retry_at.or_else(|| self.recorded.run.next_wakeup());
             let message = tokio::select! {
                 // In order, so that the same things happening give the same turns.
                 biased;
                 _ = stopping.wait_for(|stopping| *stopping) => return self.abandon(),
-                message = self.mailbox.recv() => message,
-                () = async { clock.sleep_until(wakeup.unwrap_or_default()).await }, if wakeup.is_some() => {
-                    Some(Message { input: Input::Tick, reply: None })
-                }
+                message = self.mailbox.recv() => match message {
+                    Some(message) => Some(message),
+                    None => return self.abandon(),
+                },
+                () = async { clock.sleep_until(wakeup.unwrap_or_default()).await }, if wakeup.is_some() => None,
             };
             match message {
                 Some(message) => self.take(message).await,
-                None => return self.abandon(),
+                None => self.tick().await,
             }
         }
     }
 
-    /// Takes one input: turn, commit, and only then state, reply and dispatch. A turn that cannot be stored for an input
-    /// nobody can send again is tried until it can.
-    async fn take(&mut self, message: Message) {
-        let Message { mut input, mut reply } = message;
-        loop {
-            match (self.turn(&input).await, reply.take()) {
-                (Ok(()), Some(reply)) => drop(reply.send(Ok(Arc::clone(&self.recorded)))),
-                (Ok(()), None) => {}
-                (Err(TurnError::Rejected(rejected)), None) => {
-                    tracing::debug!(run = %self.recorded.run.spec().id, %rejected, "an input was not taken");
-                }
-                (Err(TurnError::Journal(error)), None) => {
-                    tracing::error!(run = %self.recorded.run.spec().id, %error, "a turn could not be stored");
-                    if *self.shared.stopping.borrow() {
-                        return;
-                    }
-                    tokio::time::sleep(COMMIT_RETRY).await;
-                    self.catch_up(&error).await;
-                    continue;
-                }
-                (Err(error), Some(reply)) => drop(reply.send(Err(error.into()))),
-            }
-            // A turn ends early when it made as many calls as one may: the next one goes on.
-            let calls_left = |command: &Command<'_>| matches!(command, Command::Invoke(_));
-            if !self.recorded.run.outstanding().iter().any(calls_left) {
+    fn has_calls_left(&self) -> bool {
+        self.recorded.run.outstanding().iter().any(|command| matches!(command, Command::Invoke(_)))
+    }
+
+    /// Time has come: first for what could not be stored.
+    async fn tick(&mut self) {
+        self.retry_at = None;
+        while let Some(input) = self.unstored.pop_front() {
+            self.take(Message { input, reply: None }).await;
+            if self.retry_at.is_some() {
                 return;
             }
-            input = Input::Tick;
         }
+        self.take(Message { input: Input::Tick, reply: None }).await;
+    }
+
+    /// Takes one input: turn, commit, and only then state, reply and dispatch. A person is told that a turn could not be
+    /// stored; what nobody can send again is kept.
+    async fn take(&mut self, message: Message) {
+        let Message { input, reply } = message;
+        if self.retry_at.is_some() && reply.is_none() {
+            return self.keep(input);
+        }
+        let outcome = self.turn(&input).await;
+        if let Err(TurnError::Journal(error)) = &outcome {
+            tracing::error!(run = %self.recorded.run.spec().id, %error, "a turn could not be stored");
+            self.catch_up(error).await;
+        }
+        match (outcome, reply) {
+            (Ok(()), Some(reply)) => drop(reply.send(Ok(Arc::clone(&self.recorded)))),
+            (Err(error), Some(reply)) => drop(reply.send(Err(error.into()))),
+            (Ok(()), None) => {}
+            (Err(TurnError::Rejected(error)), None) => {
+                tracing::debug!(run = %self.recorded.run.spec().id, %error, "an input was not taken");
+            }
+            (Err(TurnError::Journal(_)), None) => self.keep(input),
+        }
+    }
+
+    fn keep(&mut self, input: Input) {
+        match input {
+            // Time comes again by itself, and a lost wake-up only costs a poll interval.
+            Input::Tick | Input::Poke => {}
+            _ => self.unstored.push_back(input),
+        }
+        let later = self.shared.outside.clock.now().plus_ms(COMMIT_RETRY_MS);
+        self.retry_at = Some(self.retry_at.unwrap_or(later));
     }
 
     /// After a commit that did not continue what is stored, goes on from what is stored.
@@ -182,24 +214,42 @@ impl Actor {
             return;
         }
         if let Ok(Ok(recorded)) = self.shared.load(&self.recorded.run.spec().id).await {
+            let before = jobs_wanted(&self.recorded.run);
             self.recorded = Arc::new(recorded);
             self.publish.send_replace(Arc::clone(&self.recorded));
+            self.stop_unwanted(before);
             self.dispatch();
         }
     }
 
+    /// An ended run that is to go on needs its item for itself, before anything of it begins.
     async fn turn(&mut self, input: &Input) -> Result<(), TurnError> {
+        let shared = Arc::clone(&self.shared);
+        let revives = matches!(input, Input::Retry { .. } | Input::Restart { .. })
+            && !self.recorded.run.status().is_live();
+        if revives {
+            shared.reserve(self.recorded.run.spec()).map_err(TurnError::Rejected)?;
+        }
+        let outcome = self.turn_of(input).await;
+        if revives && !self.recorded.run.status().is_live() {
+            shared.release(self.recorded.run.spec());
+        }
+        outcome
+    }
+
+    async fn turn_of(&mut self, input: &Input) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
         let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input).await? else {
             return Ok(());
         };
-        self.shared.commit(&finished, None).await?;
+        let position = self.shared.commit(&finished, None).await?;
         let mut before = jobs_wanted(&self.recorded.run);
         if let Input::JobSettled { key, .. } = input {
             before.retain(|wanted| wanted != key);
         }
         self.recorded = Arc::new(finished.recorded);
         self.publish.send_replace(Arc::clone(&self.recorded));
+        self.shared.announce(position);
         self.stop_unwanted(before);
         self.dispatch();
         Ok(())
@@ -290,7 +340,24 @@ async fn deliver(sender: &mpsc::WeakSender<Message>, input: Input) {
 }
 
 impl Shared {
-    pub(crate) fn release(&self, spec: &lockstep_types::RunSpec) {
+    /// Claims the item for a run (DEVIATIONS D-11).
+    pub(crate) fn reserve(&self, spec: &RunSpec) -> Result<(), Rejected> {
+        let item = (spec.change.repository.clone(), spec.item.clone());
+        let mut items = lock(&self.items);
+        match items.get(&item) {
+            Some(run) if *run != spec.id => Err(Rejected::Conflict(format!(
+                "{} already has the live run {run}: wait for it, or stop it with `lockstep runs stop {run}`",
+                spec.item
+            ))),
+            _ => {
+                items.insert(item, spec.id.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the item free, if it is this run that holds it.
+    pub(crate) fn release(&self, spec: &RunSpec) {
         let item = (spec.change.repository.clone(), spec.item.clone());
         let mut items = lock(&self.items);
         if items.get(&item) == Some(&spec.id) {

@@ -2,10 +2,7 @@ use crate::runtime::Outside;
 use async_trait::async_trait;
 use lockstep_engine::Run;
 use lockstep_ports::{CheckOrder, Observer};
-use lockstep_types::{
-    Observation, ObservationAnswer, ObservationRequest, ObserveFailure, PastAttempt, StepIx,
-};
-use std::sync::Mutex;
+use lockstep_types::{ObservationAnswer, ObservationRequest, PastAttempt, StepIx};
 
 /// Answers from the world, for one step of one run.
 pub(crate) struct LiveObserver<'a> {
@@ -55,31 +52,5 @@ impl LiveObserver<'_> {
             output: attempt.output.clone(),
         };
         attempts.iter().map(past).collect()
-    }
-}
-
-/// Answers from the record of an earlier invocation, in its order.
-pub(crate) struct RecordedObserver<'a> {
-    left: Mutex<std::slice::Iter<'a, Observation>>,
-}
-
-impl<'a> RecordedObserver<'a> {
-    pub(crate) fn new(observations: &'a [Observation]) -> Self {
-        Self { left: Mutex::new(observations.iter()) }
-    }
-}
-
-#[async_trait]
-impl Observer for RecordedObserver<'_> {
-    async fn observe(&self, request: &ObservationRequest) -> ObservationAnswer {
-        let next = self.left.lock().ok().and_then(|mut left| left.next());
-        match next {
-            Some(observation) if observation.request == *request => observation.answer.clone(),
-            // The new record then differs from the old one in its observations, which is what the replay reports.
-            _ => {
-                let message = format!("{} was not asked here when this was recorded", request.name());
-                ObservationAnswer::Failed(ObserveFailure::Failed(message))
-            }
-        }
     }
 }

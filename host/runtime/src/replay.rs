@@ -1,9 +1,8 @@
 //! Making recorded invocations again, from the journal alone.
 
-use crate::observer::RecordedObserver;
 use crate::runtime::Shared;
 use lockstep_engine::Recorded;
-use lockstep_ports::{InvocationDifference, ReplayReport, ServiceError, VerifyReport};
+use lockstep_ports::{InvocationDifference, RecordedObserver, ReplayReport, ServiceError, VerifyReport};
 use lockstep_types::{Digest, Event, Invocation, Outcome, RunId, TurnRecord};
 
 /// Characters of a value shown in a difference.
@@ -65,7 +64,7 @@ impl Shared {
             let def = spec.pipeline.steps.get(placed.step);
             let pin = def.and_then(|def| spec.pins.get(&def.kind));
             let imports = pin.map(|pin| pin.grant.imports.clone()).unwrap_or_default();
-            let observer = RecordedObserver::new(&recorded.observations);
+            let observer = RecordedObserver::new(recorded.observations.clone());
             let executor = &self.outside.executor;
             let again = executor.invoke(recorded.digest, &imports, recorded.input.clone(), &observer).await;
             report.invocations += 1;

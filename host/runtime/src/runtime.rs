@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, watch};
 
 /// Runs that may wait to be woken: a lost wake-up only costs a poll interval.
 const WAKES_MAX: usize = 4096;
+/// Starts under client tokens that go on at the same time; two tokens that share a place wait for each other.
+pub(crate) const STARTING_MAX: usize = 64;
 /// Runs whose specification is kept to describe their records in the feed.
 const SPECS_KEPT_MAX: usize = 1024;
 
@@ -79,9 +81,11 @@ pub(crate) struct Shared {
     pub(crate) outside: Outside,
     pub(crate) kinds: tokio::sync::RwLock<Arc<Kinds>>,
     /// Live runs by id. Locked over loading a run that is not live, so that no run has two tasks.
-    pub(crate) live: tokio::sync::Mutex<HashMap<RunId, LiveRun>>,
+    pub(crate) live: tokio::sync::Mutex<BTreeMap<RunId, LiveRun>>,
     /// Repository and item of each live run: a second run over the same item is a conflict (DEVIATIONS D-11).
     pub(crate) items: Mutex<BTreeMap<(String, String), RunId>>,
+    /// Held while a run is started under a client token.
+    pub(crate) starting: [tokio::sync::Mutex<()>; STARTING_MAX],
     /// Runs whose journal cannot be folded, and why.
     pub(crate) damaged: Mutex<BTreeMap<RunId, String>>,
     pub(crate) feed_end: watch::Sender<u64>,
@@ -123,6 +127,7 @@ impl Runtime {
             kinds: tokio::sync::RwLock::new(Arc::new(kinds)),
             live: tokio::sync::Mutex::default(),
             items: Mutex::default(),
+            starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             damaged: Mutex::default(),
             feed_end: watch::Sender::new(end),
             specs: Mutex::default(),
@@ -140,8 +145,8 @@ impl Runtime {
     /// Lets every run finish the turn it is in and start no other. Jobs under way go on outside and are found again.
     pub async fn close(&self) {
         self.shared.stopping.send_replace(true);
-        let tasks: Vec<LiveRun> = self.shared.live.lock().await.drain().map(|(_, run)| run).collect();
-        for run in tasks {
+        let tasks = std::mem::take(&mut *self.shared.live.lock().await);
+        for run in tasks.into_values() {
             run.ended().await;
         }
     }
@@ -162,16 +167,18 @@ impl Shared {
         let mut wanted: BTreeSet<JobKey> = BTreeSet::new();
         let mut recovered = Vec::new();
         for id in self.outside.journal.live().await? {
-            match self.load(&id).await? {
-                Ok(recorded) => {
+            let problem = match self.load(&id).await {
+                Ok(Ok(recorded)) => {
                     wanted.extend(actor::jobs_wanted(&recorded.run));
                     recovered.push(recorded);
+                    continue;
                 }
-                Err(error) => {
-                    tracing::error!(run = %id, %error, "a run cannot be recovered and is left alone");
-                    lock(&self.damaged).insert(id, error.to_string());
-                }
-            }
+                Ok(Err(error)) => error.to_string(),
+                Err(error @ JournalError::Damaged { .. }) => crate::service::chain(&error),
+                Err(error) => return Err(error),
+            };
+            tracing::error!(run = %id, problem, "a run cannot be recovered and is left alone");
+            lock(&self.damaged).insert(id, problem);
         }
         self.outside.jobs.sweep(&wanted).await;
         let mut live = self.live.lock().await;
@@ -200,20 +207,24 @@ impl Shared {
         Ok(Recorded::replay(id, records.iter().map(Vec::as_slice)))
     }
 
-    /// Makes a finished turn durable.
+    /// Makes a finished turn durable, and gives its position in the feed.
     pub(crate) async fn commit(
         &self,
         finished: &lockstep_engine::Finished,
         start_token: Option<String>,
-    ) -> Result<(), JournalError> {
+    ) -> Result<u64, JournalError> {
         let commit = Commit { row: finished.recorded.row(), record: finished.bytes.clone(), start_token };
-        let position = self.outside.journal.commit(commit).await?;
+        self.outside.journal.commit(commit).await
+    }
+
+    /// Tells whoever follows the feed that it has grown. Only once the new state can be read: a follower that looks
+    /// before would see nothing new and wait again.
+    pub(crate) fn announce(&self, position: u64) {
         self.feed_end.send_if_modified(|end| {
             let newer = position > *end;
             *end = position.max(*end);
             newer
         });
-        Ok(())
     }
 
     /// The specification of a run, for describing its records.

@@ -3,7 +3,7 @@
 use crate::actor::{self, LiveRun};
 use crate::components::store;
 use crate::replay;
-use crate::runtime::{Runtime, Shared, lock};
+use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
 use async_trait::async_trait;
 use lockstep_engine::{Phase, Recorded, Rejected, timeline};
 use lockstep_ports::{
@@ -11,7 +11,8 @@ use lockstep_ports::{
     ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{
-    Activation, Input, JobKey, QuestionId, RunId, RunSpec, RunSummary, RunView, TimelineEntry, TurnRecord,
+    Activation, Digest, Input, JobKey, QuestionId, RunId, RunSpec, RunSummary, RunView, TimelineEntry,
+    TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,31 +34,10 @@ const HANDOVER_TRIES: usize = 8;
 #[async_trait]
 impl RunService for Runtime {
     async fn start(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
-        let shared = &self.shared;
-        if let Some(token) = &request.token
-            && let Some(run) =
-                shared.outside.journal.started_under(token).await.map_err(|error| journal(&error))?
-        {
-            return Ok(self.get(&run).await?.summary);
-        }
-        let token = request.token.clone();
-        let spec = self.spec_of(request).await?;
-        shared.reserve(&spec)?;
-        let started = self.first_turn(&spec, token).await;
-        match &started {
-            Ok(recorded) if recorded.run.status().is_live() => {
-                // Somebody may have acted on the run since it was stored, and so started its task.
-                let mut live = shared.live.lock().await;
-                live.entry(spec.id.clone())
-                    .or_insert_with(|| actor::spawn(Arc::clone(shared), recorded.clone()));
-            }
-            _ => shared.release(&spec),
-        }
-        match started {
-            Ok(recorded) => Ok(recorded.run.summary()),
-            Err(StartError::Service(error)) => Err(error),
-            Err(StartError::TokenUsed(run)) => Ok(self.get(&run).await?.summary),
-        }
+        let runtime = self.clone();
+        // A client that goes away meanwhile must not leave a run that is stored and that nobody drives.
+        let started = tokio::spawn(async move { runtime.start_once(request).await });
+        started.await.unwrap_or_else(|error| Err(ServiceError::Internal(chain(&error))))
     }
 
     async fn check_pipeline(&self, text: &str, file: &str) -> Result<(), ServiceError> {
@@ -112,9 +92,19 @@ impl RunService for Runtime {
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
         let spec = self.shared.spec(run).await.map_err(|error| journal(&error))?;
         let spec = spec.ok_or_else(|| no_such_run(run))?;
-        let records = self.shared.records(run).await?;
-        let later = records.iter().filter(|record| record.seq > after);
-        Ok(later.flat_map(|record| timeline(&spec, record)).collect())
+        let from = after.saturating_add(1);
+        let records =
+            self.shared.outside.journal.records(run, from).await.map_err(|error| journal(&error))?;
+        let mut entries = Vec::new();
+        for (bytes, seq) in records.iter().zip(from..) {
+            let record: TurnRecord = serde_json::from_slice(bytes).map_err(|error| {
+                ServiceError::Internal(format!(
+                    "record {seq} of {run} cannot be read: {error}: see `lockstep verify {run}`"
+                ))
+            })?;
+            entries.extend(timeline(&spec, &record));
+        }
+        Ok(entries)
     }
 
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
@@ -207,7 +197,10 @@ impl RunService for Runtime {
     }
 
     async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
-        self.move_pointer(request).await
+        let runtime = self.clone();
+        // As for `start`: a pointer that has moved is taken note of, even if the client is gone.
+        let moved = tokio::spawn(async move { runtime.move_pointer(request).await });
+        moved.await.unwrap_or_else(|error| Err(ServiceError::Internal(chain(&error))))
     }
 
     async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError> {
@@ -221,6 +214,48 @@ enum StartError {
 }
 
 impl Runtime {
+    async fn start_once(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
+        let Some(token) = request.token.clone() else {
+            return self.start_run(request).await;
+        };
+        // The same token twice at the same time: the second waits, and finds the run of the first.
+        let turnstile = usize::from(Digest::of(token.as_bytes()).bytes()[0]) % STARTING_MAX;
+        let _alone = self.shared.starting[turnstile].lock().await;
+        match self.shared.outside.journal.started_under(&token).await.map_err(|error| journal(&error))? {
+            Some(run) => Ok(self.get(&run).await?.summary),
+            None => self.start_run(request).await,
+        }
+    }
+
+    async fn start_run(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
+        let shared = &self.shared;
+        let token = request.token.clone();
+        let spec = self.spec_of(request).await?;
+        shared.reserve(&spec).map_err(rejected)?;
+        let started = self.first_turn(&spec, token).await;
+        // From the commit on somebody may act on the run, and so start its task: then all else is up to that.
+        let mut live = shared.live.lock().await;
+        match &started {
+            _ if live.contains_key(&spec.id) => {}
+            Ok(recorded) if recorded.run.status().is_live() && self.is_current(recorded).await => {
+                live.insert(spec.id.clone(), actor::spawn(Arc::clone(shared), recorded.clone()));
+            }
+            _ => shared.release(&spec),
+        }
+        drop(live);
+        match started {
+            Ok(recorded) => Ok(recorded.run.summary()),
+            Err(StartError::Service(error)) => Err(error),
+            Err(StartError::TokenUsed(run)) => Ok(self.get(&run).await?.summary),
+        }
+    }
+
+    /// Whether nothing was stored of a run after this. A store that cannot say so is left to the commit that follows.
+    async fn is_current(&self, recorded: &Recorded) -> bool {
+        let row = self.shared.outside.journal.row(&recorded.run.spec().id).await;
+        !matches!(row, Ok(Some(row)) if row.seq != recorded.seq)
+    }
+
     /// Resolves all a run is made from. Every refusal comes before anything is stored (DEVIATIONS D-11).
     async fn spec_of(&self, request: StartRequest) -> Result<RunSpec, ServiceError> {
         let outside = &self.shared.outside;
@@ -267,7 +302,10 @@ impl Runtime {
             )));
         };
         match self.shared.commit(&finished, token).await {
-            Ok(()) => Ok(finished.recorded),
+            Ok(position) => {
+                self.shared.announce(position);
+                Ok(finished.recorded)
+            }
             Err(JournalError::TokenUsed { run }) => Err(StartError::TokenUsed(run)),
             Err(error) => Err(StartError::Service(journal(&error))),
         }
@@ -329,36 +367,14 @@ impl Runtime {
         })
     }
 
-    /// What must hold before a run goes on anew (DEVIATIONS D-2): its item has no other live run, and its branch is
-    /// there. Gives the tip of the branch.
+    /// What must hold before a run goes on anew (DEVIATIONS D-2): its branch is there. Gives the tip of the branch.
     async fn go_on(&self, run: &RunId) -> Result<Option<String>, ServiceError> {
         let recorded = self.recorded(run).await?;
-        let (spec, change) = (recorded.run.spec(), recorded.run.change());
+        let change = recorded.run.change();
         let changes = &self.shared.outside.changes;
         let now = changes.resolve(&change.repository, &change.head_branch, Some(&change.base_branch)).await;
         let now = now.map_err(change_source)?;
-        if !recorded.run.status().is_live() {
-            self.shared.reserve(spec)?;
-        }
         Ok(now.head_commit)
-    }
-}
-
-impl Shared {
-    /// Claims the item for a run (DEVIATIONS D-11).
-    fn reserve(&self, spec: &RunSpec) -> Result<(), ServiceError> {
-        let item = (spec.change.repository.clone(), spec.item.clone());
-        let mut items = lock(&self.items);
-        match items.get(&item) {
-            Some(run) if *run != spec.id => Err(ServiceError::Conflict(format!(
-                "{} already has the live run {run}: wait for it, or stop it with `lockstep runs stop {run}`",
-                spec.item
-            ))),
-            _ => {
-                items.insert(item, spec.id.clone());
-                Ok(())
-            }
-        }
     }
 }
 

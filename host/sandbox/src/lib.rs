@@ -16,12 +16,10 @@ mod host;
 mod limits;
 mod loader;
 mod mailbox;
-mod recorded;
 mod sandbox;
 mod world;
 
 pub use config::{Allocation, WASMTIME_VERSION};
 pub use limits::Limits;
-pub use recorded::RecordedObserver;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use world::{CONTRACT, OFFERED};

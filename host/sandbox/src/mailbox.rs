@@ -82,7 +82,7 @@ pub(crate) async fn drive<C: Future>(call: C, mailbox: &Mailbox, observer: &dyn 
 #[cfg(test)]
 mod tests {
     use super::{Mailbox, drive};
-    use crate::RecordedObserver;
+    use lockstep_ports::RecordedObserver;
     use lockstep_types::{Observation, ObservationAnswer, ObservationRequest};
 
     #[tokio::test]

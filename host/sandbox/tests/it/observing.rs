@@ -1,8 +1,8 @@
 use crate::support::{everything, input, options, probe, sandbox, shown};
 use async_trait::async_trait;
 use expect_test::expect;
-use lockstep_ports::{Observer, StepExecutor as _};
-use lockstep_sandbox::{Limits, RecordedObserver};
+use lockstep_ports::{Observer, RecordedObserver, StepExecutor as _};
+use lockstep_sandbox::Limits;
 use lockstep_types::{
     ChangedFile, Check, CheckReport, Digest, FileStatus, Invocation, MergeReport, Observation,
     ObservationAnswer, ObservationRequest, PastAttempt, Timestamp, Verdict,

@@ -1,5 +1,5 @@
+use crate::Observer;
 use async_trait::async_trait;
-use lockstep_ports::Observer;
 use lockstep_types::{Observation, ObservationAnswer, ObservationRequest, ObserveFailure};
 use std::sync::{Mutex, PoisonError};
 
@@ -74,8 +74,8 @@ fn shown(request: &ObservationRequest) -> String {
 #[cfg(test)]
 mod tests {
     use super::RecordedObserver;
+    use crate::Observer;
     use expect_test::expect;
-    use lockstep_ports::Observer;
     use lockstep_types::{Observation, ObservationAnswer, ObservationRequest};
 
     #[tokio::test]
