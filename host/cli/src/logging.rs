@@ -1,11 +1,12 @@
-use std::io;
+use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 
 /// Sends what the rooms log to stderr; `LOCKSTEP_LOG` says what (`info`, `lockstep_runtime=debug`), by default
-/// warnings and errors.
+/// warnings and errors. What sled says of its own troubles is left out: they reach whoever asked, in our words.
 pub(crate) fn begin() {
-    let filter = EnvFilter::try_from_env("LOCKSTEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("LOCKSTEP_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sled=off"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let colours = std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal();
     // A subscriber that is already there is as good.
-    subscriber.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init().unwrap_or_default();
+    subscriber.with_ansi(colours).try_init().unwrap_or_default();
 }

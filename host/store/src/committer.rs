@@ -132,7 +132,8 @@ impl Committer {
         let answers = match outcome {
             Ok(answers) => answers,
             Err(failure) => {
-                tracing::error!(folder = %inner.folder.display(), ?failure, "writes were refused");
+                // Whoever asked is told, and knows whether it is news.
+                tracing::debug!(folder = %inner.folder.display(), ?failure, "writes were refused");
                 requests.iter().map(|_| Err(failure.journal(&inner.shown()))).collect()
             }
         };
