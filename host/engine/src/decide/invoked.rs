@@ -120,7 +120,8 @@ impl Decider {
             );
             self.fail_component(ix, FailureClass::BadOutput, message);
         } else if self.wants_approval(ix) {
-            self.ask_approval(ix, proposal.cloned(), Held::Effect(effect.clone()));
+            let proposal = proposal.cloned().unwrap_or_else(|| effect.name().to_owned());
+            self.ask_approval(ix, Some(proposal), Held::Effect(effect.clone()));
         } else {
             self.perform(ix, effect);
         }
