@@ -10,6 +10,7 @@ mod bench;
 mod component;
 mod demo;
 mod guests;
+mod sim;
 mod test;
 mod tidy;
 mod toolchain;
@@ -36,6 +37,8 @@ enum Task {
     Bench(bench::Args),
     /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
     Demo,
+    /// Live through simulated histories of a host under faults, one for each seed
+    Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
     Test(test::Args),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Guests(args) => guests::run(&args),
         Task::Bench(args) => bench::bench(&args),
         Task::Demo => demo::demo(),
+        Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),
     };

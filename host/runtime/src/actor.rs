@@ -105,6 +105,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, recorded: Recorded) -> LiveRun {
         effects: BTreeMap::new(),
         unstored: VecDeque::new(),
         retry_at: None,
+        failing: false,
     };
     LiveRun { sender, state, task: tokio::spawn(actor.run()) }
 }
@@ -122,6 +123,8 @@ struct Actor {
     unstored: VecDeque<Input>,
     /// When to try again after a failed commit. Until then only people are answered.
     retry_at: Option<Timestamp>,
+    /// Whether the last turn could not be stored: said once, not at every try.
+    failing: bool,
 }
 
 impl Actor {
@@ -184,9 +187,12 @@ impl Actor {
         }
         let outcome = self.turn(&input).await;
         if let Err(TurnError::Journal(error)) = &outcome {
-            tracing::error!(run = %self.recorded.run.spec().id, %error, "a turn could not be stored");
+            if !self.failing {
+                tracing::error!(run = %self.recorded.run.spec().id, %error, "a turn could not be stored; trying on");
+            }
             self.catch_up(error).await;
         }
+        self.failing = matches!(outcome, Err(TurnError::Journal(_)));
         match (outcome, reply) {
             (Ok(()), Some(reply)) => drop(reply.send(Ok(Arc::clone(&self.recorded)))),
             (Err(error), Some(reply)) => drop(reply.send(Err(error.into()))),

@@ -1,0 +1,10 @@
+//! The driver over stand-ins for everything around it: what is done once, what survives, and what people are told.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod components;
+mod crash;
+mod flow;
+mod host;
+mod people;
+mod reading;

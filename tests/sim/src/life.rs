@@ -1,0 +1,288 @@
+//! The host from its start to its end: one life with faults, and the last one without.
+
+use crate::check;
+use crate::outside::lock;
+use crate::people::{Person, REPOSITORY};
+use crate::pipeline;
+use crate::random::Random;
+use crate::world::{Host, ITEMS, World, shown};
+use lockstep_ports::{ActivateRequest, JournalError, RunService, StartRequest};
+use lockstep_types::{JobKey, RunSummary, Waiting};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Things that happen in one life with faults, at least and on top of that.
+const STEPS_MIN: u64 = 20;
+const STEPS_MORE: u64 = 200;
+/// Steps without faults in which every run must have ended: many times what the longest needs.
+const HEALED_STEPS_MAX: u32 = 5000;
+/// Versions of a component that are activated.
+const VERSIONS: u64 = 3;
+/// Of so many runs one is verified whole in the end: it takes longer than to live through it.
+const VERIFIED_OF: usize = 3;
+/// Milliseconds the clock jumps at most.
+const JUMP_MS: u64 = 2000;
+
+/// Lets every task go on until it waits.
+async fn settle() {
+    // Time is paused: it moves only when nothing else can go on.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+pub(crate) async fn faulty(world: &mut World) -> Result<(), String> {
+    check::check(world).await?;
+    let host = world.open().await?;
+    for _ in 0..STEPS_MIN + world.random.below(STEPS_MORE) {
+        step(world, &host).await?;
+    }
+    match world.random.below(100) {
+        0..25 => close(world, host).await,
+        // Durable, and gone before anybody was told.
+        25..60 => {
+            flush(world, usize::MAX);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn step(world: &mut World, host: &Host) -> Result<(), String> {
+    match world.random.below(100) {
+        0..25 => settle().await,
+        25..35 => {
+            for _ in 0..world.random.below(6) {
+                tokio::task::yield_now().await;
+            }
+        }
+        35..57 => flush(world, usize::MAX),
+        57..64 => {
+            let count = 1 + world.random.index(3);
+            flush(world, count);
+        }
+        64..66 => {
+            world.full_for = 1 + world.random.below(6);
+            world.note("the disk is full");
+        }
+        66..78 => match world.clock.next_due() {
+            Some(due) => drop(world.clock.advance_to(due)),
+            None => drop(world.clock.advance_ms(100)),
+        },
+        78..82 => {
+            let ms = world.random.below(JUMP_MS);
+            world.clock.advance_ms(ms);
+        }
+        82..89 => start(world, host),
+        89..97 => meddle(world, host).await?,
+        97..99 => {
+            let rows = world.rows().await?;
+            if !rows.is_empty() {
+                (host.wake)(&rows[world.random.index(rows.len())].summary.id);
+            }
+        }
+        _ => activate(world, host).await?,
+    }
+    Ok(())
+}
+
+/// The disk takes what is pending, or a part of it; or, while it is full, nothing.
+fn flush(world: &mut World, count: usize) {
+    if world.full_for > 0 {
+        world.full_for -= 1;
+        let failed = world.journal.fail(|| JournalError::Full { path: "memory".to_owned() });
+        world.faults.failed_commits += failed as u64;
+        world.note(format!("{failed} commits fail"));
+    } else {
+        let flushed = world.journal.flush_first(count);
+        if flushed > 0 {
+            world.note(format!("{flushed} commits are durable"));
+        }
+    }
+}
+
+fn person(world: &mut World, host: &Host) -> Person {
+    world.people += 1;
+    let by = format!("person-{}", world.people);
+    Person { runtime: host.runtime.clone(), ledger: world.ledger.clone(), by }
+}
+
+/// Somebody asks for a run, now and then for one that was asked for before, now and then twice at once.
+fn start(world: &mut World, host: &Host) {
+    let repeated = world.tokens > 0 && world.random.chance(20);
+    if !repeated && world.starts_left == 0 {
+        return;
+    }
+    if !repeated {
+        world.starts_left -= 1;
+        world.tokens += 1;
+    }
+    let number = if repeated { 1 + world.random.below(world.tokens) } else { world.tokens };
+    let request = request(world, number);
+    let times = if world.random.chance(15) { 2 } else { 1 };
+    world.note(format!("a person starts {number}, {times} times"));
+    for _ in 0..times {
+        let person = person(world, host);
+        tokio::spawn(person.start(request.clone()));
+    }
+}
+
+fn item_name(number: u64) -> String {
+    format!("item-{number}")
+}
+
+/// The request under a token is the same whenever it is made.
+fn request(world: &World, number: u64) -> StartRequest {
+    let mut random = Random::new(number);
+    StartRequest {
+        pipeline: world.pipelines[random.index(world.pipelines.len())].clone(),
+        pipeline_file: None,
+        repository: REPOSITORY.to_owned(),
+        branch: format!("branch-{number}"),
+        base: None,
+        title: None,
+        description: None,
+        item: Some(item_name(random.below(ITEMS))),
+        by: None,
+        token: Some(format!("token-{number}")),
+    }
+}
+
+async fn meddle(world: &mut World, host: &Host) -> Result<(), String> {
+    let rows = world.rows().await?;
+    if !rows.is_empty() {
+        let run = rows[world.random.index(rows.len())].summary.id.clone();
+        let person = person(world, host);
+        world.note(format!("{} looks at {run}", person.by));
+        let random = Random::new(world.random.number());
+        tokio::spawn(person.meddle(run, random));
+    }
+    Ok(())
+}
+
+async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
+    let kind = if world.random.chance(50) { "writer" } else { "reader" };
+    let bytes = pipeline::component(kind, world.random.below(VERSIONS));
+    let view = host.runtime.add_component(bytes).await.map_err(shown)?;
+    let digest = view.info.digest.to_string();
+    let request = ActivateRequest { kind: kind.to_owned(), digest, grant: None, by: None, reason: None };
+    host.runtime.activate(request).await.map_err(shown)?;
+    world.note(format!("another {kind} is active"));
+    Ok(())
+}
+
+/// The host goes down in order: what it began it finishes.
+async fn close(world: &mut World, host: Host) -> Result<(), String> {
+    world.note("the host is told to go down");
+    let closing = tokio::spawn(async move { host.runtime.close().await });
+    for _ in 0..HEALED_STEPS_MAX {
+        settle().await;
+        if closing.is_finished() {
+            return Ok(());
+        }
+        if world.journal.flush() == 0
+            && let Some(due) = world.clock.next_due()
+        {
+            world.clock.advance_to(due);
+        }
+    }
+    Err("the host does not go down".to_owned())
+}
+
+/// The last life: faults for a while, then none, and helpful people, so that every run ends. After all that the host is
+/// still of use: every item takes another run.
+pub(crate) async fn healed(world: &mut World) -> Result<(), String> {
+    check::check(world).await?;
+    let host = world.open().await?;
+    for _ in 0..world.random.below(STEPS_MORE) {
+        step(world, &host).await?;
+    }
+    world.full_for = 0;
+    world.note("no more faults");
+    until_all_have_ended(world, &host).await?;
+    let before = lock(&world.ledger).starts.len();
+    for item in 0..ITEMS {
+        world.tokens += 1;
+        let request = StartRequest { item: Some(item_name(item)), ..request(world, world.tokens) };
+        tokio::spawn(person(world, &host).start(request));
+    }
+    until_all_have_ended(world, &host).await?;
+    if let Some(error) =
+        lock(&world.ledger).starts[before..].iter().find_map(|start| start.told.as_ref().err())
+    {
+        return Err(format!("an item whose runs have ended takes no other: {error}"));
+    }
+    check::check(world).await?;
+    some_verify(world, &host).await
+}
+
+async fn until_all_have_ended(world: &mut World, host: &Host) -> Result<(), String> {
+    let mut helpers = JoinSet::new();
+    for _ in 0..HEALED_STEPS_MAX {
+        settle().await;
+        if world.journal.flush() > 0 {
+            continue;
+        }
+        while helpers.try_join_next().is_some() {}
+        let live = live(world).await?;
+        if let Some(key) = goes_on_unwanted(world, &live) {
+            return Err(format!("job {key} goes on, and no run waits for it"));
+        }
+        // Whoever was not answered yet waits for a slow call.
+        if helpers.is_empty() {
+            for run in live.iter().filter(|run| waits_for_a_person(run)) {
+                helpers.spawn(person(world, host).help(run.id.clone()));
+            }
+        }
+        match world.clock.next_due() {
+            Some(due) => drop(world.clock.advance_to(due)),
+            None if !helpers.is_empty() => {}
+            None if live.is_empty() => return Ok(()),
+            None => return Err(stuck(world, "waits for nothing that ever comes").await?),
+        }
+    }
+    Err(stuck(world, "did not end").await?)
+}
+
+async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
+    let rows = world.rows().await?.into_iter();
+    Ok(rows.map(|row| row.summary).filter(|run| run.status.is_live()).collect())
+}
+
+fn waits_for_a_person(run: &RunSummary) -> bool {
+    let machine = |waiting: &Waiting| ["component", "timer", "job", "effect"].contains(&waiting.on.as_str());
+    run.waiting.iter().any(|waiting| !machine(waiting))
+}
+
+/// A job under way that no run waits for: it should have been stopped.
+fn goes_on_unwanted(world: &World, live: &[RunSummary]) -> Option<JobKey> {
+    let waits = |key: &JobKey| {
+        let mut waiting = live.iter().filter(|run| run.id == key.run).flat_map(|run| &run.waiting);
+        waiting.any(|waiting| waiting.on == "job" && waiting.reason.ends_with(&format!(" {key}")))
+    };
+    world.jobs.under_way().into_iter().find(|key| !waits(key))
+}
+
+async fn stuck(world: &World, how: &str) -> Result<String, String> {
+    let live = live(world).await?;
+    let each = |run: &RunSummary| format!("{} ({}) {how}: {:?}", run.id, run.status.word(), run.waiting);
+    let runs: Vec<String> = live.iter().map(each).collect();
+    let ledger = lock(&world.ledger);
+    let refused = ledger.acts.iter().rev().find_map(|act| act.told.as_ref().err());
+    let refused = refused.map_or_else(String::new, |error| format!("; the last refusal: {error}"));
+    Ok(runs.join("; ") + &refused)
+}
+
+async fn some_verify(world: &World, host: &Host) -> Result<(), String> {
+    world.executor.is_slow.store(false, Ordering::Relaxed);
+    for row in world.rows().await?.into_iter().step_by(VERIFIED_OF) {
+        let run = row.summary.id;
+        let report = host.runtime.verify(&run).await.map_err(shown)?;
+        if let Some(problem) = report.problems.first() {
+            return Err(format!("{run} does not verify: {problem}"));
+        }
+        if let Some(difference) = report.replay.differences.first() {
+            return Err(format!("{run} replays differently: {difference:?}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `lockstep-sim`: lives through many seeds, and says which of them does not hold.
+
+use clap::Parser;
+use lockstep_sim::{Broken, Ended, Faults, simulate};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+#[derive(Parser)]
+#[command(version, about = "Simulates whole hosts under faults, one history for each seed")]
+struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 1000)]
+    seeds: u32,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+}
+
+/// What many histories came to.
+#[derive(Default)]
+struct Sum {
+    seeds: u32,
+    runs: u64,
+    turns: u64,
+    lives: u64,
+    told: u64,
+    faults: Faults,
+}
+
+impl Sum {
+    fn add(&mut self, ended: &Ended) {
+        self.seeds += 1;
+        self.runs += ended.runs;
+        self.turns += ended.turns;
+        self.lives += ended.lives;
+        self.told += ended.told;
+        self.faults += ended.faults;
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.runs += other.runs;
+        self.turns += other.turns;
+        self.lives += other.lives;
+        self.told += other.told;
+        self.faults += other.faults;
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let began = Instant::now();
+    let (sum, broken) = simulate_all(&args);
+    let seconds = began.elapsed().as_secs_f64();
+    match report(&sum, &broken, seconds) {
+        Ok(()) if broken.is_empty() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Every processor takes its share of the seeds, until one does not hold.
+fn simulate_all(args: &Args) -> (Sum, Vec<Broken>) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let is_broken = AtomicBool::new(false);
+    let share = |first: usize| {
+        let mut sum = Sum::default();
+        for seed in (0..u64::from(args.seeds)).skip(first).step_by(threads) {
+            if is_broken.load(Ordering::Relaxed) {
+                break;
+            }
+            match simulate(args.from.saturating_add(seed)) {
+                Ok(ended) => sum.add(&ended),
+                Err(broken) => {
+                    is_broken.store(true, Ordering::Relaxed);
+                    return (sum, Some(broken));
+                }
+            }
+        }
+        (sum, None)
+    };
+    let mut all = Sum::default();
+    let mut broken = Vec::new();
+    std::thread::scope(|scope| {
+        let share = &share;
+        let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first))).collect();
+        for worker in workers {
+            let (sum, found) = worker.join().expect("a history ends with a report, not with a panic");
+            all.join(&sum);
+            broken.extend(found);
+        }
+    });
+    (all, broken)
+}
+
+fn report(sum: &Sum, broken: &[Broken], seconds: f64) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for broken in broken {
+        writeln!(out, "{broken}")?;
+    }
+    let Sum { seeds, runs, turns, lives, told, faults } = sum;
+    let rate = f64::from(*seeds) / seconds;
+    writeln!(out, "{seeds} seeds hold, {rate:.0} a second: {runs} runs in {lives} lives, {turns} turns")?;
+    let Faults { lost_commits, failed_commits, jobs_begun_again, effects_asked_again, refusals } = faults;
+    writeln!(
+        out,
+        "{lost_commits} commits lost and {failed_commits} refused, {jobs_begun_again} jobs begun again, \
+         {effects_asked_again} effects asked for again, people told {told} times yes and {refusals} times no"
+    )
+}

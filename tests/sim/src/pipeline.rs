@@ -1,0 +1,39 @@
+//! Random pipelines, and the kinds their steps are of.
+
+use crate::random::Random;
+use lockstep_testkit::samples;
+use lockstep_types::{Access, JsonText};
+use std::fmt::Write as _;
+
+/// Steps of a pipeline: room for two parallel branches that meet again.
+const STEPS_MAX: u64 = 6;
+
+/// Text of a pipeline file: a chain, or branches, with approvals here and there.
+pub(crate) fn text(random: &mut Random) -> String {
+    let mut text = format!("name = \"pipeline-{}\"\n", random.below(1000));
+    for at in 0..=random.below(STEPS_MAX) {
+        let kind = if random.chance(35) { "reader" } else { "writer" };
+        write!(text, "[[steps]]\nname = \"s{at}\"\nrole = \"s{at}\"\nkind = \"{kind}\"\n")
+            .expect("a String takes everything");
+        if random.chance(20) {
+            text.push_str("approval = true\n");
+        }
+        if at > 0 && random.chance(40) {
+            let needs: Vec<String> =
+                (0..at).filter(|_| random.chance(50)).map(|need| format!("\"s{need}\"")).collect();
+            writeln!(text, "needs = [{}]", needs.join(", ")).expect("a String takes everything");
+        }
+    }
+    text
+}
+
+/// The bytes of a component of a kind: what it says of itself. Versions differ in behaviour, not in what they ask for.
+pub(crate) fn component(kind: &str, version: u64) -> Vec<u8> {
+    let mut descriptor = samples::descriptor(kind, &version.to_string());
+    if kind == "writer" {
+        descriptor.access = Access::Write;
+        descriptor.effects = vec!["merge".to_owned(), "open-ticket".to_owned()];
+    }
+    descriptor.jobs = vec!["work".to_owned()];
+    JsonText::of(&descriptor).as_str().as_bytes().to_vec()
+}
