@@ -82,16 +82,23 @@ impl TurnRecord {
         struct Probe {
             schema: u16,
         }
+        let newer = |found| ChainError::Newer { run: run.to_string(), seq, found, known: SCHEMA_VERSION };
         let unreadable = |reason: serde_json::Error| ChainError::Unreadable {
             run: run.to_string(),
             seq,
             reason: reason.to_string(),
         };
-        let found = serde_json::from_slice::<Probe>(bytes).map_err(unreadable)?.schema;
-        if found > SCHEMA_VERSION {
-            return Err(ChainError::Newer { run: run.to_string(), seq, found, known: SCHEMA_VERSION });
+        let record: Self = match serde_json::from_slice(bytes) {
+            Ok(record) => record,
+            // A newer format may well be unreadable: that is what to say of it.
+            Err(error) => match serde_json::from_slice::<Probe>(bytes) {
+                Ok(probe) if probe.schema > SCHEMA_VERSION => return Err(newer(probe.schema)),
+                _ => return Err(unreadable(error)),
+            },
+        };
+        if record.schema > SCHEMA_VERSION {
+            return Err(newer(record.schema));
         }
-        let record: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
         if record.run != *run || record.seq != seq || record.previous != previous {
             return Err(ChainError::Broken { run: run.to_string(), seq });
         }
