@@ -311,9 +311,9 @@ mod tests {
 
     #[test]
     fn only_debian_archives_are_asked() {
-        assert!(is_debian_archive("Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm"));
+        assert!(is_debian_archive("Types: deb\nURIs: http://archive.example/debian\nSuites: bookworm"));
         assert!(is_debian_archive("deb https://mirror.example/debian-security/ bookworm-security main"));
-        assert!(!is_debian_archive("# deb http://deb.debian.org/debian bookworm main"));
+        assert!(!is_debian_archive("# deb http://archive.example/debian bookworm main"));
         assert!(!is_debian_archive("deb https://apt.example/packages stable main"));
     }
 }
