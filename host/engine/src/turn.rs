@@ -2,11 +2,15 @@ use crate::apply::ReplayError;
 use crate::decide::{Decider, Rejected};
 use crate::run::{Command, Run};
 use lockstep_types::{
-    Digest, Input, Invocation, RunId, RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
+    Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, RunId, RunRow, SCHEMA_VERSION,
+    StepInput, StepIx, Timestamp, TurnRecord,
 };
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
 const CALLS_PER_TURN_MAX: usize = 64;
+/// Bytes of text in the calls of one turn, for the same reason and because a turn is stored in one piece. One call more
+/// may go beyond it; what a single call may hold is the sandbox's to bound.
+const BYTES_PER_TURN_MAX: usize = 8 << 20;
 
 /// A run and where its journal ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +82,29 @@ pub struct Turn {
     seq: u64,
     head: Digest,
     calls: usize,
+    bytes: usize,
+}
+
+/// About how many bytes a call adds to the record: the texts in it that may be large.
+fn texts(invocation: &Invocation) -> usize {
+    let run = &invocation.input.run;
+    let outputs: usize = run.outputs.iter().map(|output| output.output.len()).sum();
+    let facts: usize = run.facts.iter().map(|fact| fact.value.as_str().len()).sum();
+    let state = invocation.input.state.as_ref().map_or(0, |state| state.as_str().len());
+    let answer = match &invocation.outcome {
+        Outcome::Transition(transition) => match &transition.next {
+            Next::Complete(completion) => completion.output.as_ref().map_or(0, String::len),
+            _ => transition.state.as_str().len(),
+        },
+        Outcome::Fault(_) => 0,
+    };
+    // A file is stored as a list of numbers, some four characters a byte.
+    let file = |observation: &Observation| match &observation.answer {
+        ObservationAnswer::ReadFile(Some(bytes)) => 4 * bytes.len(),
+        _ => 0,
+    };
+    let files: usize = invocation.observations.iter().map(file).sum();
+    run.description.len() + outputs + facts + state + files + answer
 }
 
 /// A turn to be committed.
@@ -101,11 +128,11 @@ impl Turn {
             (Some(recorded), input) => {
                 let mut decider = Decider { run: recorded.run.clone(), now, events: Vec::new() };
                 decider.take(input)?;
-                Ok(Self { decider, seq: recorded.seq, head: recorded.head, calls: 0 })
+                Ok(Self { decider, seq: recorded.seq, head: recorded.head, calls: 0, bytes: 0 })
             }
             (None, Input::Start(spec)) => {
                 let decider = Decider::start(now, spec)?;
-                Ok(Self { decider, seq: 0, head: Digest::zero(), calls: 0 })
+                Ok(Self { decider, seq: 0, head: Digest::zero(), calls: 0, bytes: 0 })
             }
             (None, _) => Err(Rejected::NotFound("there is no such run".to_owned())),
         }
@@ -114,7 +141,7 @@ impl Turn {
     /// The next component to call before the turn can be committed; none when the run waits for something else.
     #[must_use]
     pub fn next_call(&self) -> Option<Call> {
-        if self.calls >= CALLS_PER_TURN_MAX {
+        if self.calls >= CALLS_PER_TURN_MAX || self.bytes >= BYTES_PER_TURN_MAX {
             return None;
         }
         let run = &self.decider.run;
@@ -133,6 +160,7 @@ impl Turn {
     /// `Rejected` if no such call was due.
     pub fn called(&mut self, step: StepIx, invocation: Invocation) -> Result<(), Rejected> {
         self.calls += 1;
+        self.bytes = self.bytes.saturating_add(texts(&invocation));
         self.decider.take(&Input::Invoked { step, invocation: Box::new(invocation) })
     }
 

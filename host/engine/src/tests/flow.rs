@@ -136,6 +136,16 @@ fn a_run_that_calls_for_ever_is_cut_into_turns() {
 }
 
 #[test]
+fn a_turn_of_large_texts_is_cut_too() {
+    let large = "x".repeat(3 << 20);
+    let steps = ["a", "b", "c", "d", "e"];
+    let says = steps.map(|step| (step, vec![complete(&large).into()]));
+    let world = World::started(&steps, &says);
+    assert_eq!(world.run().outstanding().len(), 1, "a call is left for the next turn");
+    assert!(world.records[0].len() < 32 << 20);
+}
+
+#[test]
 fn jobs_and_effects_beyond_the_grant_are_refused() {
     let world = World::started(&["a"], &[("a", vec![dispatch("other").into()])]);
     let message = &world.run().summary().failure.unwrap().message;
