@@ -48,6 +48,8 @@ impl Run {
     fn step_view(&self, ix: StepIx) -> StepView {
         let (def, step) = (self.def(ix), &self.steps[ix]);
         let attempt = step.attempts.last();
+        // The times of a step that is to begin again would be those of the time before.
+        let begun = attempt.filter(|_| step.status != StepStatus::Pending);
         let (job, question) = match &step.phase {
             Phase::Job(order) => (Some(order.key.to_string()), None),
             Phase::Question { question, .. } => (None, Some(question.clone())),
@@ -62,8 +64,8 @@ impl Run {
             attempt: attempt.map_or(0, |attempt| attempt.number),
             digest: self.pin(ix).map_or(Digest::zero(), |pin| pin.digest),
             needs: def.needs.iter().map(|need| self.def(*need).name.clone()).collect(),
-            started_at: attempt.map(|attempt| attempt.started_at),
-            finished_at: attempt.and_then(|attempt| attempt.finished_at),
+            started_at: begun.map(|attempt| attempt.started_at),
+            finished_at: begun.and_then(|attempt| attempt.finished_at),
             waited_ms: step.waited_ms,
             output: step.output.clone(),
             progress: step.progress.clone(),
