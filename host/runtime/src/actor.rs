@@ -39,6 +39,11 @@ impl LiveRun {
         self.state.borrow().clone()
     }
 
+    /// Whether its task is over though it is still listed: a fault of ours ended it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     pub(crate) async fn ended(self) {
         drop(self.sender);
         if let Err(error) = self.task.await {

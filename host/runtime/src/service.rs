@@ -339,7 +339,7 @@ impl Runtime {
             return Err(ServiceError::Internal(format!("{problem}: see `lockstep verify {run}`")));
         }
         let mut live = self.shared.live.lock().await;
-        if let Some(task) = live.get(run) {
+        if let Some(task) = live.get(run).filter(|task| !task.is_over()) {
             return Ok(task.sender());
         }
         let recorded = self.load(run).await?;

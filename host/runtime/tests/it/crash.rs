@@ -1,8 +1,11 @@
 //! The host goes down, the disk fills up, a journal is damaged: what is found again and what people are told.
 
-use crate::host::{World, ask, choose, complete, dispatch, done, merge, request, stop};
-use lockstep_ports::{Journal, JournalError, RunService, ServiceError};
-use lockstep_types::{RunStatus, Timestamp};
+use crate::host::{World, ask, choose, complete, dispatch, done, merge, request, stop, transition};
+use lockstep_ports::{Journal, JournalError, RunAction, RunService, ServiceError};
+use lockstep_testkit::ScriptedExecutor;
+use lockstep_types::{RunStatus, StepEvent, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn full() -> JournalError {
     JournalError::Full { path: "memory".to_owned() }
@@ -193,4 +196,25 @@ fn a_timer_that_came_due_while_the_host_was_down_fires() {
     host.settle();
     assert_eq!(host.status(&run), RunStatus::Done);
     assert_eq!(host.run(world.journal.live()).unwrap(), []);
+}
+
+#[test]
+fn a_run_whose_task_panicked_goes_on_when_somebody_acts_on_it() {
+    let mut world = World::new();
+    let faulty = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&faulty);
+    world.executor = Arc::new(ScriptedExecutor::transitions(move |input| match input.event {
+        StepEvent::Started(_) => transition(dispatch()),
+        _ if broken.load(Ordering::Relaxed) => panic!("a fault of the host"),
+        _ => transition(complete("built")),
+    }));
+    let host = world.open();
+    let run = host.start(&["build"]);
+    let key = world.jobs.under_way()[0].clone();
+    world.jobs.settle(&key, done("binary"));
+    host.settle();
+    assert_eq!(host.status(&run), RunStatus::Running, "what was durable is still there");
+    faulty.store(false, Ordering::Relaxed);
+    host.act(&run, RunAction::Resume).unwrap();
+    assert_eq!(host.status(&run), RunStatus::Done);
 }
