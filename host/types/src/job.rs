@@ -200,3 +200,22 @@ pub enum EffectOutcome {
     /// No provider performs it.
     NotConfigured(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::JobResult;
+
+    #[test]
+    fn a_confidence_is_read_back_as_the_very_number_that_was_written() {
+        let mut bits = 0x3fb9_9999_9999_999a_u64;
+        for _ in 0..10_000 {
+            // Numbers near 0.1, with every kind of last digit.
+            bits =
+                0x3fb9_0000_0000_0000 | (bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1) >> 12);
+            let confidence = Some(f64::from_bits(bits));
+            let text = serde_json::to_string(&JobResult { confidence, ..JobResult::default() }).unwrap();
+            let read: JobResult = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.confidence, confidence, "{text}");
+        }
+    }
+}
