@@ -42,7 +42,12 @@ impl Kinds {
                 tracing::error!(kind = activation.kind, digest = %activation.digest, "an active component is not stored");
                 continue;
             };
-            let schema = jsonschema::validator_for(&info.descriptor.config_schema.value()).ok();
+            let schema = jsonschema::validator_for(&info.descriptor.config_schema.value());
+            if let Err(error) = &schema {
+                // What is added now is refused for this; an older version of the host may have let it in.
+                tracing::error!(kind = activation.kind, %error, "configs are not checked: the schema is invalid");
+            }
+            let schema = schema.ok();
             let kind = activation.kind.clone();
             active.insert(kind, Active { activation, descriptor: info.descriptor, schema });
         }
@@ -208,6 +213,11 @@ impl Runtime {
 
 async fn inspect(outside: &Outside, bytes: &[u8]) -> Result<ComponentInfo, lockstep_ports::LoadError> {
     let inspected = outside.executor.inspect(bytes).await?;
+    jsonschema::validator_for(&inspected.descriptor.config_schema.value()).map_err(|error| {
+        let reason =
+            format!("its config schema is no JSON Schema: {error}: correct it and build the component again");
+        lockstep_ports::LoadError::BadDescriptor { reason }
+    })?;
     Ok(ComponentInfo {
         digest: inspected.digest,
         size: bytes.len() as u64,

@@ -62,8 +62,8 @@ impl TurnRecord {
     /// The stored form, and the digest the next record must name.
     #[must_use]
     pub fn encode(&self) -> (Vec<u8>, Digest) {
-        // A record is made of texts, numbers and maps with text keys: it always has a JSON form.
-        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        let bytes =
+            serde_json::to_vec(self).expect("texts, numbers and maps with text keys have a JSON form");
         let digest = Digest::of(&bytes);
         (bytes, digest)
     }

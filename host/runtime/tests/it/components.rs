@@ -3,7 +3,7 @@
 use crate::host::{Host, World, ask, choose, component, descriptor, request};
 use expect_test::expect;
 use lockstep_ports::{ActivateRequest, RunService, ServiceError};
-use lockstep_types::{Activation, Descriptor, Digest, Grant, RunStatus};
+use lockstep_types::{Activation, Descriptor, Digest, Grant, JsonText, RunStatus};
 
 fn activate(host: &Host, digest: &str, grant: Option<Grant>) -> Result<Activation, ServiceError> {
     let (kind, digest) = ("writer".to_owned(), digest.to_owned());
@@ -86,4 +86,16 @@ fn a_pipeline_that_cannot_run_is_refused_with_line_and_column() {
     let checked = host.run(host.runtime.check_pipeline(&request.pipeline, "p.toml"));
     assert_eq!(checked, Err(ServiceError::Invalid(text)));
     assert_eq!(host.run(host.runtime.feed_end()), 0);
+}
+
+#[test]
+fn a_component_whose_config_schema_is_none_is_not_added() {
+    let world = World::new();
+    let host = world.open();
+    let mut wrong = descriptor("writer", "2");
+    wrong.config_schema = JsonText::new(r#"{"type": 5}"#).unwrap();
+    let added = host.run(host.runtime.add_component(component(&wrong)));
+    let Err(ServiceError::Invalid(text)) = added else { panic!("{added:?}") };
+    assert!(text.contains("config schema is no JSON Schema"), "{text}");
+    assert_eq!(host.run(host.runtime.components()).unwrap().len(), 1, "only the one it came with");
 }
