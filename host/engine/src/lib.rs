@@ -19,7 +19,6 @@ mod turn;
 mod view;
 
 pub use apply::ReplayError;
-pub use decide::Rejected;
 pub use run::{AnswerRecord, Attempt, Command, Phase, Run, Step};
 pub use timeline::timeline;
 pub use turn::{Call, Finished, Recorded, Turn};

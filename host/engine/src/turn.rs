@@ -1,9 +1,9 @@
 use crate::apply::ReplayError;
-use crate::decide::{Decider, Rejected};
+use crate::decide::Decider;
 use crate::run::{Command, Run};
 use lockstep_types::{
-    Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, RunId, RunRow, SCHEMA_VERSION,
-    StepInput, StepIx, Timestamp, TurnRecord,
+    Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected, RunId, RunRow,
+    SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
 };
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.

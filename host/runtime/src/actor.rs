@@ -2,9 +2,9 @@
 
 use crate::observer::LiveObserver;
 use crate::runtime::{Drive, Shared, lock};
-use lockstep_engine::{Command, Finished, Recorded, Rejected, Run, Turn};
+use lockstep_engine::{Command, Finished, Recorded, Run, Turn};
 use lockstep_ports::{JournalError, ServiceError};
-use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, RunSpec, Timestamp};
+use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, RunSpec, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};

@@ -5,14 +5,14 @@ use crate::components::store;
 use crate::replay;
 use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
 use async_trait::async_trait;
-use lockstep_engine::{Phase, Recorded, Rejected, timeline};
+use lockstep_engine::{Phase, Recorded, timeline};
 use lockstep_ports::{
     ActivateRequest, ChangeSourceError, ComponentView, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX,
     ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{
-    Activation, Digest, Input, JobKey, QuestionId, RunId, RunSpec, RunSummary, RunView, TimelineEntry,
-    TurnRecord,
+    Activation, Digest, Input, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary, RunView,
+    TimelineEntry, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

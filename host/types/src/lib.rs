@@ -17,6 +17,7 @@ mod json;
 mod observation;
 mod pipeline;
 mod question;
+mod rejected;
 mod step;
 mod time;
 mod view;
@@ -40,6 +41,7 @@ pub use observation::{
 };
 pub use pipeline::{CheckCommand, Command, JobCommand, Pipeline, Policy, StepDef};
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
+pub use rejected::Rejected;
 pub use step::{
     Artifact, Comment, Completion, Decision, Fact, JobRequest, NewNotice, Next, Progress, ReworkOrder,
     ReworkRequest, RunInfo, StepAnswer, StepEvent, StepInfo, StepInput, StepOutput, Transition,

@@ -7,9 +7,10 @@ use crate::outside::Outside;
 use crate::scenario::Action;
 use crate::trace::{Trace, final_state, run_word};
 use crate::{Components, RunError, Scenario};
-use lockstep_engine::{Rejected, Turn};
+use lockstep_engine::Turn;
 use lockstep_types::{
-    Answer, Change, Comment, Failure, FailureClass, Input, NoticeState, QuestionId, RunSpec, Timestamp,
+    Answer, Change, Comment, Failure, FailureClass, Input, NoticeState, QuestionId, Rejected, RunSpec,
+    Timestamp,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

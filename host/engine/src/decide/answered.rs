@@ -1,11 +1,11 @@
 //! What follows from a person's answer (SPEC section 12, DEVIATIONS D-12).
 
-use super::{Decider, Rejected};
+use super::Decider;
 use crate::notices::DECISION_REQUIRED;
 use crate::run::Phase;
 use lockstep_types::{
     Answer, Comment, Completion, Event, Failure, FailureClass, Held, Question, QuestionId, QuestionKind,
-    ReworkOrder, RunStatus, StepIx,
+    Rejected, ReworkOrder, RunStatus, StepIx,
 };
 
 /// Characters of an edited proposal (SPEC AP-4).

@@ -1,8 +1,8 @@
 //! What operators do to a run: stop, retry, restart, pause, resume (SPEC sections 18 and 19).
 
-use super::{Decider, Rejected};
+use super::Decider;
 use crate::run::{Phase, Run};
-use lockstep_types::{Event, Failure, FailureClass, ItemStatus, RunStatus, StepIx, StepStatus};
+use lockstep_types::{Event, Failure, FailureClass, ItemStatus, Rejected, RunStatus, StepIx, StepStatus};
 
 impl Decider {
     /// Ends the run because its driver cannot go on with it (SPEC FK-4); one that has ended stays as it is (D-6).

@@ -1,12 +1,12 @@
 //! What follows from a component's answer. Here a verdict of a component becomes something that happens; no rule of
 //! any step kind lives here.
 
-use super::{Decider, Rejected};
+use super::Decider;
 use crate::run::Phase;
 use lockstep_types::{
     Completion, Effect, EffectKey, EffectOrder, Event, Failure, FailureClass, Held, Invocation, JobKey,
     JobOrder, JobRequest, Next, Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind,
-    ReworkRequest, StepIx, Transition,
+    Rejected, ReworkRequest, StepIx, Transition,
 };
 
 /// Calls of components in one run: far more than any loop of gates and graders makes, and an end to one that turns for ever.

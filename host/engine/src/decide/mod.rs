@@ -7,21 +7,7 @@ mod invoked;
 mod settled;
 
 use crate::run::{Phase, Run};
-use lockstep_types::{Event, Input, RunSpec, StepIx, Timestamp};
-
-/// Why an input changes nothing. Display is one line for whoever sent it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
-    /// It names something the run does not have.
-    #[error("{0}")]
-    NotFound(String),
-    /// The run is not in a state in which it can be taken.
-    #[error("{0}")]
-    Conflict(String),
-    /// It is wrong in itself.
-    #[error("{0}")]
-    Invalid(String),
-}
+use lockstep_types::{Event, Input, Rejected, RunSpec, StepIx, Timestamp};
 
 /// A run on its way through one input: the state so far and the events that led to it.
 pub(crate) struct Decider {

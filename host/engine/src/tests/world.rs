@@ -1,10 +1,10 @@
 //! A host small enough for tests: components answer from a script, time passes when told, nothing else exists.
 
-use crate::{Command, Recorded, Rejected, Turn, timeline};
+use crate::{Command, Recorded, Turn, timeline};
 use lockstep_types::{
     Access, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation, JobOutcome,
     JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy, QuestionId, QuestionKind,
-    ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition, TurnRecord,
+    Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition, TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
