@@ -2,9 +2,11 @@
 //!
 //! It judges nothing: what the job says is the step's output, and a question it asks goes to a person.
 
+use lockstep_consensus::Consensus;
 use lockstep_sdk::text::at_most;
 use lockstep_sdk::{
-    Access, Call, Completion, Descriptor, Event, Host, JobRequest, JobSettled, Step, StepError, Transition,
+    Access, Call, Completion, Descriptor, Event, Host, ItemStatus, JobRequest, JobSettled, Next, Step,
+    StepError, Transition,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,16 @@ struct Config {
     instructions: Option<String>,
     time_limit_s: Option<u64>,
     input: serde_json::Map<String, serde_json::Value>,
+    consensus: Option<Consensus>,
+    leaves: Option<Leaves>,
+}
+
+/// Where the item stands when the work is done: what maps a service leaves it ready (SPEC EN-15).
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Leaves {
+    Ready,
+    Done,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -65,8 +77,8 @@ impl Step for Agent {
                 let why = format!(" with the answer `{}`", at_most(&answer.choice, NOTED_CHARS));
                 Ok(dispatch(call, state, &why))
             }
-            Event::JobSettled(job) => Ok(settled(state, job)),
-            Event::Due | Event::EffectSettled(_) => {
+            Event::JobSettled(job) => Ok(settled(call, state, job)),
+            Event::Due | Event::EffectSettled(_) | Event::Acted(_) => {
                 Err(StepError::unexpected(&event, "a job is at work or a question is open"))
             }
         }
@@ -83,29 +95,36 @@ fn dispatch(call: &Call<Config>, state: State, why: &str) -> Transition<State> {
     if let Some(instructions) = &config.instructions {
         input.insert("instructions".to_owned(), instructions.as_str().into());
     }
+    // CS-2: where it is not active the ordinary agent does the work.
+    if let Some(order) = config.consensus.as_ref().and_then(|consensus| consensus.order(role, &call.run)) {
+        input.insert("consensus".to_owned(), serde_json::to_value(order).unwrap_or_default());
+    }
     let job = JobRequest::new(role, access).input(&input).time_limit_s(config.time_limit_s);
     Transition::new(state, job).note(format!("{role} goes to work{why}"))
 }
 
-fn settled(mut state: State, job: JobSettled) -> Transition<State> {
+fn settled(call: &Call<Config>, mut state: State, job: JobSettled) -> Transition<State> {
     let kind = job.kind.clone();
-    let result = match job.result() {
+    let result = match job.finished() {
         Ok(result) => result,
-        Err(failure) => {
-            let note = failure.message.clone();
-            return Transition::new(state, failure).note(note);
+        Err(detour) => {
+            if matches!(detour.next, Next::Ask(_)) {
+                state.questions = state.questions.saturating_add(1);
+            }
+            return detour.with(state);
         }
     };
-    if let Some(question) = result.question {
-        state.questions = state.questions.saturating_add(1);
-        let note = format!("{kind} asks: {}", at_most(&question.prompt, NOTED_CHARS));
-        return Transition::new(state, question.ask(&result.output)).note(note);
-    }
     let note = match &result.pull_request {
         Some(pull_request) => format!("{kind} is done: {}", pull_request.url),
         None => format!("{kind} is done"),
     };
-    let done = Transition::new(state, Completion::new().output(result.output)).note(note);
+    let completion = Completion::new().output(result.output);
+    let completion = match call.config.leaves {
+        None => completion,
+        Some(Leaves::Ready) => completion.item_status(ItemStatus::Ready),
+        Some(Leaves::Done) => completion.item_status(ItemStatus::Done),
+    };
+    let done = Transition::new(state, completion).note(note);
     match result.confidence {
         Some(confidence) => done.fact("confidence", &confidence),
         None => done,

@@ -113,3 +113,65 @@ fn a_job_that_does_not_end_well_fails_the_step() {
         note     nothing carries out `coder` jobs; add [jobs.coder] command = ["..."] to the pipeline file
     "#]].assert_eq(&text);
 }
+
+fn consensus(gating: &str, participants: usize) -> String {
+    let participants: Vec<_> =
+        (1..=participants).map(|number| format!(r#"{{"id":"p{number}","role":"critic"}}"#)).collect();
+    let participants = participants.join(",");
+    format!(
+        r#"{{"consensus":{{"enabled":true,"strategy":"debate","rounds":9,"participants":[{participants}]{gating}}}}}"#
+    )
+}
+
+#[test]
+fn cs_2_consensus_is_told_to_the_job_where_it_is_active() {
+    let started = |role: &str, config: &str| Bench::<Agent>::new(config).role(role).started();
+    expect![[r#"
+        dispatch architect (write) {"consensus":{"participants":[{"id":"p1","role":"critic"},{"id":"p2","role":"critic"}],"rounds":5,"strategy":"debate"}}
+        note     architect goes to work
+    "#]].assert_eq(&started("architect", &consensus("", 2)));
+    let is_active = |role: &str, config: &str| started(role, config).contains("consensus");
+    assert!(!is_active("architect", &consensus("", 1)), "one participant is no consensus");
+    assert!(!is_active("coder", &consensus("", 2)), "its role does not suit it");
+    assert!(is_active("coder", &consensus(r#","eligible":["coder"]"#, 2)));
+}
+
+#[test]
+fn cs_1_the_estimate_decides_whether_consensus_is_worth_it() {
+    let gated = |gating: &str, estimate: Option<&str>| {
+        let config = consensus(&format!(r#","gating":{{"enabled":true{gating}}}"#), 2);
+        let mut bench = Bench::<Agent>::new(&config).role("analysis");
+        if let Some(estimate) = estimate {
+            bench = bench.document("estimate", estimate);
+        }
+        bench.started().contains("consensus")
+    };
+    let estimate = Some(r#"{"complexity":0.5,"risk":0.2,"impact":0.1,"rationale":""}"#);
+    assert!(gated("", None));
+    assert!(!gated(r#","on_missing_estimate":"standard""#, None));
+    assert!(!gated("", estimate), "TE-3: no threshold is none reached");
+    assert!(gated(r#","min_complexity":0.5,"min_risk":0.9"#, estimate));
+    assert!(!gated(r#","min_risk":0.9"#, estimate));
+}
+
+#[test]
+fn en_15_what_maps_a_service_leaves_it_ready() {
+    let mut bench = Bench::<Agent>::new(r#"{"leaves":"ready"}"#).role("blueprints");
+    bench.started();
+    expect![[r#"
+        complete three modules
+        item     Ready
+        note     blueprints is done
+    "#]]
+    .assert_eq(&bench.job_done("three modules"));
+}
+
+#[test]
+fn what_a_person_tries_does_not_cost_the_run() {
+    let mut bench = coder("{}");
+    bench.started();
+    expect![[r#"
+        refuse   Conflict: step `agent` has no action `confirm` now: a job is at work or a question is open
+    "#]]
+    .assert_eq(&bench.acted("confirm", "{}"));
+}

@@ -6,6 +6,7 @@
 mod grade;
 mod rounds;
 
+use lockstep_consensus::Consensus;
 use lockstep_sdk::{Call, Descriptor, Event, Host, Step, StepError, Transition};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ struct Config {
     max_attempts: Option<u32>,
     instructions: Option<String>,
     time_limit_s: Option<u64>,
+    consensus: Option<Consensus>,
 }
 
 /// SPEC CO-2. It survives reworks, its own and those of its producer.
@@ -53,9 +55,11 @@ impl Step for CompanionGrader {
 
     fn descriptor() -> Descriptor {
         let summary = "Has an earlier step's output graded and redone until the grade is good enough.";
-        Descriptor::new("companion-grader", env!("CARGO_PKG_VERSION"), summary)
+        let descriptor = Descriptor::new("companion-grader", env!("CARGO_PKG_VERSION"), summary)
             .config_schema(include_str!("config.schema.json"))
-            .jobs(["{role}"])
+            .jobs(["{role}"]);
+        let known = rounds::PRODUCERS.into_iter();
+        known.fold(descriptor, |descriptor, (companion, producer)| descriptor.grades(companion, &[producer]))
     }
 
     fn advance(
@@ -73,7 +77,7 @@ impl Step for CompanionGrader {
             Event::JobSettled(job) => Ok(rounds::settled(call, state, job)),
             Event::Answered(answer) if state.exceeded => rounds::cap_answered(call, state, &answer),
             Event::Answered(_) => Ok(rounds::begin(call, state)),
-            Event::Due | Event::EffectSettled(_) => {
+            Event::Due | Event::EffectSettled(_) | Event::Acted(_) => {
                 Err(StepError::unexpected(&event, "a job is at work or a question is open"))
             }
         }

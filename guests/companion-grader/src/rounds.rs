@@ -2,7 +2,8 @@
 
 use crate::grade::Grade;
 use crate::{Config, State, Verdict};
-use lockstep_sdk::text::{at_most, score};
+use lockstep_consensus::Order;
+use lockstep_sdk::text::score;
 use lockstep_sdk::{
     Access, Answer, Call, Completion, Failure, FailureClass, JobRequest, JobResult, JobSettled, Question,
     QuestionKind, ReworkRequest, StepError, Transition,
@@ -10,7 +11,7 @@ use lockstep_sdk::{
 use serde::Serialize;
 
 /// Who grades whom (SPEC section 7).
-const PRODUCERS: [(&str, &str); 3] =
+pub(crate) const PRODUCERS: [(&str, &str); 3] =
     [("architect-companion", "architect"), ("spec-companion", "spec-writer"), ("reviewer", "coder")];
 
 /// SPEC CO-2, section 30.
@@ -25,9 +26,6 @@ const MAX_VERDICTS: usize = 100;
 /// SPEC CO-7: characters of an unusable reply in the failure's detail.
 const MAX_REPLY_CHARS: usize = 2_000;
 
-/// Characters of a feedback in a note.
-const NOTED_CHARS: usize = 120;
-
 const EXTRA_ROUND: &str = "extra-round";
 const PROCEED: &str = "proceed";
 const STOP_RESET: &str = "stop-reset";
@@ -39,6 +37,8 @@ struct GradeInput<'a> {
     threshold: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consensus: Option<Order<'a>>,
 }
 
 /// The roles this step grades: as configured, else by its own role.
@@ -74,22 +74,17 @@ pub(crate) fn begin(call: &Call<Config>, mut state: State) -> Transition<State> 
 fn grading(call: &Call<Config>, producers: &[String]) -> JobRequest {
     let config = &call.config;
     let instructions = config.instructions.as_deref();
-    let input = GradeInput { grades: producers, threshold: threshold(call), instructions };
+    let consensus =
+        config.consensus.as_ref().and_then(|consensus| consensus.order(&call.step.role, &call.run));
+    let input = GradeInput { grades: producers, threshold: threshold(call), instructions, consensus };
     JobRequest::new(&call.step.role, Access::ReadOnly).input(&input).time_limit_s(config.time_limit_s)
 }
 
 pub(crate) fn settled(call: &Call<Config>, state: State, job: JobSettled) -> Transition<State> {
-    let result = match job.result() {
+    let result = match job.finished() {
         Ok(result) => result,
-        Err(failure) => {
-            let note = failure.message.clone();
-            return Transition::new(state, failure).note(note);
-        }
+        Err(detour) => return detour.with(state),
     };
-    if let Some(question) = result.question {
-        let note = format!("{} asks: {}", call.step.role, at_most(&question.prompt, NOTED_CHARS));
-        return Transition::new(state, question.ask(&result.output)).note(note);
-    }
     let producers = producers(call);
     let has_producer = call.run.outputs.iter().any(|output| producers.contains(&output.role));
     match Grade::of(&result) {

@@ -196,3 +196,15 @@ fn a_question_goes_to_a_person_and_back() {
     .assert_eq(&bench.job_asked("Which style?", &[]));
     assert!(bench.answered("plain").starts_with("dispatch reviewer"));
 }
+
+#[test]
+fn the_descriptor_says_who_grades_whom() {
+    let grades = <CompanionGrader as lockstep_sdk::Step>::descriptor().grades;
+    let grades: Vec<_> =
+        grades.iter().map(|it| format!("{} <- {}", it.role, it.producers.join(", "))).collect();
+    expect![[r#"
+        architect-companion <- architect
+        spec-companion <- spec-writer
+        reviewer <- coder"#]]
+    .assert_eq(&grades.join("\n"));
+}

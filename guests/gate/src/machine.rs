@@ -112,7 +112,7 @@ pub fn advance<G: Gate, C>(
             Ok(machine.look(state, false))
         }
         Event::JobSettled(job) => Ok(machine.helper_settled(state, job)),
-        Event::Answered(_) | Event::EffectSettled(_) => {
+        Event::Answered(_) | Event::EffectSettled(_) | Event::Acted(_) => {
             Err(StepError::unexpected(&event, "a gate looks or has a helper at work"))
         }
     }

@@ -70,7 +70,9 @@ impl Step for MergeResolver {
             Event::Started(_) | Event::Answered(_) => Ok(resolve::assess(call)),
             Event::JobSettled(job) => Ok(resolve::assessed(call, state, job)),
             Event::EffectSettled(outcome) => resolve::merged_or_not(call, state, outcome),
-            Event::Due => Err(StepError::unexpected(&event, "a job or a merge is under way")),
+            Event::Due | Event::Acted(_) => {
+                Err(StepError::unexpected(&event, "a job or a merge is under way"))
+            }
         }
     }
 }

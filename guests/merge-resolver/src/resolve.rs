@@ -43,18 +43,10 @@ pub(crate) fn assess(call: &Call<Config>) -> Transition<State> {
 
 /// MR-2, MR-3.
 pub(crate) fn assessed(call: &Call<Config>, mut state: State, job: JobSettled) -> Transition<State> {
-    let kind = job.kind.clone();
-    let result = match job.result() {
+    let result = match job.finished() {
         Ok(result) => result,
-        Err(failure) => {
-            let note = failure.message.clone();
-            return Transition::new(state, failure).note(note);
-        }
+        Err(detour) => return detour.with(state),
     };
-    if let Some(question) = result.question {
-        let note = format!("{kind} asks: {}", at_most(&question.prompt, NOTED_CHARS));
-        return Transition::new(state, question.ask(&result.output)).note(note);
-    }
     let assessment = match result.report.as_deref().map(Assessment::read) {
         Some(Ok(assessment)) => assessment,
         Some(Err(why)) => {

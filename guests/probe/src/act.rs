@@ -57,6 +57,7 @@ pub(crate) fn later(config: &Config, input: &StepInput, event: &Event) -> Transi
             JobOutcome::NotConfigured(why) => completed(format!("not-configured: {why}")),
         },
         Event::Answered(answer) => completed(answer.choice.clone()),
+        Event::Acted(action) => completed(format!("{}: {}", action.name, action.input)),
         Event::EffectSettled(outcome) => match outcome {
             EffectOutcome::Done(json) => completed(format!("done: {json}")),
             EffectOutcome::Refused(why) => completed(format!("refused: {why}")),

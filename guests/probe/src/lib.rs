@@ -50,6 +50,9 @@ impl Guest for Probe {
             jobs: vec!["{role}".to_owned()],
             effects: vec!["merge".to_owned()],
             access: Access::Write,
+            documents: Vec::new(),
+            grades: Vec::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -78,6 +81,9 @@ fn to(state: impl Into<String>, next: impl Into<Next>) -> Transition {
         progress: None,
         facts: Vec::new(),
         notices: Vec::new(),
+        settled_notices: Vec::new(),
+        documents: Vec::new(),
+        teardowns: Vec::new(),
         next: next.into(),
     }
 }

@@ -1,7 +1,7 @@
 use crate::{Probe, act};
 use lockstep_sdk::bindings::Guest;
 use lockstep_sdk::testing::render;
-use lockstep_sdk::{Change, Event, RunInfo, StepInfo, StepInput};
+use lockstep_sdk::{Change, Event, ItemStatus, RunInfo, StepInfo, StepInput};
 
 fn input(config: &str) -> StepInput {
     let text = str::to_owned;
@@ -20,6 +20,9 @@ fn input(config: &str) -> StepInput {
         change,
         facts: Vec::new(),
         outputs: Vec::new(),
+        item_status: ItemStatus::InProgress,
+        documents: Vec::new(),
+        is_errand: false,
         now: 0,
     };
     let step = StepInfo {
@@ -30,6 +33,7 @@ fn input(config: &str) -> StepInput {
         policy: text("{}"),
         attempt: 1,
         is_final: true,
+        wired: Vec::new(),
     };
     StepInput { run, step, decisions: Vec::new(), state: None, event: Event::Started(None) }
 }

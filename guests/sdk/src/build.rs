@@ -2,8 +2,9 @@
 
 use crate::text::json_error;
 use crate::{
-    Access, Artifact, Comment, Completion, Descriptor, Effect, EffectRequest, Failure, FailureClass,
-    ItemStatus, JobRequest, Next, Question, QuestionKind, ReworkRequest, StepOutput, Waiting,
+    Access, Artifact, Comment, Completion, Descriptor, Effect, EffectRequest, Failure, FailureClass, Grading,
+    ItemStatus, JobRequest, NewDocument, Next, ProvisionRequest, Question, QuestionKind, Refusal,
+    RefusalReason, ReworkRequest, StandIn, StepOutput, Waiting,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,9 @@ impl Descriptor {
             jobs: Vec::new(),
             effects: Vec::new(),
             access: Access::ReadOnly,
+            documents: Vec::new(),
+            grades: Vec::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -66,6 +70,28 @@ impl Descriptor {
     #[must_use]
     pub fn writes(mut self) -> Self {
         self.access = Access::Write;
+        self
+    }
+
+    /// Documents it may leave on the item.
+    #[must_use]
+    pub fn documents<const N: usize>(mut self, names: [&str; N]) -> Self {
+        self.documents = names.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// In this role it grades what these producers made.
+    #[must_use]
+    pub fn grades(mut self, role: &str, producers: &[&str]) -> Self {
+        let producers = producers.iter().map(|role| (*role).to_owned()).collect();
+        self.grades.push(Grading { role: role.to_owned(), producers });
+        self
+    }
+
+    /// What must be settled before a run with such a step may start.
+    #[must_use]
+    pub fn needs<const N: usize>(mut self, names: [&str; N]) -> Self {
+        self.needs = names.map(str::to_owned).to_vec();
         self
     }
 
@@ -184,13 +210,20 @@ impl Question {
     /// A question with a free text for an answer, until it is given options.
     #[must_use]
     pub fn new(kind: QuestionKind, prompt: impl Into<String>) -> Self {
-        Self { kind, prompt: prompt.into(), options: Vec::new(), proposal: None }
+        Self { kind, prompt: prompt.into(), options: Vec::new(), proposal: None, actions: Vec::new() }
     }
 
     /// The choices.
     #[must_use]
     pub fn options(mut self, options: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.options = options.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Actions a person may take while it is open; with any it cannot be answered otherwise.
+    #[must_use]
+    pub fn actions(mut self, actions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.actions = actions.into_iter().map(Into::into).collect();
         self
     }
 
@@ -247,6 +280,50 @@ impl Failure {
     }
 }
 
+impl NewDocument {
+    /// A value to keep on the item under `name`, one that the descriptor names.
+    #[must_use]
+    pub fn new<T: Serialize + ?Sized>(name: impl Into<String>, value: &T) -> Self {
+        Self { name: name.into(), value: json_text(value), stands_in: None }
+    }
+
+    /// Its text stands in for the description of the item; of several the highest rank is used.
+    #[must_use]
+    pub fn stands_in(mut self, text: impl Into<String>, rank: u32) -> Self {
+        self.stands_in = Some(StandIn { text: text.into(), rank });
+        self
+    }
+}
+
+impl ProvisionRequest {
+    /// An environment that lives as long as the run needs it.
+    #[must_use]
+    pub fn new<T: Serialize + ?Sized>(input: &T) -> Self {
+        Self { input: json_text(input), keep: false }
+    }
+
+    /// It stays after the run, until it is replaced.
+    #[must_use]
+    pub fn keep(mut self) -> Self {
+        self.keep = true;
+        self
+    }
+}
+
+impl Refusal {
+    /// Not now: the step is not in a state in which this can be done.
+    #[must_use]
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self { reason: RefusalReason::Conflict, message: message.into() }
+    }
+
+    /// It is wrong in itself.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { reason: RefusalReason::Invalid, message: message.into() }
+    }
+}
+
 macro_rules! next_from {
     ($($case:ident($payload:ty)),*) => {
         $(impl From<$payload> for Next {
@@ -264,5 +341,6 @@ next_from!(
     Ask(Question),
     Perform(EffectRequest),
     Rework(ReworkRequest),
-    Fail(Failure)
+    Fail(Failure),
+    Refuse(Refusal)
 );

@@ -2,7 +2,10 @@
 
 use crate::bindings;
 use crate::text::json_error;
-use crate::{Call, Descriptor, Host, Policy, Step, StepError, StepInput, json_text};
+use crate::{
+    Call, Descriptor, Event, Host, Policy, Refusal, Step, StepError, StepInput, Transition, json_text,
+};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The descriptor of `S`.
@@ -28,15 +31,39 @@ fn advance_typed<S: Step>(input: StepInput, host: &impl Host) -> Result<bindings
         Some(text) => read_state(&step.name, &text)?,
     };
     let call = Call { run, step, decisions, config, policy };
-    let transition = S::advance(&call, state, event, host)?;
-    Ok(bindings::Transition {
-        state: json_text(&transition.state),
-        note: transition.note,
-        progress: transition.progress,
-        facts: transition.facts,
-        notices: transition.notices,
-        next: transition.next,
-    })
+    let action = match &event {
+        Event::Acted(action) => Some(action.name.clone()),
+        _ => None,
+    };
+    match (S::advance(&call, state, event, host), action) {
+        (Ok(transition), _) => Ok(transition.into_raw()),
+        // What a person tries must not cost the run.
+        (Err(StepError::UnexpectedEvent { doing, .. }), Some(action)) => Ok(refused(&call, &action, doing)),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// The answer to an action that the step has not. Its state is not kept.
+fn refused<C>(call: &Call<C>, action: &str, doing: &str) -> bindings::Transition {
+    let step = &call.step.name;
+    let why = format!("step `{step}` has no action `{action}` now: {doing}");
+    Transition::new((), Refusal::conflict(why)).into_raw()
+}
+
+impl<S: Serialize> Transition<S> {
+    fn into_raw(self) -> bindings::Transition {
+        bindings::Transition {
+            state: json_text(&self.state),
+            note: self.note,
+            progress: self.progress,
+            facts: self.facts,
+            notices: self.notices,
+            settled_notices: self.settled_notices,
+            documents: self.documents,
+            teardowns: self.teardowns,
+            next: self.next,
+        }
+    }
 }
 
 /// Turns a state into one of the current version; a current one only has to be readable.

@@ -1,6 +1,6 @@
 use crate::ObserveError;
 use crate::bindings::lockstep::step::{log, workspace as files};
-use crate::{checks, history, mergeability, workspace};
+use crate::{checks, environments, history, mergeability, release_health, workspace};
 
 pub use log::Level as LogLevel;
 
@@ -34,6 +34,24 @@ pub trait Host {
     /// No provider is wired, or it could not answer this time.
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError>;
 
+    /// What monitoring says of the released change; an alert older than `watch_since` is not this release's.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn release_health(&self, watch_since: u64) -> Result<release_health::Report, ObserveError>;
+
+    /// What somebody who investigates a regression needs, gathered afresh.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn evidence(&self, watch_since: u64) -> Result<release_health::Evidence, ObserveError>;
+
+    /// The environment of an id that `provision` told; none if it is not known any more.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn environment(&self, id: &str) -> Result<Option<environments::Report>, ObserveError>;
+
     /// Attempts of this step, the oldest first, the current one last.
     fn attempts(&self) -> Vec<history::Attempt>;
 
@@ -60,6 +78,18 @@ impl Host for WasmHost {
 
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
         files::read_file(path)
+    }
+
+    fn release_health(&self, watch_since: u64) -> Result<release_health::Report, ObserveError> {
+        release_health::read(watch_since)
+    }
+
+    fn evidence(&self, watch_since: u64) -> Result<release_health::Evidence, ObserveError> {
+        release_health::gather(watch_since)
+    }
+
+    fn environment(&self, id: &str) -> Result<Option<environments::Report>, ObserveError> {
+        environments::read(id)
     }
 
     fn attempts(&self) -> Vec<history::Attempt> {

@@ -51,6 +51,7 @@
 )]
 #[rustfmt::skip]
 pub mod bindings;
+mod ask;
 mod build;
 mod glue;
 mod host;
@@ -62,17 +63,18 @@ pub mod testing;
 pub mod text;
 
 pub use bindings::lockstep::step::types::{
-    Access, Answer, Artifact, Change, Comment, Completion, Decision, Descriptor, Effect, EffectOutcome,
-    EffectRequest, Event, Fact, Failure, FailureClass, ItemStatus, JobOutcome, JobQuestion, JobRequest,
-    JobResult, JobSettled, MergeMethod, NewFact, Next, Notice, ObserveError, Progress, PullRequest, Question,
-    QuestionKind, ReworkOrder, ReworkRequest, RunInfo, Severity, StepInfo, StepInput, StepOutput, Usage,
-    Waiting,
+    Access, Action, Answer, Artifact, Change, Comment, Completion, Decision, Descriptor, Document, Effect,
+    EffectOutcome, EffectRequest, Event, Fact, Failure, FailureClass, Grading, ItemStatus, JobOutcome,
+    JobQuestion, JobRequest, JobResult, JobSettled, MergeMethod, NewDocument, NewFact, Next, Notice,
+    ObserveError, Progress, ProvisionRequest, PullRequest, Question, QuestionKind, Refusal, RefusalReason,
+    ReworkOrder, ReworkRequest, RunInfo, Severity, StandIn, StepInfo, StepInput, StepOutput, Usage, Waiting,
 };
-pub use bindings::lockstep::step::{checks, history, mergeability, workspace};
+pub use bindings::lockstep::step::{checks, environments, history, mergeability, release_health, workspace};
 pub use build::{json_text, read_object};
 pub use glue::{advance, describe, migrate};
 pub use host::{Host, LogLevel, WasmHost};
-pub use policy::Policy;
+pub use job::Detour;
+pub use policy::{Policy, ToleratedSeverity};
 pub use step::{Call, Step, StepError, Transition};
 
 /// Exports a [`Step`] as the component this crate becomes. Used once, at the root of the crate.

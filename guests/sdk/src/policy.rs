@@ -20,6 +20,29 @@ pub struct Policy {
     pub gate_max_polls: u32,
     /// Looks in a row that may fail before a gate times out (SPEC DL-3).
     pub read_failure_tolerance: u32,
+    /// Passes of a review before a person has to decide (SPEC RV-7).
+    pub max_review_iterations: u32,
+    /// Findings up to this severity do not hold a review back (SPEC RV-5).
+    pub tolerated_severity: ToleratedSeverity,
+    /// Minutes a release is watched (SPEC RH-2).
+    pub release_watch_minutes: u32,
+    /// Investigations of a regression (SPEC RH-8).
+    pub release_max_attempts: u32,
+}
+
+/// The severity up to which findings are tolerated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToleratedSeverity {
+    /// None is.
+    #[default]
+    None,
+    /// Low ones are.
+    Low,
+    /// Low and medium ones are.
+    Medium,
+    /// All are.
+    High,
 }
 
 impl Default for Policy {
@@ -32,6 +55,10 @@ impl Default for Policy {
             gate_interval_ms: 30_000,
             gate_max_polls: 120,
             read_failure_tolerance: 6,
+            max_review_iterations: 6,
+            tolerated_severity: ToleratedSeverity::None,
+            release_watch_minutes: 30,
+            release_max_attempts: 1,
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::{
-    Decision, Descriptor, Event, Host, NewFact, Next, Notice, Policy, Progress, RunInfo, Severity, StepInfo,
-    json_text,
+    Decision, Descriptor, Event, Host, NewDocument, NewFact, Next, Notice, Policy, Progress, RunInfo,
+    Severity, StepInfo, json_text,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -113,6 +113,7 @@ impl StepError {
             Event::JobSettled(_) => "job-settled",
             Event::Answered(_) => "answered",
             Event::EffectSettled(_) => "effect-settled",
+            Event::Acted(_) => "acted",
         };
         Self::UnexpectedEvent { event, doing }
     }
@@ -131,16 +132,33 @@ pub struct Transition<S> {
     pub facts: Vec<NewFact>,
     /// Cards for a human.
     pub notices: Vec<Notice>,
+    /// Kinds of open cards that a person's action has settled.
+    pub settled_notices: Vec<String>,
+    /// Documents to keep on the item, in order.
+    pub documents: Vec<NewDocument>,
+    /// Environments to tear down, each as JSON that `provision` told.
+    pub teardowns: Vec<String>,
     /// What is to happen next.
     pub next: Next,
 }
 
 impl<S> Transition<S> {
     /// Keeps `state` and goes on to `next`: a [`crate::Completion`], [`crate::Waiting`], [`crate::JobRequest`],
-    /// [`crate::Question`], [`crate::EffectRequest`], [`crate::ReworkRequest`] or [`crate::Failure`].
+    /// [`crate::Question`], [`crate::EffectRequest`], [`crate::ReworkRequest`], [`crate::Failure`]; after an action
+    /// also [`Next::Stay`] or a [`crate::Refusal`].
     #[must_use]
     pub fn new(state: S, next: impl Into<Next>) -> Self {
-        Self { state, note: None, progress: None, facts: Vec::new(), notices: Vec::new(), next: next.into() }
+        Self {
+            state,
+            note: None,
+            progress: None,
+            facts: Vec::new(),
+            notices: Vec::new(),
+            settled_notices: Vec::new(),
+            documents: Vec::new(),
+            teardowns: Vec::new(),
+            next: next.into(),
+        }
     }
 
     /// Says in one line what was seen and decided.
@@ -180,6 +198,27 @@ impl<S> Transition<S> {
     ) -> Self {
         let severity = Severity::Normal;
         self.notices.push(Notice { kind: kind.into(), severity, title: title.into(), body: body.into() });
+        self
+    }
+
+    /// Settles an open card of this kind: a person did what it asked for.
+    #[must_use]
+    pub fn settled_notice(mut self, kind: impl Into<String>) -> Self {
+        self.settled_notices.push(kind.into());
+        self
+    }
+
+    /// Keeps a document on the item.
+    #[must_use]
+    pub fn document(mut self, document: NewDocument) -> Self {
+        self.documents.push(document);
+        self
+    }
+
+    /// Has an environment torn down; nothing waits for it. `environment` is JSON that `provision` told.
+    #[must_use]
+    pub fn teardown(mut self, environment: impl Into<String>) -> Self {
+        self.teardowns.push(environment.into());
         self
     }
 }

@@ -55,6 +55,7 @@ impl Step for Tester {
         Descriptor::new("tester", env!("CARGO_PKG_VERSION"), summary)
             .config_schema(include_str!("config.schema.json"))
             .jobs(["{role}", FIXER])
+            .needs(["test-infrastructure"])
             .writes()
     }
 
@@ -70,7 +71,7 @@ impl Step for Tester {
                 Ok(rounds::fixer_settled(call, state, &job))
             }
             Event::JobSettled(job) => Ok(rounds::tester_settled(call, state, job)),
-            Event::Due | Event::EffectSettled(_) => {
+            Event::Due | Event::EffectSettled(_) | Event::Acted(_) => {
                 Err(StepError::unexpected(&event, "a job is at work or a question is open"))
             }
         }

@@ -4,7 +4,7 @@ use crate::report::Report;
 use crate::{Config, FIXER, Phase, State};
 use lockstep_sdk::text::{at_most, count, first_line, list, missing_executor};
 use lockstep_sdk::{
-    Access, Call, Change, Completion, Failure, FailureClass, JobOutcome, JobRequest, JobSettled, Transition,
+    Access, Call, Completion, Failure, FailureClass, JobOutcome, JobRequest, JobSettled, Transition,
     json_text,
 };
 use serde::Serialize;
@@ -44,17 +44,10 @@ pub(crate) fn test(call: &Call<Config>, mut state: State, before: &str) -> Trans
 
 pub(crate) fn tester_settled(call: &Call<Config>, mut state: State, job: JobSettled) -> Transition<State> {
     let role = job.kind.clone();
-    let result = match job.result() {
+    let result = match job.finished() {
         Ok(result) => result,
-        Err(failure) => {
-            let note = failure.message.clone();
-            return Transition::new(state, failure).note(note);
-        }
+        Err(detour) => return detour.with(state),
     };
-    if let Some(question) = result.question {
-        let note = format!("{role} asks: {}", at_most(&question.prompt, NOTED_CHARS));
-        return Transition::new(state, question.ask(&result.output)).note(note);
-    }
     // TS-3, D-10: without a readable report nothing is known, so nothing is mended and nothing accepted.
     let report = match result.report.as_deref().map(Report::read) {
         Some(Ok(report)) => report,
@@ -98,7 +91,8 @@ fn not_accepted(
         };
         return give_up(state, report, FailureClass::GateExhausted, &format!("{objection}; {why}"));
     }
-    if !has_branch(&call.run.change) {
+    // TS-8: a fixer pushes to the branch of the change.
+    if !call.run.change.has_branch() {
         let why = format!("{objection}; there is no branch to push a fix to");
         return give_up(state, report, FailureClass::Agent, &why);
     }
@@ -114,14 +108,6 @@ fn not_accepted(
     Transition::new(state, job)
         .note(format!("not accepted: {objection}; {FIXER} attempt {attempt} of {budget}"))
         .progress(attempt, budget, "fixer at work")
-}
-
-/// TS-8: a fixer pushes to the branch of the change.
-fn has_branch(change: &Change) -> bool {
-    let has_pull_request_branch = |change: &Change| {
-        change.pull_request.as_ref().is_some_and(|pull_request| pull_request.branch.is_some())
-    };
-    change.head_commit.is_some() || has_pull_request_branch(change)
 }
 
 /// TS-9: whatever a fixer says, the change is tested again.

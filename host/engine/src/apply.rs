@@ -1,7 +1,9 @@
-use crate::run::{AnswerRecord, Attempt, Phase, Run, Step};
+use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Phase, Run, Step};
 use lockstep_types::{
-    Answer, ChainError, Event, Failure, Held, ItemStatus, JobKey, JobOrder, NoticeState, Outcome,
-    ReworkOrder, RunStatus, StepAnswer, StepEvent, StepIx, StepStatus, Timestamp,
+    Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
+    Invocation, ItemStatus, JobKey, JobOrder, Next, NoticeState, Observation, ObservationAnswer,
+    ObservationRequest, Outcome, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx, StepStatus,
+    Timestamp,
 };
 use std::sync::Arc;
 
@@ -38,11 +40,18 @@ impl Run {
             change: spec.change.clone(),
             status: RunStatus::Running,
             failure: None,
-            item_status: ItemStatus::InProgress,
+            item_status: spec
+                .context
+                .errand
+                .as_ref()
+                .map_or(ItemStatus::InProgress, |errand| errand.item_status),
             facts: Vec::new(),
             steps: spec.pipeline.steps.iter().map(|_| Step::default()).collect(),
-            notices: Vec::new(),
+            notices: spec.context.notices.clone(),
             answers: Vec::new(),
+            documents: spec.context.documents.clone(),
+            environments: spec.context.environments.iter().map(HeldEnvironment::kept).collect(),
+            cleanups: Vec::new(),
             questions_asked: 0,
             invocations: 0,
             updated_at: spec.created_at,
@@ -58,7 +67,7 @@ impl Run {
         self.updated_at = at;
         match event {
             Event::Created(_) => return Err(ReplayError::Misfit { event: "created" }),
-            Event::Invoked { step, invocation } => self.invoked(*step, &invocation.outcome)?,
+            Event::Invoked { step, invocation } => self.invoked(*step, invocation)?,
             Event::JobRedispatched { step, transient, .. } => self.redispatched(*step, *transient)?,
             Event::ChangeUpdated { head_commit, pull_request } => {
                 if head_commit.is_some() {
@@ -85,6 +94,17 @@ impl Run {
                 let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
                 notice.ok_or(ReplayError::Misfit { event: "notice-closed" })?.state = *state;
             }
+            Event::NoticeEscalated { id } => {
+                let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
+                notice.ok_or(ReplayError::Misfit { event: "notice-escalated" })?.severity = Severity::Urgent;
+            }
+            Event::ItemChanged { documents, notices } => {
+                self.documents.clone_from(documents);
+                self.notices.extend(notices.iter().cloned());
+            }
+            Event::CleanupRequested { step, order } => self.cleanup_requested(*step, order)?,
+            Event::CleanupSettled { key, outcome } => self.cleanup_settled(key, outcome),
+            Event::MergedByHand { .. } => self.item_status = ItemStatus::Done,
             Event::ItemMoved { to } => self.item_status = *to,
             Event::RunBlocked => self.status = RunStatus::Blocked,
             Event::RunUnblocked | Event::RunResumed { .. } => self.status = RunStatus::Running,
@@ -95,13 +115,27 @@ impl Run {
                 self.questions_asked = question.id.0;
                 self.step(*step)?.apply(at, event)?;
             }
-            Event::StepStarted { step, .. }
+            Event::StepStarted { step, rework } => {
+                // An errand begins with its action.
+                let errand = self.spec.context.errand.as_ref();
+                let begins = errand.map_or_else(
+                    || StepEvent::Started(rework.clone()),
+                    |errand| StepEvent::Acted(errand.action.clone()),
+                );
+                self.step(*step)?.start(at, rework.as_ref(), begins);
+            }
+            Event::EffectSettled { step, outcome } => {
+                let held = self.step(*step)?.provisioned(*step, outcome);
+                self.environments.extend(held);
+                self.step(*step)?.apply(at, event)?;
+            }
+            Event::Acted { step, .. }
+            | Event::Stayed { step }
             | Event::TimerSet { step, .. }
             | Event::TimerFired { step }
             | Event::JobDispatched { step, .. }
             | Event::JobSettled { step, .. }
             | Event::EffectRequested { step, .. }
-            | Event::EffectSettled { step, .. }
             | Event::StepCompleted { step, .. }
             | Event::StepSkipped { step, .. } => self.step(*step)?.apply(at, event)?,
         }
@@ -116,6 +150,7 @@ impl Run {
                 step.close_attempt(at, "failed");
             }
             step.phase = Phase::Idle;
+            step.interrupted = None;
         }
     }
 
@@ -123,16 +158,22 @@ impl Run {
         self.steps.get_mut(ix).ok_or(ReplayError::Misfit { event: "a step that does not exist" })
     }
 
-    fn invoked(&mut self, ix: StepIx, outcome: &Outcome) -> Result<(), ReplayError> {
+    fn invoked(&mut self, ix: StepIx, invocation: &Invocation) -> Result<(), ReplayError> {
         self.invocations += 1;
+        for observation in &invocation.observations {
+            self.environment_seen(observation);
+        }
         let name = self.spec.pipeline.steps.get(ix).map(|def| def.name.clone()).unwrap_or_default();
         let step = self.step(ix)?;
         step.invocations += 1;
         step.phase = Phase::Idle;
-        let Outcome::Transition(transition) = outcome else {
+        let Outcome::Transition(transition) = &invocation.outcome else {
             return Ok(());
         };
         step.memory = Some(transition.state.clone());
+        if transition.next != Next::Stay {
+            step.interrupted = None;
+        }
         if transition.progress.is_some() {
             step.progress.clone_from(&transition.progress);
         }
@@ -140,7 +181,52 @@ impl Run {
             self.facts.retain(|known| known.name != fact.name);
             self.facts.push(lockstep_types::Fact { step: name.clone(), ..fact.clone() });
         }
+        for document in &transition.documents {
+            self.documents.retain(|known| known.name != document.name);
+            self.documents.push(document.clone());
+        }
         Ok(())
+    }
+
+    /// An environment stands where its provider said last.
+    fn environment_seen(&mut self, observation: &Observation) {
+        let ObservationRequest::Environment { id } = &observation.request else {
+            return;
+        };
+        let ObservationAnswer::Environment(report) = &observation.answer else {
+            return;
+        };
+        match report {
+            Some(report) => {
+                for held in self.environments.iter_mut().filter(|held| held.environment.id == *id) {
+                    held.environment.report = report.clone();
+                }
+            }
+            None => self.environments.retain(|held| held.environment.id != *id),
+        }
+    }
+
+    fn cleanup_requested(&mut self, ix: StepIx, order: &EffectOrder) -> Result<(), ReplayError> {
+        self.step(ix)?.effects = order.key.number;
+        if let Some(environment) = torn_down_by(order) {
+            for held in self.environments.iter_mut().filter(|held| held.environment.id == environment.id) {
+                held.released = true;
+            }
+        }
+        self.cleanups.push(order.clone());
+        Ok(())
+    }
+
+    /// A teardown that failed is not tried again, but the environment may still be there (D-21).
+    fn cleanup_settled(&mut self, key: &EffectKey, outcome: &EffectOutcome) {
+        let Some(at) = self.cleanups.iter().position(|order| order.key == *key) else {
+            return;
+        };
+        let order = self.cleanups.remove(at);
+        let gone = torn_down_by(&order).filter(|_| matches!(outcome, EffectOutcome::Done(_)));
+        if let Some(environment) = gone {
+            self.environments.retain(|held| held.environment.id != environment.id);
+        }
     }
 
     fn redispatched(&mut self, ix: StepIx, transient: bool) -> Result<(), ReplayError> {
@@ -215,10 +301,16 @@ impl Run {
             .collect();
         self.facts.retain(|fact| !names.contains(&fact.step.as_str()));
         self.answers.retain(|answer| !steps.contains(&answer.step));
+        // What a cleared step had is the item's from now on: whoever provisions next tears it down (D-21).
+        for held in
+            self.environments.iter_mut().filter(|held| held.with.is_some_and(|ix| steps.contains(&ix)))
+        {
+            held.with = None;
+        }
         self.status = RunStatus::Running;
         self.failure = None;
         for notice in &mut self.notices {
-            if notice.state == NoticeState::Open {
+            if notice.state == NoticeState::Open && !notice.is_loose {
                 notice.state = NoticeState::Dismissed;
             }
         }
@@ -226,11 +318,32 @@ impl Run {
     }
 }
 
+impl HeldEnvironment {
+    fn kept(environment: &Environment) -> Self {
+        Self { environment: environment.clone(), with: None, released: false }
+    }
+}
+
+/// The environment a teardown is about, if it names one.
+fn torn_down_by(order: &EffectOrder) -> Option<Environment> {
+    match &order.effect {
+        Effect::Teardown(told) => serde_json::from_str(told.as_str()).ok(),
+        _ => None,
+    }
+}
+
 impl Step {
     /// Makes an event true that concerns this step alone.
     fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), ReplayError> {
         match event {
-            Event::StepStarted { rework, .. } => self.start(at, rework.as_ref()),
+            Event::Acted { action, .. } => {
+                self.interrupted = Some(Box::new(std::mem::take(&mut self.phase)));
+                self.ready(StepEvent::Acted(action.clone()));
+            }
+            Event::Stayed { .. } => {
+                let phase = self.interrupted.take().ok_or(ReplayError::Misfit { event: "stayed" })?;
+                self.phase = *phase;
+            }
             Event::TimerSet { due, reason, .. } => {
                 self.phase = Phase::Timer { due: *due, reason: reason.clone(), since: at };
             }
@@ -269,11 +382,23 @@ impl Step {
         Ok(())
     }
 
+    /// The environment that a settled effect has given to the item.
+    fn provisioned(&self, ix: StepIx, outcome: &EffectOutcome) -> Option<HeldEnvironment> {
+        let (Phase::Effect(order), EffectOutcome::Done(told)) = (&self.phase, outcome) else {
+            return None;
+        };
+        let Effect::Provision { keep, .. } = order.effect else {
+            return None;
+        };
+        let environment = serde_json::from_str(told.as_str()).ok()?;
+        Some(HeldEnvironment { environment, with: (!keep).then_some(ix), released: false })
+    }
+
     fn ready(&mut self, event: StepEvent) {
         self.phase = Phase::Ready(Arc::new(event));
     }
 
-    fn start(&mut self, at: Timestamp, rework: Option<&ReworkOrder>) {
+    fn start(&mut self, at: Timestamp, rework: Option<&ReworkOrder>, begins: StepEvent) {
         let number = self.attempts.last().map_or(1, |last| last.number + 1);
         self.close_attempt(at, "reworked");
         self.attempts.push(Attempt {
@@ -289,7 +414,8 @@ impl Step {
         self.output = None;
         self.progress = None;
         self.rework = rework.cloned();
-        self.ready(StepEvent::Started(rework.cloned()));
+        self.interrupted = None;
+        self.ready(begins);
     }
 
     fn close_attempt(&mut self, at: Timestamp, outcome: &'static str) {
@@ -309,6 +435,7 @@ impl Step {
     fn finish(&mut self, at: Timestamp, outcome: &'static str) {
         self.status = StepStatus::Done;
         self.phase = Phase::Idle;
+        self.interrupted = None;
         self.rework = None;
         self.close_attempt(at, outcome);
     }
@@ -318,6 +445,7 @@ impl Step {
         self.close_attempt(at, "reworked");
         self.status = StepStatus::Pending;
         self.phase = Phase::Idle;
+        self.interrupted = None;
         self.output = None;
         self.artifact = None;
         self.skipped = None;

@@ -2,8 +2,8 @@
 
 use crate::run::{Phase, Run};
 use lockstep_types::{
-    Answer, Decision, JobContext, JobRequest, JsonText, QuestionKind, RunInfo, StepInfo, StepInput, StepIx,
-    StepOutput, Timestamp,
+    Answer, Decision, ItemLevel, JobContext, JobRequest, JsonText, QuestionKind, RunInfo, StepInfo,
+    StepInput, StepIx, StepOutput, Timestamp,
 };
 
 impl Run {
@@ -24,6 +24,9 @@ impl Run {
                 change: self.change.clone(),
                 facts: self.facts.clone(),
                 outputs: self.outputs_before(ix),
+                item_status: self.item_status,
+                documents: self.documents.clone(),
+                is_errand: self.is_errand(),
                 now,
             },
             step: StepInfo {
@@ -34,6 +37,7 @@ impl Run {
                 policy: JsonText::of(&self.spec.pipeline.policy),
                 attempt: step.attempts.last().map_or(1, |attempt| attempt.number),
                 is_final: self.is_final(ix),
+                wired: self.wired(ix),
             },
             decisions: self.decisions(|asked| asked < ix),
             state: step.memory.clone(),
@@ -50,7 +54,7 @@ impl Run {
             run: self.spec.id.to_string(),
             item: self.spec.item.clone(),
             title: self.spec.title.clone(),
-            description: self.spec.description.clone(),
+            description: self.effective_description().to_owned(),
             step: def.name.clone(),
             kind: request.kind.clone(),
             attempt: step.attempts.last().map_or(1, |attempt| attempt.number),
@@ -60,8 +64,32 @@ impl Run {
             resolved: self.decisions(|asked| asked == ix).pop(),
             rework: step.rework.clone(),
             facts: self.facts.clone(),
+            documents: self.documents.clone(),
+            environment: self.environments.last().map(|held| held.environment.clone()),
+            initiator: self.spec.initiator.clone(),
             input: request.input.clone(),
         }
+    }
+
+    /// The description of a task, or the settled document that stands in for it (SPEC CX-3).
+    fn effective_description(&self) -> &str {
+        let texts = self.documents.iter().filter_map(|document| document.stands_in.as_ref());
+        match texts.max_by_key(|stand_in| stand_in.rank) {
+            Some(stand_in) if self.spec.context.level == ItemLevel::Task => &stand_in.text,
+            _ => &self.spec.description,
+        }
+    }
+
+    /// Of the jobs and effects a step was granted, those that somebody carries out.
+    fn wired(&self, ix: StepIx) -> Vec<String> {
+        let Some(pin) = self.pin(ix) else {
+            return Vec::new();
+        };
+        let role = &self.def(ix).role;
+        let jobs = pin.grant.jobs.iter().map(|job| if job == "{role}" { role } else { job });
+        let is_wired =
+            |name: &&String| self.spec.context.wired.as_ref().is_none_or(|wired| wired.contains(name));
+        jobs.chain(&pin.grant.effects).filter(is_wired).cloned().collect()
     }
 
     /// Non-empty outputs of earlier steps that the run waits for no more, in order (SPEC CX-1).

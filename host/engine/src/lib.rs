@@ -19,7 +19,7 @@ mod turn;
 mod view;
 
 pub use apply::ReplayError;
-pub use run::{AnswerRecord, Attempt, Command, Phase, Run, Step};
+pub use run::{AnswerRecord, Attempt, Command, HeldEnvironment, Phase, Run, Step};
 pub use timeline::timeline;
 pub use turn::{Call, Finished, Recorded, Turn};
 

@@ -3,7 +3,7 @@
 use crate::decide::Decider;
 use crate::run::Phase;
 use lockstep_types::{
-    Event, FailureClass, NewNotice, Notice, NoticeId, NoticeState, QuestionKind, Severity, StepIx,
+    Event, FailureClass, NewNotice, Notice, NoticeId, NoticeState, QuestionKind, Rejected, Severity, StepIx,
 };
 
 /// The card every parking raises.
@@ -31,17 +31,53 @@ impl Decider {
             body: new.body.clone(),
             state: NoticeState::Open,
             raised_at: open.map_or(self.now, |known| known.raised_at),
+            is_loose: self.run.is_errand(),
         };
         self.emit(Event::NoticeRaised(notice));
     }
 
     /// Closes the open cards that `which` picks.
     pub(crate) fn dismiss(&mut self, which: impl Fn(&str) -> bool) {
-        let open = |notice: &&Notice| notice.state == NoticeState::Open && which(&notice.kind);
+        let open =
+            |notice: &&Notice| notice.state == NoticeState::Open && !notice.is_loose && which(&notice.kind);
         let ids: Vec<NoticeId> = self.run.notices.iter().filter(open).map(|notice| notice.id).collect();
         for id in ids {
             self.emit(Event::NoticeClosed { id, state: NoticeState::Dismissed });
         }
+    }
+
+    /// Cards that a person's action on their step has settled.
+    pub(crate) fn settle_notices(&mut self, kinds: &[String]) {
+        let settled = |notice: &&Notice| notice.state == NoticeState::Open && kinds.contains(&notice.kind);
+        let ids: Vec<NoticeId> = self.run.notices.iter().filter(settled).map(|notice| notice.id).collect();
+        for id in ids {
+            self.emit(Event::NoticeClosed { id, state: NoticeState::Acted });
+        }
+    }
+
+    /// A person dealt with a card; one that is no longer open stays as it ended (SPEC NT-6).
+    pub(crate) fn notice_settled(&mut self, id: NoticeId, state: NoticeState) -> Result<(), Rejected> {
+        if self.open_notice(id)? && state != NoticeState::Open {
+            self.emit(Event::NoticeClosed { id, state });
+        }
+        Ok(())
+    }
+
+    /// A card waited too long (SPEC NT-3).
+    pub(crate) fn escalate(&mut self, id: NoticeId) -> Result<(), Rejected> {
+        let is_urgent = |notice: &Notice| notice.id == id && notice.severity == Severity::Urgent;
+        if self.open_notice(id)? && !self.run.notices.iter().any(is_urgent) {
+            self.emit(Event::NoticeEscalated { id });
+        }
+        Ok(())
+    }
+
+    fn open_notice(&self, id: NoticeId) -> Result<bool, Rejected> {
+        let notice = self.run.notices.iter().find(|notice| notice.id == id);
+        let unknown = || {
+            Rejected::NotFound(format!("run {} has no notice {id}: see `lockstep notices`", self.run.spec.id))
+        };
+        Ok(notice.ok_or_else(unknown)?.state == NoticeState::Open)
     }
 
     pub(crate) fn dismiss_at_completion(&mut self) {
@@ -50,6 +86,9 @@ impl Decider {
 
     /// Sees to it that every parked step has an open card: its own specific one, or the general one (D-7 reading a).
     pub(crate) fn card_for_parked_steps(&mut self) {
+        if self.run.is_errand() {
+            return;
+        }
         let open = |kind: &str| {
             self.run.notices.iter().any(|notice| notice.state == NoticeState::Open && notice.kind == kind)
         };

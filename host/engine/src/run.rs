@@ -1,7 +1,7 @@
 use lockstep_types::{
-    Answer, Artifact, Change, Digest, EffectOrder, Fact, Failure, Held, ItemStatus, JobOrder, JsonText,
-    Notice, Pin, Progress, Question, QuestionId, RunSpec, RunStatus, StepDef, StepEvent, StepIx, StepStatus,
-    Timestamp,
+    Answer, Artifact, Change, Digest, Document, EffectOrder, Environment, Fact, Failure, Held, ItemStatus,
+    JobOrder, JsonText, Notice, Pin, Progress, Question, QuestionId, RunSpec, RunStatus, StepDef, StepEvent,
+    StepIx, StepStatus, Timestamp,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -20,9 +20,27 @@ pub struct Run {
     pub(crate) steps: Vec<Step>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) answers: Vec<AnswerRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) documents: Vec<Document>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) environments: Vec<HeldEnvironment>,
+    /// Teardowns asked for and not yet answered; they outlive the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cleanups: Vec<EffectOrder>,
     pub(crate) questions_asked: u32,
     pub(crate) invocations: u32,
     pub(crate) updated_at: Timestamp,
+}
+
+/// An environment the item has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeldEnvironment {
+    /// As last seen.
+    pub environment: Environment,
+    /// The step it goes down with when the run is stopped or restarted; none: it is kept (D-17).
+    pub with: Option<StepIx>,
+    /// Whether its teardown was asked for.
+    pub released: bool,
 }
 
 /// One step of a run.
@@ -32,6 +50,9 @@ pub struct Step {
     pub status: StepStatus,
     /// What it is in the middle of.
     pub phase: Phase,
+    /// What it was in the middle of when a person acted on it, until its component has answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Box<Phase>>,
     /// The component's state.
     pub memory: Option<JsonText>,
     /// What it produced.
@@ -140,6 +161,13 @@ pub enum Command<'a> {
 }
 
 impl Step {
+    /// Whether it waits for a person; a person's action on it does not end that until its component says so.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        let open = |phase: &Phase| matches!(phase, Phase::Question { .. });
+        open(&self.phase) || self.interrupted.as_deref().is_some_and(open)
+    }
+
     /// Whether the run waits for it no more: it is done, or was passed over.
     #[must_use]
     pub fn is_behind(&self) -> bool {
@@ -190,23 +218,45 @@ impl Run {
         &self.answers
     }
 
-    /// Everything asked for and not yet answered. Nothing once the run has ended; while it is paused only what was
-    /// already under way.
+    /// Documents kept on the item.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// Environments of the item, the newest last.
+    #[must_use]
+    pub fn environments(&self) -> &[HeldEnvironment] {
+        &self.environments
+    }
+
+    /// Whether it is an errand: one step beside the item's run (see `ItemContext::errand`).
+    #[must_use]
+    pub fn is_errand(&self) -> bool {
+        self.spec.context.errand.is_some()
+    }
+
+    /// Everything asked for and not yet answered: teardowns first, and while one is under way no other effect. Once the
+    /// run has ended only teardowns; while it is paused only what was already under way.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Command<'_>> {
+        let mut commands: Vec<Command<'_>> = self.cleanups.iter().map(Command::Perform).collect();
         if !self.status.is_live() {
-            return Vec::new();
+            return commands;
         }
         let paused = self.status == RunStatus::Paused;
         let steps = self.steps.iter().enumerate();
-        steps
-            .filter_map(|(ix, step)| match &step.phase {
-                Phase::Ready(_) if !paused => Some(Command::Invoke(ix)),
-                Phase::Job(order) => Some(Command::Dispatch(order)),
-                Phase::Effect(order) => Some(Command::Perform(order)),
-                Phase::Idle | Phase::Ready(_) | Phase::Timer { .. } | Phase::Question { .. } => None,
-            })
-            .collect()
+        commands.extend(steps.filter_map(|(ix, step)| match &step.phase {
+            Phase::Ready(_) if !paused => Some(Command::Invoke(ix)),
+            Phase::Job(order) => Some(Command::Dispatch(order)),
+            Phase::Effect(order) if self.cleanups.is_empty() => Some(Command::Perform(order)),
+            Phase::Idle
+            | Phase::Ready(_)
+            | Phase::Effect(_)
+            | Phase::Timer { .. }
+            | Phase::Question { .. } => None,
+        }));
+        commands
     }
 
     /// When the run wants `Input::Tick` next; none while it waits for something else, is paused or has ended.
@@ -263,6 +313,11 @@ impl Run {
         (0..ix).rev().find(|&candidate| {
             roles.contains(&self.def(candidate).role) && self.with_descendants(candidate).contains(&ix)
         })
+    }
+
+    /// Whether the component of a step is to be called for the first time since it began.
+    pub(crate) fn begins(&self, ix: StepIx) -> bool {
+        matches!(&self.steps[ix].phase, Phase::Ready(event) if matches!(**event, StepEvent::Started(_)))
     }
 
     pub(crate) fn question_of(&self, id: QuestionId) -> Option<(StepIx, &Question)> {

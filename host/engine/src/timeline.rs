@@ -67,6 +67,11 @@ fn describe(event: &Event) -> Option<Line> {
         Event::Answered { step, question, answer: given, by, .. } => {
             ("answered", Some(*step), format!("{question} answered by {by}: {}", answer(given)))
         }
+        Event::Acted { step, action } => ("acted", Some(*step), format!("{} by {}", action.name, action.by)),
+        Event::CleanupRequested { step, order } => {
+            ("cleanup-requested", Some(*step), format!("{} #{}", order.effect.name(), order.key.number))
+        }
+        Event::CleanupSettled { outcome, .. } => ("cleanup-settled", None, effect(outcome)),
         Event::StepCompleted { step, completion } => {
             let output = completion.output.as_deref().unwrap_or_default();
             let text = if output.is_empty() { "done".to_owned() } else { format!("done: {output}") };
@@ -80,9 +85,12 @@ fn describe(event: &Event) -> Option<Line> {
         Event::NoticeRaised(notice) => {
             ("notice-raised", None, format!("notice {}: {}", notice.kind, notice.title))
         }
-        Event::NoticeClosed { .. } | Event::ItemMoved { .. } => return None,
+        Event::NoticeClosed { .. } | Event::ItemMoved { .. } | Event::Stayed { .. } => return None,
+        Event::NoticeEscalated { id } => ("notice-escalated", None, format!("notice {id} is urgent now")),
+        Event::ItemChanged { .. } => ("item-changed", None, "the documents of the item changed".to_owned()),
+        Event::MergedByHand { by } => ("merged", None, format!("merged by {by}")),
         Event::RunBlocked => ("run-blocked", None, "waits for a person".to_owned()),
-        Event::RunPaused { by } => ("run-paused", None, format!("paused by {by}")),
+        Event::RunPaused { by, .. } => ("run-paused", None, format!("paused by {by}")),
         Event::RunResumed { by } => ("run-resumed", None, format!("resumed by {by}")),
         Event::RunCompleted => ("run-completed", None, "done".to_owned()),
         Event::RunFailed { step, failure } => {

@@ -2,8 +2,8 @@ use crate::apply::ReplayError;
 use crate::decide::Decider;
 use crate::run::{Command, Run};
 use lockstep_types::{
-    Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected, RunId, RunRow,
-    SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
+    Admission, Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected, RunId,
+    RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
 };
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
@@ -123,35 +123,65 @@ impl Turn {
     ///
     /// # Errors
     /// `Rejected` if the input cannot be taken; nothing has changed then.
-    pub fn begin(recorded: Option<&Recorded>, now: Timestamp, input: &Input) -> Result<Self, Rejected> {
+    pub fn begin(
+        recorded: Option<&Recorded>,
+        now: Timestamp,
+        input: &Input,
+        admission: Admission,
+    ) -> Result<Self, Rejected> {
         match (recorded, input) {
             (Some(recorded), input) => {
-                let mut decider = Decider { run: recorded.run.clone(), now, events: Vec::new() };
+                let mut decider = Decider::new(recorded.run.clone(), now, admission);
                 decider.take(input)?;
                 Ok(Self { decider, seq: recorded.seq, head: recorded.head, calls: 0, bytes: 0 })
             }
             (None, Input::Start(spec)) => {
-                let decider = Decider::start(now, spec)?;
+                let decider = Decider::start(now, spec, admission)?;
                 Ok(Self { decider, seq: 0, head: Digest::zero(), calls: 0, bytes: 0 })
             }
             (None, _) => Err(Rejected::NotFound("there is no such run".to_owned())),
         }
     }
 
-    /// The next component to call before the turn can be committed; none when the run waits for something else.
-    #[must_use]
-    pub fn next_call(&self) -> Option<Call> {
+    /// The next component to call before the turn can be committed; none when the run waits for something else. A step
+    /// that begins may be skipped here by its estimate, or held because the budget is spent (SPEC EN-7, SP-3).
+    pub fn next_call(&mut self) -> Option<Call> {
         if self.calls >= CALLS_PER_TURN_MAX || self.bytes >= BYTES_PER_TURN_MAX {
             return None;
         }
+        let step = self.next_step()?;
         let run = &self.decider.run;
-        let step = run.outstanding().into_iter().find_map(|command| match command {
-            Command::Invoke(step) => Some(step),
-            Command::Dispatch(_) | Command::Perform(_) => None,
-        })?;
         let pin = run.pin(step)?;
         let input = run.step_input(step, self.decider.now)?;
         Some(Call { step, digest: pin.digest, imports: pin.grant.imports.clone(), input })
+    }
+
+    /// Whether the next component to call is that of a step that begins: a driver may stop here and go on in a later
+    /// turn.
+    #[must_use]
+    pub fn next_begins(&self) -> bool {
+        let run = &self.decider.run;
+        run.outstanding().iter().find_map(|command| match command {
+            Command::Invoke(step) => Some(run.begins(*step)),
+            Command::Dispatch(_) | Command::Perform(_) => None,
+        }) == Some(true)
+    }
+
+    fn next_step(&mut self) -> Option<StepIx> {
+        loop {
+            let run = &self.decider.run;
+            let step = run.outstanding().into_iter().find_map(|command| match command {
+                Command::Invoke(step) => Some(step),
+                Command::Dispatch(_) | Command::Perform(_) => None,
+            })?;
+            if run.begins(step) && !self.decider.admission.admits(&run.def(step).role) {
+                self.decider.hold_for_budget();
+                return None;
+            }
+            if !self.decider.skip_by_estimate(step) {
+                return Some(step);
+            }
+        }
     }
 
     /// Takes the record of a call that `next_call` asked for.
@@ -173,7 +203,7 @@ impl Turn {
     /// The record to commit; none if nothing became true.
     #[must_use]
     pub fn finish(self) -> Option<Finished> {
-        let Decider { run, now, events } = self.decider;
+        let Decider { run, now, events, .. } = self.decider;
         if events.is_empty() {
             return None;
         }

@@ -2,8 +2,8 @@
 
 use crate::run::{Phase, Run};
 use lockstep_types::{
-    Digest, Question, QuestionKind, RunStatus, RunSummary, RunView, StepIx, StepStatus, StepView, Timestamp,
-    Waiting,
+    Digest, NoticeState, Question, QuestionKind, RunStatus, RunSummary, RunView, StepIx, StepStatus,
+    StepView, Timestamp, Waiting,
 };
 
 /// Why a step that a restart left behind is not done.
@@ -26,6 +26,14 @@ impl Run {
             steps_total: u32::try_from(self.steps.len()).unwrap_or(u32::MAX),
             waiting: self.waiting(),
             failure: self.failure.clone(),
+            open_notices: self
+                .notices
+                .iter()
+                .filter(|notice| notice.state == NoticeState::Open)
+                .cloned()
+                .collect(),
+            cleanups: u32::try_from(self.cleanups.len()).unwrap_or(u32::MAX),
+            is_errand: self.is_errand(),
             created_at: self.spec.created_at,
             updated_at: self.updated_at,
         }
@@ -149,6 +157,10 @@ fn question_word(kind: QuestionKind) -> &'static str {
 }
 
 fn how_to_answer(id: &lockstep_types::RunId, question: &Question) -> String {
+    if let [first, ..] = question.actions.as_slice() {
+        let actions = question.actions.join(", ");
+        return format!("a person: lockstep runs act {id} STEP {first} (or {actions})");
+    }
     let answer = match (question.kind, question.options.as_slice()) {
         (QuestionKind::Approval, _) => "--approve | --request-changes TEXT | --reject REASON".to_owned(),
         (_, []) => "--choose TEXT".to_owned(),

@@ -4,7 +4,9 @@ use crate::observer::LiveObserver;
 use crate::runtime::{Drive, Shared, lock};
 use lockstep_engine::{Command, Finished, Recorded, Run, Turn};
 use lockstep_ports::{JournalError, ServiceError};
-use lockstep_types::{EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, RunSpec, Timestamp};
+use lockstep_types::{
+    Admission, EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, RunSpec, Timestamp,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -84,7 +86,7 @@ pub(crate) async fn turn(
     now: Timestamp,
     input: &Input,
 ) -> Result<Option<Finished>, Rejected> {
-    let mut turn = Turn::begin(recorded, now, input)?;
+    let mut turn = Turn::begin(recorded, now, input, Admission::default())?;
     while let Some(call) = turn.next_call() {
         let observer = LiveObserver { outside: &shared.outside, run: turn.run(), step: call.step };
         let executor = &shared.outside.executor;
@@ -145,7 +147,7 @@ impl Actor {
                 seq = Some(self.recorded.seq);
                 self.take(Message { input: Input::Tick, reply: None }).await;
             }
-            if !self.recorded.run.status().is_live() && self.retire().await {
+            if self.is_over() && self.retire().await {
                 return;
             }
             let clock = Arc::clone(&self.shared.outside.clock);
@@ -165,6 +167,12 @@ impl Actor {
                 None => self.tick().await,
             }
         }
+    }
+
+    /// Whether the run has ended and has nothing left to tear down.
+    fn is_over(&self) -> bool {
+        let run = &self.recorded.run;
+        !run.status().is_live() && run.outstanding().is_empty()
     }
 
     fn has_calls_left(&self) -> bool {

@@ -2,7 +2,7 @@ use crate::runtime::Outside;
 use async_trait::async_trait;
 use lockstep_engine::Run;
 use lockstep_ports::{CheckOrder, Observer};
-use lockstep_types::{ObservationAnswer, ObservationRequest, PastAttempt, StepIx};
+use lockstep_types::{ObservationAnswer, ObservationRequest, ObserveFailure, PastAttempt, StepIx};
 
 /// Answers from the world, for one step of one run.
 pub(crate) struct LiveObserver<'a> {
@@ -35,6 +35,9 @@ impl Observer for LiveObserver<'_> {
                 .read_file(change, path)
                 .await
                 .map_or_else(failed, ObservationAnswer::ReadFile),
+            ObservationRequest::ReleaseHealth { .. }
+            | ObservationRequest::Evidence { .. }
+            | ObservationRequest::Environment { .. } => failed(ObserveFailure::NotConfigured),
             ObservationRequest::Attempts => ObservationAnswer::Attempts(self.attempts()),
         }
     }

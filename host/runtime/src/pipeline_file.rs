@@ -1,6 +1,6 @@
 //! Pipeline files: TOML text into a `Pipeline`, with errors that name the line and the fix.
 
-use lockstep_types::{CheckCommand, Descriptor, JobCommand, JsonText, Pipeline, Policy, StepDef};
+use lockstep_types::{CheckCommand, Descriptor, Gating, JobCommand, JsonText, Pipeline, Policy, StepDef};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,6 +70,8 @@ struct Step {
     needs: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     approval: bool,
+    #[serde(default)]
+    gating: Option<Gating>,
     #[serde(default = "yes")]
     enabled: bool,
     #[serde(default)]
@@ -316,6 +318,7 @@ fn build(file: File, names: &[String], needs: &[Vec<usize>], order: &[usize]) ->
             kind,
             needs: resolved[*at].iter().filter_map(position).collect(),
             approval: step.approval,
+            gating: step.gating.clone(),
             config: JsonText::of(&json(&toml::Value::Table(step.config.clone()))),
         }
     });

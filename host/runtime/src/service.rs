@@ -11,8 +11,8 @@ use lockstep_ports::{
     ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{
-    Activation, Digest, Input, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary, RunView,
-    TimelineEntry, TurnRecord,
+    Activation, Digest, Input, ItemContext, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary,
+    RunView, TimelineEntry, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -288,6 +288,7 @@ impl Runtime {
             pins: kinds.pins(&pipeline),
             pipeline,
             change,
+            context: ItemContext::default(),
             created_at: now,
         })
     }
@@ -352,8 +353,8 @@ impl Runtime {
     async fn input_of(&self, run: &RunId, action: RunAction, by: &str) -> Result<Input, ServiceError> {
         let by = by.to_owned();
         Ok(match action {
-            RunAction::Stop { reason } => Input::Stop { reason, by },
-            RunAction::Pause => Input::Pause { by },
+            RunAction::Stop { reason } => Input::Stop { reason, class: None, by },
+            RunAction::Pause => Input::Pause { by, over_budget: false },
             RunAction::Resume => Input::Resume { by },
             RunAction::Retry => Input::Retry { head_commit: self.go_on(run).await?, by },
             RunAction::Restart { step } => Input::Restart { step, head_commit: self.go_on(run).await?, by },

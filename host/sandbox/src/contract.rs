@@ -11,4 +11,6 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub(crate) use lockstep::step::{checks, history, log, mergeability, types, workspace};
+pub(crate) use lockstep::step::{
+    checks, environments, history, log, mergeability, release_health, types, workspace,
+};

@@ -3,8 +3,10 @@ use lockstep_types::Descriptor;
 use serde_json::Value;
 
 /// Effects the contract knows, by the names of the WIT cases.
-const EFFECTS: [&str; 6] =
-    ["merge", "update-branch", "open-ticket", "provision", "teardown", "annotate-incident"];
+const EFFECTS: [&str; 5] = ["merge", "update-branch", "open-ticket", "provision", "annotate-incident"];
+
+/// What the host knows how to settle before a run starts.
+const NEEDS: [&str; 2] = ["test-infrastructure", "observability"];
 
 /// Bytes of a kind, a job kind and a version: they are keys, table columns and file names.
 const NAME_BYTES_MAX: usize = 64;
@@ -18,12 +20,15 @@ const SCHEMA_BYTES_MAX: usize = 64 << 10;
 /// Job kinds one step kind may dispatch; each is a line in a grant.
 const JOBS_MAX: usize = 32;
 
+/// Documents, and roles it grades in: each is looked through at every start.
+const NAMES_MAX: usize = 32;
+
 /// Stands in a job kind for the role of the step.
 const ROLE: &str = "{role}";
 
 /// Says what is wrong with a descriptor, if anything is.
 pub(crate) fn check(descriptor: &Descriptor) -> Result<(), String> {
-    let Descriptor { kind, version, state_version: _, summary, config_schema, jobs, effects, access: _ } =
+    let Descriptor { kind, version, summary, config_schema, jobs, effects, documents, grades, needs, .. } =
         descriptor;
     if !is_kebab_case(kind) {
         return Err(format!("kind {:?} is not a name such as `ci-gate`", one_line(kind)));
@@ -48,6 +53,16 @@ pub(crate) fn check(descriptor: &Descriptor) -> Result<(), String> {
     }
     if let Some(effect) = effects.iter().find(|effect| !EFFECTS.contains(&effect.as_str())) {
         return Err(format!("effect {:?} is unknown: use {}", one_line(effect), EFFECTS.join(", ")));
+    }
+    let roles = grades.iter().flat_map(|grading| std::iter::once(&grading.role).chain(&grading.producers));
+    if let Some(name) = documents.iter().chain(roles).find(|name| !is_kebab_case(name)) {
+        return Err(format!("{:?} is not a name such as `estimate` or `reviewer`", one_line(name)));
+    }
+    if documents.len() > NAMES_MAX || grades.len() > NAMES_MAX {
+        return Err(format!("more than {NAMES_MAX} documents or roles it grades in"));
+    }
+    if let Some(need) = needs.iter().find(|need| !NEEDS.contains(&need.as_str())) {
+        return Err(format!("need {:?} is unknown: use {}", one_line(need), NEEDS.join(", ")));
     }
     Ok(())
 }
@@ -76,6 +91,9 @@ mod tests {
             jobs: vec!["repair".to_owned(), "{role}".to_owned(), "grade-{role}".to_owned()],
             effects: vec!["merge".to_owned()],
             access: Access::Write,
+            documents: vec!["estimate".to_owned()],
+            grades: Vec::new(),
+            needs: vec!["observability".to_owned()],
         }
     }
 
@@ -111,7 +129,7 @@ mod tests {
             config-schema has more than 65536 bytes
             33 job kinds are more than 32
             job kind "{rolle}" is not a name such as `test` or `review-{role}`
-            effect "explode" is unknown: use merge, update-branch, open-ticket, provision, teardown, annotate-incident"#]]
+            effect "explode" is unknown: use merge, update-branch, open-ticket, provision, annotate-incident"#]]
         .assert_eq(&said.join("\n"));
     }
 
@@ -122,8 +140,7 @@ mod tests {
             Effect::Merge(MergeMethod::Merge),
             Effect::UpdateBranch,
             Effect::OpenTicket(null()),
-            Effect::Provision(null()),
-            Effect::Teardown(null()),
+            Effect::Provision { input: null(), keep: false },
             Effect::AnnotateIncident(null()),
         ];
         assert_eq!(all.map(|effect| effect.name()), EFFECTS);

@@ -10,7 +10,8 @@ use wasmtime::component::{Component, Linker};
 pub const CONTRACT: &str = "lockstep:step/step@0.1.0";
 
 /// Interfaces a step component may be granted, by short name.
-pub const OFFERED: [&str; 5] = ["checks", "history", "log", "mergeability", "workspace"];
+pub const OFFERED: [&str; 7] =
+    ["checks", "environments", "history", "log", "mergeability", "release-health", "workspace"];
 
 /// Only words, no function: importing it is no capability.
 const WORDS: &str = "types";

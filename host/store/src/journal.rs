@@ -27,7 +27,7 @@ impl Journal for SledStore {
         }
         self.write(Write::Turn {
             seq: row.seq,
-            is_live: row.summary.status.is_live(),
+            is_live: row.summary.status.is_live() || row.summary.cleanups > 0,
             run: row.summary.id,
             row: row_bytes,
             record,

@@ -30,6 +30,19 @@ pub struct Change {
     pub pull_request: Option<PullRequest>,
 }
 
+/// What kind of item of work it is (SPEC BD-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemLevel {
+    /// Something that is built and run: the frame of a board.
+    Service,
+    /// A part of a service.
+    Module,
+    /// Work that ends with a change.
+    #[default]
+    Task,
+}
+
 /// Where an item of work stands on the board (SPEC vocabulary, DEVIATIONS D-24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -11,6 +11,15 @@ pub enum Access {
     Write,
 }
 
+/// A role in which a component grades the work of others (SPEC PL-8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grading {
+    /// The role.
+    pub role: String,
+    /// Roles of the producers; one of them must be the nearest enabled step before it.
+    pub producers: Vec<String>,
+}
+
 /// What a component says of itself; the WIT record `descriptor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Descriptor {
@@ -30,6 +39,15 @@ pub struct Descriptor {
     pub effects: Vec<String>,
     /// Whether its jobs and effects change the head branch.
     pub access: Access,
+    /// Documents it may leave on the item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<String>,
+    /// Roles in which it grades; only such a step may depend on an estimate (SPEC PL-9).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grades: Vec<Grading>,
+    /// What must be settled before a run may start: `test-infrastructure`, `observability`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
 }
 
 /// What the operator allows to a step kind.

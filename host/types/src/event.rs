@@ -1,7 +1,7 @@
 use crate::{
-    Access, Answer, Change, Completion, Digest, EffectOrder, EffectOutcome, Failure, Grant, Invocation,
-    ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState, Pipeline, PullRequest, Question,
-    QuestionId, ReworkOrder, RunId, Timestamp,
+    Access, Answer, Change, Completion, Digest, Document, EffectKey, EffectOrder, EffectOutcome, Environment,
+    Failure, Grant, Invocation, ItemLevel, ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState,
+    Pipeline, PullRequest, Question, QuestionId, ReworkOrder, RunId, StepAction, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,8 +41,43 @@ pub struct RunSpec {
     pub pins: BTreeMap<String, Pin>,
     /// The change.
     pub change: Change,
+    /// What it takes over from its item.
+    #[serde(default)]
+    pub context: ItemContext,
     /// When it began.
     pub created_at: Timestamp,
+}
+
+/// What a run takes over from the item it is made for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemContext {
+    /// What kind of item it is.
+    pub level: ItemLevel,
+    /// Documents kept on it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
+    /// Environments it still has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Environment>,
+    /// Its open cards that belong to no run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// Job kinds and effects that somebody carries out; none: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wired: Option<Vec<String>>,
+    /// Set for an errand: one step that carries out one action on the item, beside its run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errand: Option<Errand>,
+}
+
+/// One action on an item that has no run to take it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// The action.
+    pub action: StepAction,
+    /// Where the item stands, which an errand does not change.
+    pub item_status: ItemStatus,
 }
 
 /// What is journaled: something that has become true of a run. Applying the events of a journal gives the run.
@@ -126,6 +161,20 @@ pub enum Event {
         /// How.
         outcome: EffectOutcome,
     },
+    /// An environment is to be torn down. Nothing waits for it, and it is done even when the run has ended.
+    CleanupRequested {
+        /// The step it belongs to.
+        step: StepIx,
+        /// The teardown.
+        order: Box<EffectOrder>,
+    },
+    /// A teardown was carried out or not.
+    CleanupSettled {
+        /// Which.
+        key: EffectKey,
+        /// How.
+        outcome: EffectOutcome,
+    },
     /// A step parks until a person answers.
     Asked {
         /// Which step.
@@ -149,6 +198,18 @@ pub enum Event {
         token: Option<String>,
         /// Who.
         by: String,
+    },
+    /// A person acts on a step; what it waited for is kept until its component has answered.
+    Acted {
+        /// Which.
+        step: StepIx,
+        /// The action.
+        action: StepAction,
+    },
+    /// After an action the step waits on for what it waited for before.
+    Stayed {
+        /// Which.
+        step: StepIx,
     },
     /// A step is finished.
     StepCompleted {
@@ -191,6 +252,24 @@ pub enum Event {
         /// How it ended.
         state: NoticeState,
     },
+    /// A card waited too long and is urgent now (SPEC NT-3).
+    NoticeEscalated {
+        /// Which.
+        id: NoticeId,
+    },
+    /// What an errand beside the run left on the item.
+    ItemChanged {
+        /// All documents of the item.
+        documents: Vec<Document>,
+        /// Cards it raised, which belong to this run from now on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notices: Vec<Notice>,
+    },
+    /// A person merged the change (SPEC MR-12).
+    MergedByHand {
+        /// Who.
+        by: String,
+    },
     /// The item stands elsewhere.
     ItemMoved {
         /// Where.
@@ -204,6 +283,9 @@ pub enum Event {
     RunPaused {
         /// Who.
         by: String,
+        /// Whether it is held because the budget is spent, and goes on when there is a budget again (SPEC SP-3).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        over_budget: bool,
     },
     /// The run goes on after a pause.
     RunResumed {

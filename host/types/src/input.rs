@@ -1,5 +1,6 @@
 use crate::{
-    Comment, EffectKey, EffectOutcome, Failure, Invocation, JobKey, JobOutcome, QuestionId, RunSpec,
+    Comment, Document, EffectKey, EffectOutcome, Failure, FailureClass, Invocation, JobKey, JobOutcome,
+    Notice, NoticeId, NoticeState, QuestionId, RunSpec, StepAction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,13 @@ pub enum Input {
         /// Who.
         by: String,
     },
+    /// A person acts on a step that is under way.
+    Act {
+        /// Name of the step.
+        step: String,
+        /// The action.
+        action: StepAction,
+    },
     /// The driver gives the run up: its job was watched longer than allowed, or could not be started (SPEC FK-4, DL-1,
     /// DL-5). A run that has ended stays as it is (D-6).
     Fail {
@@ -92,6 +100,8 @@ pub enum Input {
     Stop {
         /// Why.
         reason: String,
+        /// The class the run fails with; none: `cancelled`.
+        class: Option<FailureClass>,
         /// Who.
         by: String,
     },
@@ -115,10 +125,55 @@ pub enum Input {
     Pause {
         /// Who.
         by: String,
+        /// Whether the budget is spent.
+        over_budget: bool,
+    },
+    /// The change was merged by a person (SPEC MR-12).
+    Merged {
+        /// Who.
+        by: String,
+    },
+    /// The run's environments are to be torn down (SPEC HT-15).
+    TearDown,
+    /// Somebody dealt with a card.
+    NoticeSettled {
+        /// Which.
+        id: NoticeId,
+        /// How; never `Open`.
+        state: NoticeState,
+    },
+    /// A card waited too long (SPEC NT-3).
+    Escalate {
+        /// Which.
+        id: NoticeId,
+    },
+    /// What an errand beside the run left on the item.
+    ItemChanged {
+        /// All documents of the item.
+        documents: Vec<Document>,
+        /// Cards it raised.
+        notices: Vec<Notice>,
     },
     /// Go on after a pause.
     Resume {
         /// Who.
         by: String,
     },
+}
+
+/// What the workspace allows a run to begin, besides what the run itself says (SPEC SP-3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Whether the month's budget is spent.
+    pub over_budget: bool,
+    /// Job kinds and roles that cost nothing, and go on all the same (SPEC SP-4).
+    pub exempt: Vec<String>,
+}
+
+impl Admission {
+    /// Whether work of this kind may begin.
+    #[must_use]
+    pub fn admits(&self, kind: &str) -> bool {
+        !self.over_budget || self.exempt.iter().any(|exempt| exempt == kind)
+    }
 }

@@ -1,6 +1,6 @@
 use crate::{
-    Access, Change, Decision, EffectKey, Fact, JobKey, JsonText, PullRequest, ReworkOrder, StepOutput,
-    Timestamp,
+    Access, Change, Decision, Document, EffectKey, Environment, Fact, JobKey, JsonText, PullRequest,
+    ReworkOrder, StepOutput, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,15 @@ pub struct JobContext {
     pub rework: Option<ReworkOrder>,
     /// Facts of the run.
     pub facts: Vec<Fact>,
+    /// Documents of the item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
+    /// Its environment, as last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+    /// Who started the run.
+    #[serde(default)]
+    pub initiator: String,
     /// What is particular to the kind.
     pub input: JsonText,
 }
@@ -150,7 +159,12 @@ pub enum Effect {
     /// File a ticket.
     OpenTicket(JsonText),
     /// Provision an environment.
-    Provision(JsonText),
+    Provision {
+        /// Inputs of the provider, an object.
+        input: JsonText,
+        /// Whether it outlives a stop or restart of the run.
+        keep: bool,
+    },
     /// Tear an environment down.
     Teardown(JsonText),
     /// Add evidence to an open incident.
@@ -165,7 +179,7 @@ impl Effect {
             Self::Merge(_) => "merge",
             Self::UpdateBranch => "update-branch",
             Self::OpenTicket(_) => "open-ticket",
-            Self::Provision(_) => "provision",
+            Self::Provision { .. } => "provision",
             Self::Teardown(_) => "teardown",
             Self::AnnotateIncident(_) => "annotate-incident",
         }

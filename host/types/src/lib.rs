@@ -4,6 +4,7 @@
 //! folder written by an earlier version: fields are added with a default, never renamed or reused.
 #![warn(missing_docs)]
 
+pub mod board;
 mod change;
 mod component;
 mod event;
@@ -22,12 +23,12 @@ mod step;
 mod time;
 mod view;
 
-pub use change::{Change, ItemStatus, PullRequest};
-pub use component::{Access, Activation, ComponentInfo, Descriptor, Grant};
-pub use event::{Event, Held, Pin, RunSpec, StepIx};
+pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
+pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant};
+pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
 pub use ids::{Digest, EffectKey, InvalidId, JobKey, NoticeId, QuestionId, RunId};
-pub use input::{Answer, Input};
+pub use input::{Admission, Answer, Input};
 pub use invocation::{Fault, Invocation, LogLevel, LogLine, Outcome};
 pub use job::{
     Effect, EffectOrder, EffectOutcome, JobContext, JobOrder, JobOutcome, JobQuestion, JobResult,
@@ -36,15 +37,20 @@ pub use job::{
 pub use journal::{ChainError, RunRow, SCHEMA_VERSION, TurnRecord};
 pub use json::{InvalidJson, JsonText};
 pub use observation::{
-    ChangedFile, Check, CheckReport, FileStatus, MergeReport, Observation, ObservationAnswer,
-    ObservationRequest, ObserveFailure, PastAttempt, Verdict,
+    ChangedFile, Check, CheckReport, Environment, EnvironmentReport, EnvironmentStatus, Evidence, FileStatus,
+    HealthReport, HealthStatus, MergeReport, Observation, ObservationAnswer, ObservationRequest,
+    ObserveFailure, PastAttempt, Signal, SignalKind, SignalState, Verdict,
 };
-pub use pipeline::{CheckCommand, Command, JobCommand, Pipeline, Policy, StepDef};
+pub use pipeline::{
+    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, StepDef,
+    ToleratedSeverity,
+};
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
 pub use rejected::Rejected;
 pub use step::{
-    Artifact, Comment, Completion, Decision, Fact, JobRequest, NewNotice, Next, Progress, ReworkOrder,
-    ReworkRequest, RunInfo, StepAnswer, StepEvent, StepInfo, StepInput, StepOutput, Transition,
+    Artifact, Comment, Completion, Decision, Document, Fact, JobRequest, NewNotice, Next, Progress,
+    ReworkOrder, ReworkRequest, RunInfo, StandIn, StepAction, StepAnswer, StepEvent, StepInfo, StepInput,
+    StepOutput, Transition,
 };
 pub use time::Timestamp;
 pub use view::{RunStatus, RunSummary, RunView, StepStatus, StepView, TimelineEntry, Waiting};

@@ -18,6 +18,21 @@ pub enum ObservationRequest {
     },
     /// `history.attempts`
     Attempts,
+    /// `release-health.read`
+    ReleaseHealth {
+        /// An alert that last changed before this is not this release's.
+        watch_since: Timestamp,
+    },
+    /// `release-health.gather`
+    Evidence {
+        /// As for `ReleaseHealth`.
+        watch_since: Timestamp,
+    },
+    /// `environments.read`
+    Environment {
+        /// Id that `provision` told.
+        id: String,
+    },
 }
 
 impl ObservationRequest {
@@ -30,6 +45,9 @@ impl ObservationRequest {
             Self::ChangedFiles => "workspace.changed-files",
             Self::ReadFile { .. } => "workspace.read-file",
             Self::Attempts => "history.attempts",
+            Self::ReleaseHealth { .. } => "release-health.read",
+            Self::Evidence { .. } => "release-health.gather",
+            Self::Environment { .. } => "environments.read",
         }
     }
 }
@@ -58,6 +76,12 @@ pub enum ObservationAnswer {
     ReadFile(Option<Vec<u8>>),
     /// To `Attempts`.
     Attempts(Vec<PastAttempt>),
+    /// To `ReleaseHealth`.
+    ReleaseHealth(HealthReport),
+    /// To `Evidence`.
+    Evidence(Evidence),
+    /// To `Environment`: none when it is not known any more.
+    Environment(Option<EnvironmentReport>),
     /// To any request that may fail.
     Failed(ObserveFailure),
 }
@@ -168,4 +192,132 @@ pub struct PastAttempt {
     /// What it produced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+}
+
+/// What a signal comes from (SPEC RH-5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignalKind {
+    /// A monitor.
+    Monitor,
+    /// A service level objective.
+    Slo,
+}
+
+/// Where a signal stands (SPEC RH-5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignalState {
+    /// As it should be.
+    Ok,
+    /// Worth a look.
+    Warn,
+    /// Not as it should be.
+    Alert,
+    /// Nothing was measured.
+    NoData,
+}
+
+/// One signal of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What it comes from.
+    pub kind: SignalKind,
+    /// Its id at the provider.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: SignalState,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What all signals together mean (SPEC RH-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HealthStatus {
+    /// Nothing is wrong.
+    Healthy,
+    /// Nobody can tell yet.
+    Pending,
+    /// Something is wrong that the release may have caused.
+    Regressed,
+}
+
+/// The signals of the service a change belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthReport {
+    /// What they mean.
+    pub status: HealthStatus,
+    /// All of them.
+    pub signals: Vec<Signal>,
+}
+
+/// What somebody who investigates a regression needs (SPEC RH-8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Signals that alert now.
+    #[serde(default)]
+    pub regressed: Vec<Signal>,
+    /// Recent errors, the newest first.
+    #[serde(default)]
+    pub errors: Vec<String>,
+    /// Anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+/// Where an environment stands (SPEC HT-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvironmentStatus {
+    /// It is being made.
+    Provisioning,
+    /// It can be used.
+    Ready,
+    /// It could not be made, or broke.
+    Failed,
+    /// Its time is over.
+    Expired,
+    /// It is gone.
+    TornDown,
+}
+
+impl EnvironmentStatus {
+    /// The word in the JSON that `provision` tells.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Provisioning => "provisioning",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::TornDown => "torn-down",
+        }
+    }
+}
+
+/// An environment as its provider tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentReport {
+    /// Where it stands.
+    pub status: EnvironmentStatus,
+    /// Its address, once it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An environment as `provision` tells of it, and as `teardown` is given it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its id at the provider.
+    pub id: String,
+    /// Where it stands, its address and its end.
+    #[serde(flatten)]
+    pub report: EnvironmentReport,
 }

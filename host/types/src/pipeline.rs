@@ -40,8 +40,56 @@ pub struct StepDef {
     /// Whether a person must consent before the run goes on (SPEC AP-8).
     #[serde(default)]
     pub approval: bool,
+    /// Whether it runs at all, by the estimate of the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gating: Option<Gating>,
     /// Configuration for the component.
     pub config: JsonText,
+}
+
+/// Whether a step runs, by the estimate of the item (SPEC TE-3).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Gating {
+    /// False: the step always runs.
+    pub enabled: bool,
+    /// It runs from this complexity on, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_complexity: Option<f64>,
+    /// It runs from this risk on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_risk: Option<f64>,
+    /// It runs from this impact on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_impact: Option<f64>,
+    /// What to do while there is no estimate.
+    pub on_missing_estimate: OnMissingEstimate,
+}
+
+/// What a gated step does without an estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMissingEstimate {
+    /// It runs.
+    #[default]
+    Run,
+    /// It is skipped.
+    Skip,
+}
+
+/// The highest severity of findings that a review lets pass (SPEC RV-5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToleratedSeverity {
+    /// Every finding is to be answered.
+    #[default]
+    None,
+    /// Low ones pass.
+    Low,
+    /// Medium ones too.
+    Medium,
+    /// All pass.
+    High,
 }
 
 /// A program with its arguments; never a shell line.
@@ -90,6 +138,14 @@ pub struct Policy {
     pub max_impact: f64,
     /// Repairs a CI gate or a tester may ask for, 0 to 50 (SPEC CI-9, TS-4).
     pub ci_max_attempts: u32,
+    /// Reviews of one document before a person decides, 1 to 20 (SPEC RV-5).
+    pub max_review_iterations: u32,
+    /// Findings up to this severity do not hold the run.
+    pub tolerated_severity: ToleratedSeverity,
+    /// Minutes a release is watched (SPEC RH-2).
+    pub release_watch_minutes: u32,
+    /// Investigations of a regression, 0 to 10 (SPEC RH-8).
+    pub release_max_attempts: u32,
     /// Milliseconds between two looks of a gate.
     pub gate_interval_ms: u64,
     /// Looks of a gate before it times out (SPEC CI-11).
@@ -105,6 +161,10 @@ impl Default for Policy {
             max_risk: 0.4,
             max_impact: 0.5,
             ci_max_attempts: 10,
+            max_review_iterations: 6,
+            tolerated_severity: ToleratedSeverity::None,
+            release_watch_minutes: 30,
+            release_max_attempts: 1,
             gate_interval_ms: 30_000,
             gate_max_polls: 120,
             read_failure_tolerance: 6,

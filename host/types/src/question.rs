@@ -32,6 +32,9 @@ pub struct Question {
     /// The text it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal: Option<String>,
+    /// Actions that may be taken while it is open; with any it cannot be answered otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<String>,
     /// When it was asked.
     pub asked_at: Timestamp,
 }
@@ -78,4 +81,7 @@ pub struct Notice {
     pub state: NoticeState,
     /// When it was first raised.
     pub raised_at: Timestamp,
+    /// Whether it belongs to the item and no run: the end of a run leaves it open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_loose: bool,
 }

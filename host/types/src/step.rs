@@ -40,6 +40,27 @@ pub struct Decision {
     pub answer: String,
 }
 
+/// A named value kept on the item of work, beyond the runs that are made for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its name; a later document of the same name replaces it.
+    pub name: String,
+    /// Its value.
+    pub value: JsonText,
+    /// Text in place of the item's description (SPEC CX-3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in: Option<StandIn>,
+}
+
+/// A text that stands in for the description of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandIn {
+    /// The text.
+    pub text: String,
+    /// The highest rank wins.
+    pub rank: u32,
+}
+
 /// The run as a step may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunInfo {
@@ -59,6 +80,14 @@ pub struct RunInfo {
     /// Non-empty outputs of the steps before this one, in order (SPEC CX-1).
     #[serde(default)]
     pub outputs: Vec<StepOutput>,
+    /// Where the item stands.
+    pub item_status: ItemStatus,
+    /// Documents of the item, as (name, value).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
+    /// Whether this one step carries out one action, outside any pipeline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_errand: bool,
     /// Time of the event being handled.
     pub now: Timestamp,
 }
@@ -80,6 +109,9 @@ pub struct StepInfo {
     pub attempt: u32,
     /// Whether no other step follows.
     pub is_final: bool,
+    /// Of the jobs and effects its descriptor names, those that somebody carries out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wired: Vec<String>,
 }
 
 /// A remark on a text (SPEC AP-10).
@@ -126,6 +158,17 @@ pub struct StepAnswer {
     pub comments: Vec<Comment>,
 }
 
+/// What a person does to a step that is under way, beside answering a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepAction {
+    /// Its name.
+    pub name: String,
+    /// Its arguments, an object.
+    pub input: JsonText,
+    /// Who.
+    pub by: String,
+}
+
 /// What happened, the reason for a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -145,6 +188,8 @@ pub enum StepEvent {
     Answered(StepAnswer),
     /// An effect was performed or not.
     EffectSettled(EffectOutcome),
+    /// A person acts on the step.
+    Acted(StepAction),
 }
 
 /// Everything a component may know without asking.
@@ -276,6 +321,9 @@ pub enum Next {
         options: Vec<String>,
         /// The text it is about.
         proposal: Option<String>,
+        /// Actions a person may take while it is open.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        actions: Vec<String>,
     },
     /// Change the outside world.
     Perform {
@@ -295,6 +343,15 @@ pub enum Next {
         /// More.
         detail: Option<String>,
     },
+    /// What the step waited for before an action stays as it is.
+    Stay,
+    /// An action or an answer is not taken, and nothing of the transition becomes true.
+    Refuse {
+        /// Whether it is wrong in itself, not only now.
+        invalid: bool,
+        /// One line.
+        message: String,
+    },
 }
 
 impl Next {
@@ -310,6 +367,8 @@ impl Next {
             Self::Perform { .. } => "perform",
             Self::Rework(_) => "rework",
             Self::Fail { .. } => "fail",
+            Self::Stay => "stay",
+            Self::Refuse { .. } => "refuse",
         }
     }
 }
@@ -331,6 +390,33 @@ pub struct Transition {
     /// Cards to raise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<NewNotice>,
+    /// Kinds of open cards that a person's action has settled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled_notices: Vec<String>,
+    /// Documents to keep on the item, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Document>,
+    /// Environments to tear down; nothing waits for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teardowns: Vec<JsonText>,
     /// What is to happen next.
     pub next: Next,
+}
+
+impl Transition {
+    /// Keeps `state` and goes on to `next`, with nothing beside it.
+    #[must_use]
+    pub fn new(state: JsonText, next: Next) -> Self {
+        Self {
+            state,
+            note: None,
+            progress: None,
+            facts: Vec::new(),
+            notices: Vec::new(),
+            settled_notices: Vec::new(),
+            documents: Vec::new(),
+            teardowns: Vec::new(),
+            next,
+        }
+    }
 }

@@ -18,6 +18,12 @@ impl Timestamp {
     pub fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// Year, month and day in UTC.
+    #[must_use]
+    pub fn date(self) -> (u64, u64, u64) {
+        civil_from_days(self.0 / 86_400_000)
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -94,10 +94,24 @@ pub struct RunSummary {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Its open cards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_notices: Vec<Notice>,
+    /// Teardowns still to be carried out, even when the run has ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cleanups: u32,
+    /// Whether it is an errand beside the item's run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_errand: bool,
     /// When it began.
     pub created_at: Timestamp,
     /// When something last became true of it.
     pub updated_at: Timestamp,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A step as people see it.

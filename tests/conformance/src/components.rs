@@ -1,11 +1,10 @@
 //! The standard components as `cargo xtask guests` built them, run by the sandbox.
 
-use crate::RunError;
 use lockstep_ports::{ComponentStore as _, StepExecutor as _};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
+use lockstep_simulator::{Kind, Kinds};
 use lockstep_testkit::MemComponents;
 use lockstep_types::{ComponentInfo, Descriptor, Digest, Grant, Pin, Timestamp};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,27 +12,29 @@ use std::sync::Arc;
 pub struct Components {
     /// Calls them.
     pub sandbox: Sandbox,
-    pins: BTreeMap<String, Pin>,
+    /// Every kind, with the grant its component asks for.
+    pub kinds: Kinds,
 }
+
+/// Why the components cannot be used.
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Components {
     /// Loads every component of the workspace's `target/components`.
     ///
     /// # Errors
-    /// `Broken` says which file is missing or unusable.
-    pub async fn load() -> Result<Self, RunError> {
+    /// Says which file is missing or unusable.
+    pub async fn load() -> Result<Self, Error> {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
         let store = Arc::new(MemComponents::new());
         let cache_dir = Some(target.join("conformance/compiled"));
         let options = SandboxOptions { cache_dir, ..SandboxOptions::default() };
-        let sandbox = Sandbox::new(store.clone(), options).map_err(broken)?;
-        let mut pins = BTreeMap::new();
+        let sandbox = Sandbox::new(store.clone(), options)?;
+        let mut kinds = Kinds::default();
         for path in wasm_files(&target.join("components"))? {
-            let bytes = std::fs::read(&path).map_err(broken)?;
-            let inspected = sandbox
-                .inspect(&bytes)
-                .await
-                .map_err(|error| RunError::Broken(format!("{}: {error}", path.display())))?;
+            let bytes = std::fs::read(&path)?;
+            let inspected = sandbox.inspect(&bytes).await;
+            let inspected = inspected.map_err(|error| format!("{}: {error}", path.display()))?;
             let (descriptor, imports) = (inspected.descriptor, inspected.imports);
             let info = ComponentInfo {
                 digest: inspected.digest,
@@ -42,45 +43,33 @@ impl Components {
                 descriptor: descriptor.clone(),
                 added_at: Timestamp(0),
             };
-            store.put(info, bytes).await.map_err(broken)?;
-            pins.insert(descriptor.kind.clone(), pin(inspected.digest, imports, descriptor));
+            store.put(info, bytes).await?;
+            let pin = pin(inspected.digest, imports, &descriptor);
+            kinds.0.insert(descriptor.kind.clone(), Kind { pin, descriptor });
         }
-        Ok(Self { sandbox, pins })
-    }
-
-    /// Pins of all kinds, each with the grant its component asks for.
-    #[must_use]
-    pub fn pins(&self) -> &BTreeMap<String, Pin> {
-        &self.pins
+        Ok(Self { sandbox, kinds })
     }
 }
 
-fn pin(digest: Digest, imports: Vec<String>, descriptor: Descriptor) -> Pin {
-    let grant = Grant { imports, jobs: descriptor.jobs, effects: descriptor.effects };
-    Pin { digest, grant, access: descriptor.access }
+fn pin(digest: Digest, imports: Vec<String>, descriptor: &Descriptor) -> Pin {
+    let (jobs, effects) = (descriptor.jobs.clone(), descriptor.effects.clone());
+    Pin { digest, grant: Grant { imports, jobs, effects }, access: descriptor.access }
 }
 
-fn wasm_files(folder: &Path) -> Result<Vec<PathBuf>, RunError> {
-    let missing = |error| {
-        RunError::Broken(format!(
-            "{}: {error}; build the components with `cargo xtask guests`",
-            folder.display()
-        ))
+fn wasm_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let missing = |error: String| {
+        format!("{}: {error}; build the components with `cargo xtask guests`", folder.display())
     };
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(missing)? {
-        let path = entry.map_err(broken)?.path();
+    for entry in std::fs::read_dir(folder).map_err(|error| missing(error.to_string()))? {
+        let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "wasm") {
             files.push(path);
         }
     }
     files.sort();
     if files.is_empty() {
-        return Err(missing(std::io::Error::from(std::io::ErrorKind::NotFound)));
+        return Err(missing("no components".to_owned()).into());
     }
     Ok(files)
-}
-
-fn broken(error: impl std::fmt::Display) -> RunError {
-    RunError::Broken(error.to_string())
 }

@@ -124,7 +124,7 @@ impl Seen {
                 self.forget(steps);
                 self.by.insert(by.clone());
             }
-            Event::RunPaused { by } | Event::RunResumed { by } => drop(self.by.insert(by.clone())),
+            Event::RunPaused { by, .. } | Event::RunResumed { by } => drop(self.by.insert(by.clone())),
             Event::RunFailed { failure, .. } => {
                 self.job.clear();
                 self.effect.clear();

@@ -82,6 +82,7 @@ fn tag(event: &StepEvent) -> &'static str {
         StepEvent::Answered(_) => "answered",
         StepEvent::EffectSettled(EffectOutcome::Done(_)) => "effect-done",
         StepEvent::EffectSettled(_) => "effect-failed",
+        StepEvent::Acted(_) => "acted",
     }
 }
 
@@ -109,7 +110,7 @@ fn outcome(roll: u64, calls: u64, input: &StepInput) -> Outcome {
         Vec::new()
     };
     let state = JsonText::of(&(calls + 1));
-    Outcome::Transition(Box::new(Transition { state, note: None, progress: None, facts, notices, next }))
+    Outcome::Transition(Box::new(Transition { facts, notices, ..Transition::new(state, next) }))
 }
 
 fn anything(percent: u64, roll: u64, input: &StepInput) -> Option<Next> {
@@ -168,7 +169,7 @@ fn rework(roll: u64, input: &StepInput) -> Option<Next> {
 
 fn ask(kind: QuestionKind, options: &[&str]) -> Next {
     let options = options.iter().map(|option| (*option).to_owned()).collect();
-    Next::Ask { kind, prompt: "which?".to_owned(), options, proposal: None }
+    Next::Ask { kind, prompt: "which?".to_owned(), options, proposal: None, actions: Vec::new() }
 }
 
 fn fact(calls: u64) -> Fact {

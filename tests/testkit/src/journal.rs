@@ -175,7 +175,8 @@ impl Journal for MemJournal {
 
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
         self.read(|durable| {
-            let live = durable.rows.values().filter(|row| row.summary.status.is_live());
+            let live =
+                durable.rows.values().filter(|row| row.summary.status.is_live() || row.summary.cleanups > 0);
             live.map(|row| row.summary.id.clone()).collect()
         })
     }

@@ -44,6 +44,9 @@ pub fn row(run: &RunId, seq: u64, status: RunStatus) -> RunRow {
             steps_total: 1,
             waiting: Vec::new(),
             failure: None,
+            open_notices: Vec::new(),
+            cleanups: 0,
+            is_errand: false,
             created_at: Timestamp(1),
             updated_at: Timestamp(seq),
         },
@@ -74,6 +77,9 @@ pub fn descriptor(kind: &str, version: &str) -> Descriptor {
         jobs: Vec::new(),
         effects: Vec::new(),
         access: Access::ReadOnly,
+        documents: Vec::new(),
+        grades: Vec::new(),
+        needs: Vec::new(),
     }
 }
 

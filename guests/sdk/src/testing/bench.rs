@@ -1,8 +1,8 @@
 use crate::bindings::Transition;
 use crate::testing::{ScriptedHost, render};
 use crate::{
-    Answer, Change, EffectOutcome, Event, JobOutcome, JobQuestion, JobResult, JobSettled, Next, ReworkOrder,
-    RunInfo, Step, StepInfo, StepInput, StepOutput, advance,
+    Action, Answer, Change, Document, EffectOutcome, Event, ItemStatus, JobOutcome, JobQuestion, JobResult,
+    JobSettled, Next, ReworkOrder, RunInfo, Step, StepInfo, StepInput, StepOutput, advance,
 };
 use std::marker::PhantomData;
 
@@ -39,16 +39,20 @@ impl<S: Step> Bench<S> {
             change,
             facts: Vec::new(),
             outputs: Vec::new(),
+            item_status: ItemStatus::InProgress,
+            documents: Vec::new(),
+            is_errand: false,
             now: FIRST_EVENT_AT,
         };
         let step = StepInfo {
             name: kind.clone(),
-            kind: kind.clone(),
-            role: kind,
+            role: kind.clone(),
             config: config.to_owned(),
             policy: "{}".to_owned(),
             attempt: 1,
             is_final: false,
+            wired: wired::<S>(&kind),
+            kind,
         };
         let input = StepInput { run, step, decisions: Vec::new(), state: None, event: Event::Due };
         Self { input, host: ScriptedHost::default(), last: None, step: PhantomData }
@@ -58,6 +62,28 @@ impl<S: Step> Bench<S> {
     #[must_use]
     pub fn role(mut self, role: &str) -> Self {
         role.clone_into(&mut self.input.step.role);
+        self.input.step.wired = wired::<S>(role);
+        self
+    }
+
+    /// Nobody carries out this job or effect; without this all the descriptor names are wired.
+    #[must_use]
+    pub fn unwired(mut self, name: &str) -> Self {
+        self.input.step.wired.retain(|wired| wired != name);
+        self
+    }
+
+    /// Makes it an errand: one action, no pipeline.
+    #[must_use]
+    pub fn errand(mut self) -> Self {
+        self.input.run.is_errand = true;
+        self
+    }
+
+    /// Puts a document on the item.
+    #[must_use]
+    pub fn document(mut self, name: &str, value: &str) -> Self {
+        self.keep(name, value);
         self
     }
 
@@ -82,12 +108,31 @@ impl<S: Step> Bench<S> {
         match advance::<S>(self.input.clone(), &self.host) {
             Err(error) => format!("error    {error}\n"),
             Ok(transition) => {
-                self.input.state = Some(transition.state.clone());
                 let text = render(&transition);
-                self.last = Some(transition);
+                self.take(transition);
                 text
             }
         }
+    }
+
+    /// Carries what the step left from this event to the next, as the host does.
+    fn take(&mut self, transition: Transition) {
+        if matches!(transition.next, Next::Refuse(_)) {
+            return;
+        }
+        self.input.state = Some(transition.state.clone());
+        for document in &transition.documents {
+            self.keep(&document.name, &document.value);
+        }
+        if transition.next != Next::Stay {
+            self.last = Some(transition);
+        }
+    }
+
+    fn keep(&mut self, name: &str, value: &str) {
+        let documents = &mut self.input.run.documents;
+        documents.retain(|document| document.name != name);
+        documents.push(Document { name: name.to_owned(), value: value.to_owned() });
     }
 
     /// The step begins.
@@ -156,6 +201,12 @@ impl<S: Step> Bench<S> {
         self.event(Event::Answered(Answer { choice: choice.to_owned(), text: None, comments: Vec::new() }))
     }
 
+    /// A person acts on the step.
+    pub fn acted(&mut self, name: &str, input: &str) -> String {
+        let (name, input, by) = (name.to_owned(), input.to_owned(), "ann".to_owned());
+        self.event(Event::Acted(Action { name, input, by }))
+    }
+
     /// The effect asked for ended.
     pub fn effect(&mut self, outcome: EffectOutcome) -> String {
         self.event(Event::EffectSettled(outcome))
@@ -166,6 +217,13 @@ impl<S: Step> Bench<S> {
     pub fn state(&self) -> &str {
         self.input.state.as_deref().unwrap_or("")
     }
+}
+
+/// All that the descriptor names.
+fn wired<S: Step>(role: &str) -> Vec<String> {
+    let descriptor = S::descriptor();
+    let jobs = descriptor.jobs.iter().map(|kind| kind.replace("{role}", role));
+    jobs.chain(descriptor.effects).collect()
 }
 
 /// A job's result with nothing but a text.

@@ -1,6 +1,7 @@
 use crate::bindings::Transition;
 use crate::{
-    Access, Comment, Completion, Effect, EffectRequest, Failure, JobRequest, Next, Question, ReworkRequest,
+    Access, Comment, Completion, Effect, EffectRequest, Failure, JobRequest, Next, ProvisionRequest,
+    Question, ReworkRequest,
 };
 use std::fmt::Write as _;
 
@@ -17,6 +18,11 @@ pub fn render(transition: &Transition) -> String {
         Next::Perform(request) => perform(&mut text, request),
         Next::Rework(request) => rework(&mut text, request),
         Next::Fail(failure) => fail(&mut text, failure),
+        Next::Stay => line(&mut text, "stay", "as before"),
+        Next::Refuse(refusal) => {
+            let reason = format!("{:?}", refusal.reason).replace("RefusalReason::", "");
+            line(&mut text, "refuse", &format!("{reason}: {}", refusal.message));
+        }
     }
     if let Some(note) = &transition.note {
         line(&mut text, "note", note);
@@ -30,6 +36,18 @@ pub fn render(transition: &Transition) -> String {
     }
     for notice in &transition.notices {
         line(&mut text, "notice", &format!("{}: {} | {}", notice.kind, notice.title, notice.body));
+    }
+    for kind in &transition.settled_notices {
+        line(&mut text, "settled", kind);
+    }
+    for document in &transition.documents {
+        line(&mut text, "document", &format!("{} = {}", document.name, document.value));
+        if let Some(stand_in) = &document.stands_in {
+            line(&mut text, "standsin", &format!("{}: {}", stand_in.rank, stand_in.text));
+        }
+    }
+    for environment in &transition.teardowns {
+        line(&mut text, "teardown", environment);
     }
     text
 }
@@ -77,6 +95,9 @@ fn dispatch(text: &mut String, job: &JobRequest) {
 fn ask(text: &mut String, question: &Question) {
     let kind = format!("{:?}", question.kind).replace("QuestionKind::", "");
     line(text, "ask", &format!("{kind}: {} [{}]", question.prompt, question.options.join(", ")));
+    if !question.actions.is_empty() {
+        line(text, "actions", &question.actions.join(", "));
+    }
     if let Some(proposal) = &question.proposal {
         line(text, "proposal", proposal);
     }
@@ -87,8 +108,9 @@ fn perform(text: &mut String, request: &EffectRequest) {
         Effect::Merge(method) => format!("merge {method:?}").replace("MergeMethod::", ""),
         Effect::UpdateBranch => "update-branch".to_owned(),
         Effect::OpenTicket(json) => format!("open-ticket {json}"),
-        Effect::Provision(json) => format!("provision {json}"),
-        Effect::Teardown(json) => format!("teardown {json}"),
+        Effect::Provision(ProvisionRequest { input, keep }) => {
+            format!("provision{} {input}", if *keep { " to keep" } else { "" })
+        }
         Effect::AnnotateIncident(json) => format!("annotate-incident {json}"),
     };
     line(text, "perform", &effect);

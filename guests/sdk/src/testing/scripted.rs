@@ -1,4 +1,6 @@
-use crate::{Host, LogLevel, ObserveError, checks, history, mergeability, workspace};
+use crate::{
+    Host, LogLevel, ObserveError, checks, environments, history, mergeability, release_health, workspace,
+};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,6 +11,9 @@ type Script<T> = RefCell<VecDeque<Result<T, ObserveError>>>;
 pub struct ScriptedHost {
     checks: Script<checks::Report>,
     mergeability: Script<mergeability::Report>,
+    release_health: Script<release_health::Report>,
+    evidence: Script<release_health::Evidence>,
+    environments: Script<Option<environments::Report>>,
     changed_files: Vec<workspace::ChangedFile>,
     files: BTreeMap<String, Vec<u8>>,
     attempts: Vec<history::Attempt>,
@@ -24,6 +29,21 @@ impl ScriptedHost {
     /// Adds an answer about mergeability.
     pub fn push_mergeability(&mut self, answer: Result<mergeability::Report, ObserveError>) {
         self.mergeability.get_mut().push_back(answer);
+    }
+
+    /// Adds an answer about the released change.
+    pub fn push_release_health(&mut self, answer: Result<release_health::Report, ObserveError>) {
+        self.release_health.get_mut().push_back(answer);
+    }
+
+    /// Adds evidence of a regression.
+    pub fn push_evidence(&mut self, answer: Result<release_health::Evidence, ObserveError>) {
+        self.evidence.get_mut().push_back(answer);
+    }
+
+    /// Adds an answer about an environment, whichever is asked for.
+    pub fn push_environment(&mut self, answer: Result<Option<environments::Report>, ObserveError>) {
+        self.environments.get_mut().push_back(answer);
     }
 
     /// Adds a file of the change.
@@ -68,6 +88,18 @@ impl Host for ScriptedHost {
 
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
         Ok(self.files.get(path).cloned())
+    }
+
+    fn release_health(&self, _watch_since: u64) -> Result<release_health::Report, ObserveError> {
+        next_of(&self.release_health)
+    }
+
+    fn evidence(&self, _watch_since: u64) -> Result<release_health::Evidence, ObserveError> {
+        next_of(&self.evidence)
+    }
+
+    fn environment(&self, _id: &str) -> Result<Option<environments::Report>, ObserveError> {
+        next_of(&self.environments)
     }
 
     fn attempts(&self) -> Vec<history::Attempt> {

@@ -129,6 +129,7 @@ fn event(event: &StepEvent) -> String {
         }
         StepEvent::Answered(answer) => line(&format!("answered: {}", answer.choice), LINE_MAX),
         StepEvent::EffectSettled(_) => "effect settled".to_owned(),
+        StepEvent::Acted(action) => line(&format!("{} by {}", action.name, action.by), LINE_MAX),
     }
 }
 
@@ -142,6 +143,8 @@ fn next(next: &Next) -> String {
         Next::Perform { effect, .. } => effect.name().to_owned(),
         Next::Rework(order) => format!("{}: {}", order.producers.join(" or "), order.feedback),
         Next::Fail { class, message, .. } => format!("{class}: {message}"),
+        Next::Stay => String::new(),
+        Next::Refuse { message, .. } => message.clone(),
     };
     format!("{} {detail}", next.name())
 }
@@ -164,6 +167,10 @@ fn observed(observation: &Observation) -> String {
         ObservationAnswer::ReadFile(Some(content)) => bytes(content.len() as u64),
         ObservationAnswer::ReadFile(None) => "no such file".to_owned(),
         ObservationAnswer::Attempts(attempts) => counted(attempts.len(), "attempt"),
+        ObservationAnswer::ReleaseHealth(report) => counted(report.signals.len(), "signal"),
+        ObservationAnswer::Evidence(evidence) => counted(evidence.regressed.len(), "regressed signal"),
+        ObservationAnswer::Environment(Some(report)) => report.status.word().to_owned(),
+        ObservationAnswer::Environment(None) => "no such environment".to_owned(),
         ObservationAnswer::Failed(ObserveFailure::NotConfigured) => "not configured".to_owned(),
         ObservationAnswer::Failed(ObserveFailure::Failed(message)) => format!("failed: {message}"),
     };

@@ -4,9 +4,13 @@ use super::Decider;
 use crate::notices::{DECISION_REQUIRED, PIPELINE_COMPLETE, RUN_FAILED, failure_raises_card};
 use crate::run::{Phase, Run, Step};
 use lockstep_types::{
-    Access, Comment, Completion, Event, Failure, FailureClass, ItemStatus, NewNotice, ReworkOrder, RunStatus,
-    Severity, StepIx, StepStatus,
+    Access, Comment, Completion, Event, Failure, FailureClass, Gating, ItemLevel, ItemStatus, NewNotice,
+    OnMissingEstimate, ReworkOrder, RunStatus, Severity, StepIx, StepStatus,
 };
+use serde::Deserialize;
+
+/// The document that gating reads.
+const ESTIMATE: &str = "estimate";
 
 impl Decider {
     /// Brings the run to where it waits: called once after each input that changed something.
@@ -34,11 +38,24 @@ impl Decider {
         }
     }
 
+    /// Skips a step that has just begun if the estimate says that it is not worth its while (SPEC TE-3, TE-5). It is
+    /// asked when its component would be called: what comes before it may have made the estimate.
+    pub(crate) fn skip_by_estimate(&mut self, ix: StepIx) -> bool {
+        let begins = self.run.begins(ix);
+        let Some(gating) = self.run.def(ix).gating.as_ref().filter(|gating| gating.enabled && begins) else {
+            return false;
+        };
+        let Some(reason) = skipped_by(gating, self.run.estimate().as_ref()) else {
+            return false;
+        };
+        self.emit(Event::StepSkipped { step: ix, reason });
+        self.settle();
+        true
+    }
+
     fn block_or_unblock(&mut self) {
-        let parked = |phase: &Phase| matches!(phase, Phase::Question { .. });
-        let active = |phase: &Phase| !matches!(phase, Phase::Idle | Phase::Question { .. });
-        let blocked = self.run.steps.iter().any(|step| parked(&step.phase))
-            && !self.run.steps.iter().any(|step| active(&step.phase));
+        let active = |step: &Step| !step.is_parked() && step.phase != Phase::Idle;
+        let blocked = self.run.steps.iter().any(Step::is_parked) && !self.run.steps.iter().any(active);
         if blocked && self.run.status != RunStatus::Blocked {
             self.emit(Event::RunBlocked);
             self.move_item(ItemStatus::Blocked);
@@ -59,7 +76,8 @@ impl Decider {
 
     /// Moves the item, except that what was merged stays done (D-4).
     pub(crate) fn move_item(&mut self, to: ItemStatus) {
-        if self.run.item_status != to && self.run.item_status != ItemStatus::Done {
+        let is_kept = self.run.item_status == ItemStatus::Done || self.run.is_errand();
+        if self.run.item_status != to && !is_kept {
             self.emit(Event::ItemMoved { to });
         }
     }
@@ -76,6 +94,18 @@ impl Decider {
 
     /// The end of the run (SPEC EN-14, EN-15): an item nobody decided about awaits a person's merge.
     fn complete_run(&mut self) {
+        if self.run.is_errand() {
+            self.emit(Event::RunCompleted);
+            return;
+        }
+        if self.run.spec.context.level != ItemLevel::Task {
+            let ready = |step: &Step| step.item_status == Some(ItemStatus::Ready);
+            let all_ready = self.run.steps.iter().all(ready);
+            self.move_item(if all_ready { ItemStatus::Ready } else { ItemStatus::Done });
+            self.emit(Event::RunCompleted);
+            self.dismiss_at_completion();
+            return;
+        }
         let decided = self.run.steps.iter().any(|step| step.item_status.is_some());
         if !matches!(self.run.item_status, ItemStatus::Done | ItemStatus::PrReady) {
             self.move_item(ItemStatus::PrReady);
@@ -94,15 +124,20 @@ impl Decider {
     pub(crate) fn fail(&mut self, step: Option<StepIx>, failure: Failure) {
         let class = failure.class;
         let message = failure.message.clone();
-        self.emit(Event::RunFailed { step, failure });
-        self.dismiss(|kind| kind == DECISION_REQUIRED);
-        self.move_item(ItemStatus::Blocked);
-        if failure_raises_card(class) {
+        self.end_failed(step, failure);
+        if failure_raises_card(class) && !self.run.is_errand() {
             let title = format!("{} failed: {class}", self.run.spec.item);
             let body = format!("{message}. {}.", class.hint());
             let kind = RUN_FAILED.to_owned();
             self.raise(step, &NewNotice { kind, severity: Severity::Normal, title, body });
         }
+    }
+
+    /// Ends the run as failed and raises no card.
+    pub(crate) fn end_failed(&mut self, step: Option<StepIx>, failure: Failure) {
+        self.emit(Event::RunFailed { step, failure });
+        self.dismiss(|kind| kind == DECISION_REQUIRED);
+        self.move_item(ItemStatus::Blocked);
     }
 
     /// Ends the run because its component did what it must not.
@@ -123,7 +158,36 @@ impl Decider {
     }
 }
 
+/// Why a gated step is skipped; none if it runs.
+fn skipped_by(gating: &Gating, estimate: Option<&Estimate>) -> Option<String> {
+    let Some(estimate) = estimate else {
+        let skips = gating.on_missing_estimate == OnMissingEstimate::Skip;
+        return skips.then(|| "the item has no estimate".to_owned());
+    };
+    let reaches = |least: Option<f64>, value: f64| least.is_some_and(|least| value >= least);
+    let runs = reaches(gating.min_complexity, estimate.complexity)
+        || reaches(gating.min_risk, estimate.risk)
+        || reaches(gating.min_impact, estimate.impact);
+    let Estimate { complexity, risk, impact } = estimate;
+    (!runs)
+        .then(|| format!("estimated complexity {complexity}, risk {risk} and impact {impact} do not need it"))
+}
+
+/// The item's estimate, of which the engine reads only the numbers (SPEC TE-2).
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Estimate {
+    complexity: f64,
+    risk: f64,
+    impact: f64,
+}
+
 impl Run {
+    /// The estimate is a document of the item, so that one made by an earlier run counts (SPEC TE-4).
+    fn estimate(&self) -> Option<Estimate> {
+        let document = self.documents.iter().find(|document| document.name == ESTIMATE)?;
+        serde_json::from_str(document.value.as_str()).ok()
+    }
+
     fn can_start(&self, ix: StepIx) -> bool {
         let behind = |need: &StepIx| self.steps[*need].is_behind();
         self.steps[ix].status == StepStatus::Pending

@@ -110,6 +110,13 @@ impl Decider {
 }
 
 fn fits(question: &Question, answer: &Answer) -> Result<(), Rejected> {
+    if !question.actions.is_empty() {
+        return Err(Rejected::Conflict(format!(
+            "question {} is not answered but acted on: take one of the actions {}",
+            question.id,
+            question.actions.join(", ")
+        )));
+    }
     match (question.kind, answer) {
         (QuestionKind::Approval, Answer::Choose { .. }) => Err(Rejected::Conflict(format!(
             "question {} is an approval: approve, request changes or reject",

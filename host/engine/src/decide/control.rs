@@ -2,7 +2,10 @@
 
 use super::Decider;
 use crate::run::{Phase, Run};
-use lockstep_types::{Event, Failure, FailureClass, ItemStatus, Rejected, RunStatus, StepIx, StepStatus};
+use lockstep_types::{
+    Event, Failure, FailureClass, ItemStatus, Notice, NoticeId, NoticeState, Rejected, RunStatus, StepIx,
+    StepStatus,
+};
 
 impl Decider {
     /// Ends the run because its driver cannot go on with it (SPEC FK-4); one that has ended stays as it is (D-6).
@@ -14,7 +17,7 @@ impl Decider {
     }
 
     /// Ends the run; one that has ended stays as it is (SPEC SC-1, SC-2).
-    pub(super) fn stop(&mut self, reason: &str, by: &str) {
+    pub(super) fn stop(&mut self, reason: &str, class: Option<FailureClass>, by: &str) {
         if !self.run.status.is_live() {
             return;
         }
@@ -22,8 +25,39 @@ impl Decider {
             "" => format!("stopped by {by}"),
             reason => format!("stopped by {by}: {reason}"),
         };
-        self.fail(None, Failure::new(FailureClass::Cancelled, message));
+        // Whatever class it is given, a person did it: no card tells them (DEVIATIONS reading 13).
+        self.end_failed(None, Failure::new(class.unwrap_or(FailureClass::Cancelled), message));
         self.dismiss(|_| true);
+        self.tear_down_with_steps();
+    }
+
+    /// A person merged the change, which only one that awaits it can be (SPEC MR-12).
+    pub(super) fn merged_by_hand(&mut self, by: &str) -> Result<(), Rejected> {
+        if self.run.item_status != ItemStatus::PrReady {
+            let item = &self.run.spec.item;
+            return Err(Rejected::Conflict(format!(
+                "{item} does not await a merge: see `lockstep items show {item}`"
+            )));
+        }
+        self.emit(Event::MergedByHand { by: by.to_owned() });
+        Ok(())
+    }
+
+    /// Cards of an errand become this run's (DEVIATIONS reading 7c); one that is open already only keeps its place.
+    pub(super) fn adopt(&self, notices: &[Notice]) -> Vec<Notice> {
+        let is_open = |kind: &str| {
+            self.run.notices.iter().any(|known| known.kind == kind && known.state == NoticeState::Open)
+        };
+        let next = u32::try_from(self.run.notices.len()).unwrap_or(u32::MAX);
+        let new = notices.iter().filter(|notice| !is_open(&notice.kind));
+        let numbered = (1..).zip(new);
+        numbered
+            .map(|(at, notice)| Notice {
+                id: NoticeId(next.saturating_add(at)),
+                is_loose: false,
+                ..notice.clone()
+            })
+            .collect()
     }
 
     /// Goes on at the first step that is not done (SPEC RT-1).
@@ -70,6 +104,7 @@ impl Decider {
         steps.extend((0..self.run.steps.len()).filter(cut_short));
         steps.sort_unstable();
         steps.dedup();
+        self.tear_down_with_steps();
         self.clear(Event::StepsCleared { steps, by: by.to_owned(), retry: false, passed_over }, head_commit);
         Ok(())
     }
@@ -88,11 +123,11 @@ impl Decider {
         }
     }
 
-    pub(super) fn pause(&mut self, by: &str) -> Result<(), Rejected> {
+    pub(super) fn pause(&mut self, by: &str, over_budget: bool) -> Result<(), Rejected> {
         match self.run.status {
             RunStatus::Paused => Ok(()),
             RunStatus::Running | RunStatus::Blocked => {
-                self.emit(Event::RunPaused { by: by.to_owned() });
+                self.emit(Event::RunPaused { by: by.to_owned(), over_budget });
                 Ok(())
             }
             RunStatus::Done | RunStatus::Failed => Err(self.has_ended("paused")),

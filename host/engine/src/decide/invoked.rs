@@ -2,11 +2,12 @@
 //! any step kind lives here.
 
 use super::Decider;
+use crate::notices::DECISION_REQUIRED;
 use crate::run::Phase;
 use lockstep_types::{
-    Completion, Effect, EffectKey, EffectOrder, Event, Failure, FailureClass, Held, Invocation, JobKey,
-    JobOrder, JobRequest, Next, Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind,
-    Rejected, ReworkRequest, StepIx, Transition,
+    Completion, Effect, Event, Failure, FailureClass, Held, Invocation, JobKey, JobOrder, JobRequest, Next,
+    Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind, Rejected, ReworkRequest,
+    StepIx, Transition,
 };
 
 /// Calls of components in one run: far more than any loop of gates and graders makes, and an end to one that turns for ever.
@@ -16,13 +17,47 @@ const FACTS_PER_RUN_MAX: usize = 256;
 /// Cards of one run, closed ones included: they are part of its state.
 const NOTICES_PER_RUN_MAX: usize = 1000;
 
+/// Documents of one item: each is shown to every step and job.
+const DOCUMENTS_PER_ITEM_MAX: usize = 64;
+/// The effect that also allows to tear down what it made.
+const PROVISION: &str = "provision";
+/// Who pauses a run whose workspace has spent its budget.
+const BUDGET: &str = "the budget";
+
+/// A question before it has a number.
+struct Asked<'a> {
+    kind: QuestionKind,
+    prompt: &'a str,
+    options: &'a [String],
+    proposal: Option<String>,
+    actions: &'a [String],
+}
+
 impl Decider {
     pub(super) fn invoked(&mut self, ix: StepIx, invocation: &Invocation) -> Result<(), Rejected> {
         let ready = self.run.steps.get(ix).is_some_and(|step| matches!(step.phase, Phase::Ready(_)));
         if !ready || !self.run.status.is_live() {
             return Err(Rejected::Conflict(format!("no call was due for step {ix} of {}", self.run.spec.id)));
         }
+        if let Outcome::Transition(transition) = &invocation.outcome {
+            match &transition.next {
+                Next::Dispatch(request) if !self.admission.admits(&request.kind) => {
+                    self.hold_for_budget();
+                    return Ok(());
+                }
+                Next::Refuse { invalid, message } if self.may_refuse(ix) => {
+                    let text = message.clone();
+                    return Err(if *invalid { Rejected::Invalid(text) } else { Rejected::Conflict(text) });
+                }
+                _ => {}
+            }
+        }
+        let was_parked = self.run.steps[ix].is_parked();
         self.emit(Event::Invoked { step: ix, invocation: Box::new(invocation.clone()) });
+        if was_parked && !self.run.steps[ix].is_parked() {
+            // An action on a parked step was taken: the wait is over (D-7).
+            self.dismiss(|kind| kind == DECISION_REQUIRED);
+        }
         self.take_head_seen(&invocation.observations);
         match &invocation.outcome {
             Outcome::Fault(fault) => {
@@ -37,6 +72,23 @@ impl Decider {
             },
         }
         Ok(())
+    }
+
+    /// While the budget is spent the call is as if it had not been made: it is made again when there is a budget
+    /// (DEVIATIONS D-16, reading 16).
+    pub(crate) fn hold_for_budget(&mut self) {
+        self.emit(Event::RunPaused { by: BUDGET.to_owned(), over_budget: true });
+    }
+
+    /// Whether what a person sent in this very turn is what the component answers: only then is there somebody to tell.
+    fn may_refuse(&self, ix: StepIx) -> bool {
+        let by_person = |event: &Event| match event {
+            Event::Acted { step, .. } | Event::Answered { step, .. } => *step == ix,
+            Event::Created(spec) => spec.context.errand.is_some(),
+            _ => false,
+        };
+        let called = |event: &Event| matches!(event, Event::Invoked { .. });
+        self.events.iter().any(by_person) && !self.events.iter().any(called)
     }
 
     /// The commit whose checks a gate saw is the one the change stands for from then on: what is merged later is what was
@@ -61,12 +113,24 @@ impl Decider {
         if self.run.notices.len() + transition.notices.len() > NOTICES_PER_RUN_MAX {
             return Some(format!("the run raised more than {NOTICES_PER_RUN_MAX} notices"));
         }
+        if self.run.documents.len() > DOCUMENTS_PER_ITEM_MAX {
+            return Some(format!("the item has more than {DOCUMENTS_PER_ITEM_MAX} documents"));
+        }
         None
     }
 
     fn transition(&mut self, ix: StepIx, transition: &Transition) {
+        self.settle_notices(&transition.settled_notices);
         for notice in &transition.notices {
             self.raise(Some(ix), notice);
+        }
+        if !transition.teardowns.is_empty() && !self.is_granted(ix, PROVISION) {
+            let message = "it tore an environment down, but its kind may not provision any".to_owned();
+            self.fail_component(ix, FailureClass::BadOutput, message);
+            return;
+        }
+        for environment in &transition.teardowns {
+            self.request_teardown(ix, environment.clone());
         }
         match &transition.next {
             Next::Complete(completion) => self.complete_or_ask(ix, completion),
@@ -76,8 +140,18 @@ impl Decider {
                 self.emit(Event::TimerSet { step: ix, due, reason: reason.clone() });
             }
             Next::Dispatch(request) => self.dispatch(ix, request),
-            Next::Ask { kind, prompt, options, proposal } => {
-                self.ask(ix, *kind, prompt.clone(), options.clone(), proposal.clone(), None);
+            Next::Ask { .. } if self.run.is_errand() => {
+                let message = "it asked a person in an errand, where nobody would answer".to_owned();
+                self.fail_component(ix, FailureClass::BadOutput, message);
+            }
+            Next::Ask { kind, prompt, options, proposal, actions } => {
+                let asked = Asked { kind: *kind, prompt, options, proposal: proposal.clone(), actions };
+                self.ask(ix, asked, None);
+            }
+            Next::Stay => self.stay(ix),
+            Next::Refuse { message, .. } => {
+                let message = format!("it refused what nobody asked for in this turn: {message}");
+                self.fail_component(ix, FailureClass::BadOutput, message);
             }
             Next::Perform { effect, proposal } => self.perform_or_ask(ix, effect, proposal.as_ref()),
             Next::Rework(request) => self.rework_for(ix, request),
@@ -111,9 +185,7 @@ impl Decider {
 
     /// A step that needs consent gets it before its first change of the outside world (D-3).
     fn perform_or_ask(&mut self, ix: StepIx, effect: &Effect, proposal: Option<&String>) {
-        let granted =
-            self.run.pin(ix).is_some_and(|pin| pin.grant.effects.iter().any(|name| name == effect.name()));
-        if !granted {
+        if !self.is_granted(ix, effect.name()) {
             let message = format!(
                 "it asked for effect {0}, which its kind is not granted: activate it with --grant-effect {0}",
                 effect.name()
@@ -127,15 +199,16 @@ impl Decider {
         }
     }
 
+    fn is_granted(&self, ix: StepIx, effect: &str) -> bool {
+        self.run.pin(ix).is_some_and(|pin| pin.grant.effects.iter().any(|name| name == effect))
+    }
+
     pub(super) fn perform(&mut self, ix: StepIx, effect: &Effect) {
-        let (run, step) = (self.run.spec.id.clone(), self.run.def(ix).name.clone());
-        let order = EffectOrder {
-            key: EffectKey { run, step, number: self.run.steps[ix].effects + 1 },
-            effect: effect.clone(),
-            change: self.run.change.clone(),
-            title: self.run.spec.title.clone(),
-            requested_at: self.now,
-        };
+        if matches!(effect, Effect::Provision { .. }) {
+            // One environment an item (D-21).
+            self.tear_down(|_| true);
+        }
+        let order = self.effect_order(ix, effect.clone());
         self.emit(Event::EffectRequested { step: ix, order: Box::new(order) });
     }
 
@@ -184,20 +257,21 @@ impl Decider {
 
     fn ask_approval(&mut self, ix: StepIx, proposal: Option<String>, held: Held) {
         let prompt = format!("approve what {} produced?", self.run.def(ix).name);
-        self.ask(ix, QuestionKind::Approval, prompt, Vec::new(), proposal, Some(held));
+        let asked =
+            Asked { kind: QuestionKind::Approval, prompt: &prompt, options: &[], proposal, actions: &[] };
+        self.ask(ix, asked, Some(held));
     }
 
-    fn ask(
-        &mut self,
-        ix: StepIx,
-        kind: QuestionKind,
-        prompt: String,
-        options: Vec<String>,
-        proposal: Option<String>,
-        held: Option<Held>,
-    ) {
-        let id = QuestionId(self.run.questions_asked + 1);
-        let question = Question { id, kind, prompt, options, proposal, asked_at: self.now };
+    fn ask(&mut self, ix: StepIx, asked: Asked<'_>, held: Option<Held>) {
+        let question = Question {
+            id: QuestionId(self.run.questions_asked + 1),
+            kind: asked.kind,
+            prompt: asked.prompt.to_owned(),
+            options: asked.options.to_vec(),
+            proposal: asked.proposal,
+            actions: asked.actions.to_vec(),
+            asked_at: self.now,
+        };
         self.emit(Event::Asked { step: ix, question, held });
     }
 }

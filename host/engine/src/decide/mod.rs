@@ -1,19 +1,23 @@
 //! What follows from an input. Every function here only adds events; the state changes by applying them.
 
+mod acted;
 mod advance;
 mod answered;
 mod control;
+mod environments;
 mod invoked;
 mod settled;
 
 use crate::run::{Phase, Run};
-use lockstep_types::{Event, Input, Rejected, RunSpec, StepIx, Timestamp};
+use lockstep_types::{Admission, Event, Input, Rejected, RunSpec, StepIx, Timestamp};
 
 /// A run on its way through one input: the state so far and the events that led to it.
 pub(crate) struct Decider {
     pub(crate) run: Run,
     pub(crate) now: Timestamp,
     pub(crate) events: Vec<Event>,
+    /// What the workspace lets it begin.
+    pub(crate) admission: Admission,
 }
 
 impl Run {
@@ -22,15 +26,19 @@ impl Run {
     /// # Errors
     /// `Rejected` if the input cannot be taken; then nothing follows from it.
     pub fn decide(&self, now: Timestamp, input: &Input) -> Result<Vec<Event>, Rejected> {
-        let mut decider = Decider { run: self.clone(), now, events: Vec::new() };
+        let mut decider = Decider::new(self.clone(), now, Admission::default());
         decider.take(input)?;
         Ok(decider.events)
     }
 }
 
 impl Decider {
+    pub(crate) fn new(run: Run, now: Timestamp, admission: Admission) -> Self {
+        Self { run, now, events: Vec::new(), admission }
+    }
+
     /// A new run.
-    pub(crate) fn start(now: Timestamp, spec: &RunSpec) -> Result<Self, Rejected> {
+    pub(crate) fn start(now: Timestamp, spec: &RunSpec, admission: Admission) -> Result<Self, Rejected> {
         if spec.pipeline.steps.is_empty() {
             let name = &spec.pipeline.name;
             return Err(Rejected::Invalid(format!(
@@ -39,7 +47,7 @@ impl Decider {
         }
         let created = Event::Created(Box::new(spec.clone()));
         let run = Run::create(&created).map_err(|error| Rejected::Invalid(error.to_string()))?;
-        let mut decider = Self { run, now, events: vec![created] };
+        let mut decider = Self { run, now, events: vec![created], admission };
         decider.settle();
         Ok(decider)
     }
@@ -58,11 +66,20 @@ impl Decider {
             Input::Answered { question, answer, token, by } => {
                 self.answered(*question, answer, token.as_deref(), by)?;
             }
+            Input::Act { step, action } => self.act(step, action)?,
             Input::Fail { failure } => self.give_up(failure),
-            Input::Stop { reason, by } => self.stop(reason, by),
+            Input::Stop { reason, class, by } => self.stop(reason, *class, by),
             Input::Retry { head_commit, by } => self.retry(head_commit.as_deref(), by)?,
             Input::Restart { step, head_commit, by } => self.restart(step, head_commit.as_deref(), by)?,
-            Input::Pause { by } => self.pause(by)?,
+            Input::Pause { by, over_budget } => self.pause(by, *over_budget)?,
+            Input::Merged { by } => self.merged_by_hand(by)?,
+            Input::TearDown => self.tear_down(|_| true),
+            Input::NoticeSettled { id, state } => self.notice_settled(*id, *state)?,
+            Input::Escalate { id } => self.escalate(*id)?,
+            Input::ItemChanged { documents, notices } => {
+                let (documents, notices) = (documents.clone(), self.adopt(notices));
+                self.emit(Event::ItemChanged { documents, notices });
+            }
             Input::Resume { by } => self.resume(by)?,
         }
         if self.events.len() > before {

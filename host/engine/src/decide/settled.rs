@@ -53,6 +53,8 @@ impl Decider {
         let waits = |phase: &Phase| matches!(phase, Phase::Effect(order) if order.key == *key);
         if let Some(ix) = self.step_in(waits) {
             self.emit(Event::EffectSettled { step: ix, outcome: outcome.clone() });
+        } else if self.run.cleanups.iter().any(|order| order.key == *key) {
+            self.emit(Event::CleanupSettled { key: key.clone(), outcome: outcome.clone() });
         }
     }
 

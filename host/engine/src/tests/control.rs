@@ -18,9 +18,9 @@ fn restart(step: &str) -> Input {
 fn a_stopped_run_asks_for_nothing_and_can_be_retried() {
     let says = [("b", vec![dispatch("work").into(), dispatch("work").into()])];
     let mut world = World::started(&["a", "b"], &says);
-    world.input(&Input::Stop { reason: "lunch".to_owned(), by: by() });
+    world.input(&Input::Stop { reason: "lunch".to_owned(), class: None, by: by() });
     assert!(world.run().outstanding().is_empty());
-    world.input(&Input::Stop { reason: "again".to_owned(), by: by() });
+    world.input(&Input::Stop { reason: "again".to_owned(), class: None, by: by() });
     world.job(&done("too late"));
     world.input(&retry());
     world.job(&done("second"));
@@ -157,13 +157,13 @@ fn d_6_the_driver_gives_up_a_live_run_only() {
 #[test]
 fn a_paused_run_takes_results_but_starts_nothing() {
     let mut world = World::started(&["a", "b"], &[("a", vec![dispatch("work").into()])]);
-    world.input(&Input::Pause { by: by() });
+    world.input(&Input::Pause { by: by(), over_budget: false });
     world.job(&done("while paused"));
     assert!(world.run().outstanding().is_empty());
     assert_eq!(world.run().status().word(), "paused");
     world.input(&Input::Resume { by: by() });
     assert_eq!(world.run().status().word(), "done");
-    world.input(&Input::Pause { by: by() });
+    world.input(&Input::Pause { by: by(), over_budget: false });
     expect![[r#"
                created          p: work into main
         a      step-started     started

@@ -81,12 +81,12 @@ fn perform(world: &mut World, act: &Act) {
                 world.answer(question.0, answer.clone(), None);
             }
         }
-        Act::Stop => world.input(&Input::Stop { reason: String::new(), by: by() }),
+        Act::Stop => world.input(&Input::Stop { reason: String::new(), class: None, by: by() }),
         Act::Retry => world.input(&Input::Retry { head_commit: None, by: by() }),
         Act::Restart(step) => {
             world.input(&Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by() });
         }
-        Act::Pause => world.input(&Input::Pause { by: by() }),
+        Act::Pause => world.input(&Input::Pause { by: by(), over_budget: false }),
         Act::Resume => world.input(&Input::Resume { by: by() }),
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::{Command, Recorded, Turn, timeline};
 use lockstep_types::{
-    Access, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation, JobOutcome,
-    JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy, QuestionId, QuestionKind,
-    Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition, TurnRecord,
+    Access, Admission, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation,
+    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy,
+    QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition,
+    TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -30,6 +31,7 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
             kind: kind.to_owned(),
             needs,
             approval: head.contains('!'),
+            gating: None,
             config: JsonText::of(&serde_json::json!({})),
         });
     }
@@ -67,6 +69,7 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
             head_commit: Some("aaaaaaaaaaaaaaaa".to_owned()),
             pull_request: None,
         },
+        context: ItemContext::default(),
         created_at: Timestamp(1000),
     }
 }
@@ -92,7 +95,7 @@ pub(super) fn rework(producer: &str, feedback: &str) -> Next {
 
 pub(super) fn ask(kind: QuestionKind, options: &[&str]) -> Next {
     let options = options.iter().map(|option| (*option).to_owned()).collect();
-    Next::Ask { kind, prompt: "which?".to_owned(), options, proposal: None }
+    Next::Ask { kind, prompt: "which?".to_owned(), options, proposal: None, actions: Vec::new() }
 }
 
 pub(super) fn done(output: &str) -> JobOutcome {
@@ -146,19 +149,15 @@ impl World {
     }
 
     pub(super) fn try_input(&mut self, input: &Input) -> Result<(), Rejected> {
-        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input)?;
+        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input, Admission::default())?;
         while let Some(call) = turn.next_call() {
             let name = call.input.step.name.clone();
             let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
             let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
-                Says::Next(next) => Outcome::Transition(Box::new(Transition {
-                    state: JsonText::of(&call.input.step.attempt),
-                    note: None,
-                    progress: None,
-                    facts: Vec::new(),
-                    notices: Vec::new(),
+                Says::Next(next) => Outcome::Transition(Box::new(Transition::new(
+                    JsonText::of(&call.input.step.attempt),
                     next,
-                })),
+                ))),
                 Says::Fault(fault) => Outcome::Fault(fault),
             };
             let invocation = Invocation {

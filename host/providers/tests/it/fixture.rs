@@ -139,6 +139,9 @@ impl Fixture {
             resolved: None,
             rework: None,
             facts: Vec::new(),
+            documents: Vec::new(),
+            environment: None,
+            initiator: "ann".into(),
             input: JsonText::new(r#"{"prompt":"write c"}"#).unwrap(),
         };
         JobOrder { key, kind: "agent".into(), access, context, time_limit_ms: None, dispatched_at: NOW }

@@ -30,6 +30,9 @@ fn kinds() -> TwoKinds {
         jobs: Vec::new(),
         effects: Vec::new(),
         access: Access::Write,
+        documents: Vec::new(),
+        grades: Vec::new(),
+        needs: Vec::new(),
     };
     TwoKinds(vec![descriptor("agent"), descriptor("ci-gate")])
 }

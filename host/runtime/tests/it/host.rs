@@ -216,8 +216,7 @@ pub(crate) fn component(descriptor: &Descriptor) -> Vec<u8> {
 }
 
 pub(crate) fn transition(next: Next) -> Transition {
-    let state = JsonText::null();
-    Transition { state, note: None, progress: None, facts: Vec::new(), notices: Vec::new(), next }
+    Transition::new(JsonText::null(), next)
 }
 
 pub(crate) fn complete(output: &str) -> Next {
@@ -244,7 +243,7 @@ pub(crate) fn wait(ms: u64) -> Next {
 
 pub(crate) fn ask() -> Next {
     let options = vec!["A".to_owned(), "B".to_owned()];
-    Next::Ask { kind: QuestionKind::Decision, prompt: "which?".to_owned(), options, proposal: None }
+    Next::Ask { kind: QuestionKind::Decision, prompt: "which?".to_owned(), options, proposal: None, actions: Vec::new() }
 }
 
 pub(crate) fn fail() -> Next {

@@ -1,7 +1,8 @@
-use crate::contract::{checks, history, mergeability, types, workspace};
+use crate::contract::{checks, environments, history, mergeability, release_health, types, workspace};
 use lockstep_types::{
-    ChangedFile, Check, CheckReport, FileStatus, MergeReport, ObservationAnswer, ObserveFailure, PastAttempt,
-    Verdict,
+    ChangedFile, Check, CheckReport, EnvironmentReport, EnvironmentStatus, Evidence, FileStatus,
+    HealthReport, HealthStatus, MergeReport, ObservationAnswer, ObserveFailure, PastAttempt, Signal,
+    SignalKind, SignalState, Verdict,
 };
 
 /// What a part of an answer counts beside its texts, so that many empty parts are not free.
@@ -39,10 +40,73 @@ pub(crate) fn answer_bytes(answer: &ObservationAnswer) -> usize {
             .iter()
             .map(|attempt| PART_BYTES + attempt.outcome.len() + text(&attempt.output))
             .sum::<usize>(),
+        ObservationAnswer::ReleaseHealth(report) => signals(&report.signals),
+        ObservationAnswer::Evidence(evidence) => {
+            let errors = evidence.errors.iter().map(|error| PART_BYTES + error.len()).sum::<usize>();
+            signals(&evidence.regressed) + errors + text(&evidence.notes)
+        }
+        ObservationAnswer::Environment(report) => report.as_ref().map_or(0, |report| text(&report.url)),
         ObservationAnswer::Failed(ObserveFailure::NotConfigured) => 0,
         ObservationAnswer::Failed(ObserveFailure::Failed(reason)) => reason.len(),
     };
     PART_BYTES + bytes
+}
+
+fn signals(signals: &[Signal]) -> usize {
+    let one = |signal: &Signal| {
+        PART_BYTES + signal.id.len() + signal.name.len() + signal.detail.as_ref().map_or(0, String::len)
+    };
+    signals.iter().map(one).sum()
+}
+
+impl From<HealthReport> for release_health::Report {
+    fn from(report: HealthReport) -> Self {
+        let HealthReport { status, signals } = report;
+        let status = match status {
+            HealthStatus::Healthy => release_health::Status::Healthy,
+            HealthStatus::Pending => release_health::Status::Pending,
+            HealthStatus::Regressed => release_health::Status::Regressed,
+        };
+        Self { status, signals: signals.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl From<Evidence> for release_health::Evidence {
+    fn from(evidence: Evidence) -> Self {
+        let Evidence { regressed, errors, notes } = evidence;
+        Self { regressed: regressed.into_iter().map(Into::into).collect(), errors, notes }
+    }
+}
+
+impl From<Signal> for release_health::Signal {
+    fn from(signal: Signal) -> Self {
+        let Signal { kind, id, name, state, detail } = signal;
+        let kind = match kind {
+            SignalKind::Monitor => release_health::SignalKind::Monitor,
+            SignalKind::Slo => release_health::SignalKind::Slo,
+        };
+        let state = match state {
+            SignalState::Ok => release_health::SignalState::Ok,
+            SignalState::Warn => release_health::SignalState::Warn,
+            SignalState::Alert => release_health::SignalState::Alert,
+            SignalState::NoData => release_health::SignalState::NoData,
+        };
+        Self { kind, id, name, state, detail }
+    }
+}
+
+impl From<EnvironmentReport> for environments::Report {
+    fn from(report: EnvironmentReport) -> Self {
+        let EnvironmentReport { status, url, expires_at } = report;
+        let status = match status {
+            EnvironmentStatus::Provisioning => environments::Status::Provisioning,
+            EnvironmentStatus::Ready => environments::Status::Ready,
+            EnvironmentStatus::Failed => environments::Status::Failed,
+            EnvironmentStatus::Expired => environments::Status::Expired,
+            EnvironmentStatus::TornDown => environments::Status::TornDown,
+        };
+        Self { status, url, expires_at: expires_at.map(|time| time.0) }
+    }
 }
 
 impl From<CheckReport> for checks::Report {

@@ -2,9 +2,9 @@ use super::check_json;
 use crate::contract::types as wit;
 use crate::limits::Limits;
 use lockstep_types::{
-    Access, Artifact, Comment, Completion, Descriptor, Effect, Fact, FailureClass, ItemStatus, JobRequest,
-    JsonText, MergeMethod, NewNotice, Next, Progress, QuestionKind, ReworkRequest, Severity, StepOutput,
-    Transition,
+    Access, Artifact, Comment, Completion, Descriptor, Document, Effect, Fact, FailureClass, Grading,
+    ItemStatus, JobRequest, JsonText, MergeMethod, NewNotice, Next, Progress, QuestionKind, ReworkRequest,
+    Severity, StandIn, StepOutput, Transition,
 };
 
 /// What a part of a list counts beside its texts, so that many empty parts are not free.
@@ -30,13 +30,26 @@ type Read<T> = Result<T, Unusable>;
 /// The transition in the host's words, checked.
 pub(crate) fn transition(transition: wit::Transition, limits: &Limits) -> Read<Transition> {
     let mut reader = Reader::new(limits);
-    let wit::Transition { state, note, progress, facts, notices, next } = transition;
+    let wit::Transition {
+        state,
+        note,
+        progress,
+        facts,
+        notices,
+        settled_notices,
+        documents,
+        teardowns,
+        next,
+    } = transition;
     Ok(Transition {
         state: reader.state(state)?,
         note: reader.opt(note)?,
         progress: progress.map(|progress| reader.progress(progress)).transpose()?,
         facts: reader.list(facts, Reader::fact)?,
         notices: reader.list(notices, Reader::notice)?,
+        settled_notices: reader.list(settled_notices, |reader, kind| reader.name("notice", kind))?,
+        documents: reader.list(documents, Reader::document)?,
+        teardowns: reader.list(teardowns, |reader, told| reader.json("environment", told))?,
         next: reader.next(next)?,
     })
 }
@@ -49,8 +62,19 @@ pub(crate) fn state_text(state: String, limits: &Limits) -> Read<JsonText> {
 /// The descriptor in the host's words; its sense is checked by `descriptor::check`.
 pub(crate) fn descriptor(descriptor: wit::Descriptor, limits: &Limits) -> Read<Descriptor> {
     let mut reader = Reader::new(limits);
-    let wit::Descriptor { kind, version, state_version, summary, config_schema, jobs, effects, access } =
-        descriptor;
+    let wit::Descriptor {
+        kind,
+        version,
+        state_version,
+        summary,
+        config_schema,
+        jobs,
+        effects,
+        access,
+        documents,
+        grades,
+        needs,
+    } = descriptor;
     Ok(Descriptor {
         kind: reader.text(kind)?,
         version: reader.text(version)?,
@@ -60,6 +84,12 @@ pub(crate) fn descriptor(descriptor: wit::Descriptor, limits: &Limits) -> Read<D
         jobs: reader.list(jobs, Reader::text)?,
         effects: reader.list(effects, Reader::text)?,
         access: access_of(access),
+        documents: reader.list(documents, Reader::text)?,
+        grades: reader.list(grades, |reader, wit::Grading { role, producers }| {
+            let producers = reader.list(producers, Reader::text)?;
+            Ok(Grading { role: reader.text(role)?, producers })
+        })?,
+        needs: reader.list(needs, Reader::text)?,
     })
 }
 
@@ -155,6 +185,17 @@ impl<'l> Reader<'l> {
         Ok(Fact { name, value, step: String::new() })
     }
 
+    fn document(&mut self, document: wit::NewDocument) -> Read<Document> {
+        let wit::NewDocument { name, value, stands_in } = document;
+        let name = self.name("document", name)?;
+        let value = self.json(&format!("document `{name}`"), value)?;
+        let stands_in = match stands_in {
+            None => None,
+            Some(wit::StandIn { text, rank }) => Some(StandIn { text: self.text(text)?, rank }),
+        };
+        Ok(Document { name, value, stands_in })
+    }
+
     fn notice(&mut self, notice: wit::Notice) -> Read<NewNotice> {
         let wit::Notice { kind, severity, title, body } = notice;
         let severity = match severity {
@@ -193,6 +234,10 @@ impl<'l> Reader<'l> {
                 message: self.text(message)?,
                 detail: self.opt(detail)?,
             },
+            wit::Next::Stay => Next::Stay,
+            wit::Next::Refuse(wit::Refusal { reason, message }) => {
+                Next::Refuse { invalid: reason == wit::RefusalReason::Invalid, message: self.text(message)? }
+            }
         })
     }
 
@@ -238,7 +283,7 @@ impl<'l> Reader<'l> {
     }
 
     fn question(&mut self, question: wit::Question) -> Read<Next> {
-        let wit::Question { kind, prompt, options, proposal } = question;
+        let wit::Question { kind, prompt, options, proposal, actions } = question;
         if prompt.trim().is_empty() {
             return nonsense("it asked a question without words");
         }
@@ -259,7 +304,12 @@ impl<'l> Reader<'l> {
             wit::QuestionKind::Review => QuestionKind::Review,
             wit::QuestionKind::HumanTest => QuestionKind::HumanTest,
         };
-        Ok(Next::Ask { kind, prompt: self.text(prompt)?, options, proposal: self.opt(proposal)? })
+        if actions.len() > OPTIONS_MAX {
+            let count = actions.len();
+            return nonsense(format!("it asked a question with {count} actions, more than {OPTIONS_MAX}"));
+        }
+        let actions = self.list(actions, |reader, action| reader.name("action", action))?;
+        Ok(Next::Ask { kind, prompt: self.text(prompt)?, options, proposal: self.opt(proposal)?, actions })
     }
 
     fn effect(&mut self, effect: wit::Effect) -> Read<Effect> {
@@ -272,8 +322,9 @@ impl<'l> Reader<'l> {
             }),
             wit::Effect::UpdateBranch => Effect::UpdateBranch,
             wit::Effect::OpenTicket(inputs) => Effect::OpenTicket(self.json("ticket", inputs)?),
-            wit::Effect::Provision(inputs) => Effect::Provision(self.json("environment", inputs)?),
-            wit::Effect::Teardown(inputs) => Effect::Teardown(self.json("environment", inputs)?),
+            wit::Effect::Provision(wit::ProvisionRequest { input, keep }) => {
+                Effect::Provision { input: self.json("environment", input)?, keep }
+            }
             wit::Effect::AnnotateIncident(inputs) => Effect::AnnotateIncident(self.json("evidence", inputs)?),
         })
     }

@@ -22,6 +22,9 @@ fn returned(next: wit::Next) -> wit::Transition {
         progress: None,
         facts: Vec::new(),
         notices: Vec::new(),
+        settled_notices: Vec::new(),
+        documents: Vec::new(),
+        teardowns: Vec::new(),
         next,
     }
 }
@@ -32,6 +35,7 @@ fn question(options: &[&str]) -> wit::Question {
         prompt: "Which?".to_owned(),
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         proposal: None,
+        actions: Vec::new(),
     }
 }
 
@@ -137,7 +141,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         returned(wit::Next::Ask(question(&options))),
         returned(wit::Next::Ask(wit::Question { prompt: String::new(), ..question(&[]) })),
         returned(wit::Next::Perform(wit::EffectRequest {
-            effect: wit::Effect::Provision("x".to_owned()),
+            effect: wit::Effect::Provision(wit::ProvisionRequest { input: "x".to_owned(), keep: true }),
             proposal: None,
         })),
         returned(wit::Next::Rework(rework(&[]))),

@@ -1,7 +1,8 @@
 use crate::contract::types as wit;
 use lockstep_types::{
-    Change, Comment, Decision, EffectOutcome, Fact, JobOutcome, JobQuestion, JobResult, JsonText,
-    PullRequest, ReworkOrder, RunInfo, StepAnswer, StepEvent, StepInfo, StepInput, StepOutput, Usage,
+    Change, Comment, Decision, Document, EffectOutcome, Fact, ItemStatus, JobOutcome, JobQuestion, JobResult,
+    JsonText, PullRequest, ReworkOrder, RunInfo, StepAction, StepAnswer, StepEvent, StepInfo, StepInput,
+    StepOutput, Usage,
 };
 
 /// What a part of the input counts beside its texts, so that many empty parts are not free.
@@ -19,6 +20,17 @@ pub(crate) fn step_input(input: &StepInput) -> (wit::StepInput, usize) {
         event: copy.event(event),
     };
     (input, copy.bytes)
+}
+
+fn item_status_of(status: ItemStatus) -> wit::ItemStatus {
+    match status {
+        ItemStatus::Planned => wit::ItemStatus::Planned,
+        ItemStatus::Ready => wit::ItemStatus::Ready,
+        ItemStatus::InProgress => wit::ItemStatus::InProgress,
+        ItemStatus::Blocked => wit::ItemStatus::Blocked,
+        ItemStatus::PrReady => wit::ItemStatus::PrReady,
+        ItemStatus::Done => wit::ItemStatus::Done,
+    }
 }
 
 /// Copies texts and counts them.
@@ -50,7 +62,19 @@ impl Copier {
     }
 
     fn run(&mut self, run: &RunInfo) -> wit::RunInfo {
-        let RunInfo { id, item, title, description, change, facts, outputs, now } = run;
+        let RunInfo {
+            id,
+            item,
+            title,
+            description,
+            change,
+            facts,
+            outputs,
+            item_status,
+            documents,
+            is_errand,
+            now,
+        } = run;
         wit::RunInfo {
             id: self.text(id),
             item: self.text(item),
@@ -59,12 +83,15 @@ impl Copier {
             change: self.change(change),
             facts: self.list(facts, Self::fact),
             outputs: self.list(outputs, Self::output),
+            item_status: item_status_of(*item_status),
+            documents: self.list(documents, Self::document),
+            is_errand: *is_errand,
             now: now.0,
         }
     }
 
     fn step(&mut self, step: &StepInfo) -> wit::StepInfo {
-        let StepInfo { name, kind, role, config, policy, attempt, is_final } = step;
+        let StepInfo { name, kind, role, config, policy, attempt, is_final, wired } = step;
         wit::StepInfo {
             name: self.text(name),
             kind: self.text(kind),
@@ -73,7 +100,19 @@ impl Copier {
             policy: self.json(policy),
             attempt: *attempt,
             is_final: *is_final,
+            wired: self.list(wired, |copy, name| copy.text(name)),
         }
+    }
+
+    fn document(&mut self, document: &Document) -> wit::Document {
+        // What stands in for the description reaches jobs; a component knows which of its texts do.
+        let Document { name, value, stands_in: _ } = document;
+        wit::Document { name: self.text(name), value: self.json(value) }
+    }
+
+    fn action(&mut self, action: &StepAction) -> wit::Action {
+        let StepAction { name, input, by } = action;
+        wit::Action { name: self.text(name), input: self.json(input), by: self.text(by) }
     }
 
     fn change(&mut self, change: &Change) -> wit::Change {
@@ -129,6 +168,7 @@ impl Copier {
             }),
             StepEvent::Answered(answer) => wit::Event::Answered(self.answer(answer)),
             StepEvent::EffectSettled(outcome) => wit::Event::EffectSettled(self.effect_outcome(outcome)),
+            StepEvent::Acted(action) => wit::Event::Acted(self.action(action)),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The host's side of the contract: one file per WIT interface, and the state a call keeps.
 
 mod checks;
+mod environments;
 mod history;
 mod log;
 mod mergeability;
+mod release_health;
 mod state;
 mod workspace;
 

@@ -20,7 +20,7 @@ pub(crate) enum Breach {
     HostCalls { limit: usize, last: &'static str },
     #[error("it asked for {name} while describing itself, where nothing may be asked")]
     AskedWhileDescribing { name: &'static str },
-    #[error("it asked for a file with a path of {bytes} bytes, more than the {limit} allowed")]
+    #[error("it asked with a path or id of {bytes} bytes, more than the {limit} allowed")]
     LongPath { bytes: usize, limit: usize },
     #[error("history.attempts has no answer: {reason}")]
     NoAttempts { reason: String },
@@ -100,6 +100,15 @@ impl HostState {
         self.guarded > before
     }
 
+    /// Bounds a text a component asks with: a path, an id.
+    pub(super) fn check_length(&self, text: &str) -> Result<(), wasmtime::Error> {
+        let (bytes, limit) = (text.len(), self.limits.path_bytes);
+        if bytes > limit {
+            return Err(Breach::LongPath { bytes, limit }.into());
+        }
+        Ok(())
+    }
+
     /// Asks the observer and records what the component is told. An answer of another kind, or more than may be told,
     /// is told as failed: it is the record that a replay answers from, so it must hold what the component saw.
     pub(super) async fn observe(
@@ -142,6 +151,9 @@ fn belongs(request: &ObservationRequest, answer: &ObservationAnswer) -> bool {
         ObservationAnswer::ChangedFiles(_) => matches!(request, ObservationRequest::ChangedFiles),
         ObservationAnswer::ReadFile(_) => matches!(request, ObservationRequest::ReadFile { .. }),
         ObservationAnswer::Attempts(_) => matches!(request, ObservationRequest::Attempts),
+        ObservationAnswer::ReleaseHealth(_) => matches!(request, ObservationRequest::ReleaseHealth { .. }),
+        ObservationAnswer::Evidence(_) => matches!(request, ObservationRequest::Evidence { .. }),
+        ObservationAnswer::Environment(_) => matches!(request, ObservationRequest::Environment { .. }),
         ObservationAnswer::Failed(_) => true,
     }
 }

@@ -1,4 +1,4 @@
-use super::{Breach, HostState};
+use super::HostState;
 use crate::contract::{types::ObserveError, workspace};
 use crate::convert::observe_error;
 use lockstep_types::{ObservationAnswer, ObservationRequest};
@@ -12,10 +12,7 @@ impl workspace::Host for HostState {
     }
 
     async fn read_file(&mut self, path: String) -> wasmtime::Result<Result<Option<Vec<u8>>, ObserveError>> {
-        let limit = self.limits().path_bytes;
-        if path.len() > limit {
-            return Err(Breach::LongPath { bytes: path.len(), limit }.into());
-        }
+        self.check_length(&path)?;
         Ok(match self.observe(ObservationRequest::ReadFile { path }).await? {
             ObservationAnswer::ReadFile(content) => Ok(content),
             other => Err(observe_error(other)),

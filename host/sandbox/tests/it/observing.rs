@@ -5,7 +5,7 @@ use lockstep_ports::{Observer, RecordedObserver, StepExecutor as _};
 use lockstep_sandbox::Limits;
 use lockstep_types::{
     ChangedFile, Check, CheckReport, Digest, FileStatus, Invocation, MergeReport, Observation,
-    ObservationAnswer, ObservationRequest, PastAttempt, Timestamp, Verdict,
+    ObservationAnswer, ObservationRequest, ObserveFailure, PastAttempt, Timestamp, Verdict,
 };
 
 /// A small world. It takes a moment to answer, as the real one does.
@@ -40,6 +40,11 @@ impl Observer for World {
             ObservationRequest::ReadFile { path } if path == "none" => ObservationAnswer::ReadFile(None),
             ObservationRequest::ReadFile { path } => {
                 ObservationAnswer::ReadFile(Some(path.clone().into_bytes()))
+            }
+            ObservationRequest::ReleaseHealth { .. }
+            | ObservationRequest::Evidence { .. }
+            | ObservationRequest::Environment { .. } => {
+                ObservationAnswer::Failed(ObserveFailure::NotConfigured)
             }
             ObservationRequest::Attempts => ObservationAnswer::Attempts(vec![PastAttempt {
                 number: 1,

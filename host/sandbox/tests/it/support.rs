@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, Change, ComponentInfo, Digest, Invocation, JsonText, LogLevel, ObservationAnswer,
+    Activation, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel, ObservationAnswer,
     ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
 };
 use std::collections::HashMap;
@@ -94,6 +94,9 @@ pub(crate) fn input(config: &str) -> StepInput {
             },
             facts: Vec::new(),
             outputs: Vec::new(),
+            item_status: ItemStatus::InProgress,
+            documents: Vec::new(),
+            is_errand: false,
             now: Timestamp(1_767_603_600_000),
         },
         step: StepInfo {
@@ -104,6 +107,7 @@ pub(crate) fn input(config: &str) -> StepInput {
             policy: JsonText::new("{}").unwrap(),
             attempt: 1,
             is_final: false,
+            wired: Vec::new(),
         },
         decisions: Vec::new(),
         state: None,

@@ -87,6 +87,9 @@ fn summary(id: &str) -> RunSummary {
             act: "answer it".to_owned(),
         }],
         failure: None,
+        open_notices: Vec::new(),
+        cleanups: 0,
+        is_errand: false,
         created_at: Timestamp(1),
         updated_at: Timestamp(5),
     }
@@ -102,6 +105,9 @@ fn component() -> ComponentView {
         jobs: Vec::new(),
         effects: Vec::new(),
         access: Access::Write,
+        documents: Vec::new(),
+        grades: Vec::new(),
+        needs: Vec::new(),
     };
     let info = ComponentInfo {
         digest: Digest::of(b"x"),

@@ -21,6 +21,8 @@ pub(crate) struct Trace {
 /// Classes of state effects, in their order within one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum StateClass {
+    BlockAdded,
+    Review,
     Notice,
     Park,
     BlockStatus,
@@ -63,7 +65,12 @@ impl Trace {
         self.rejected = Some(self.effect("action-rejected", json!({"do": action, "class": class})));
     }
 
-    pub(crate) fn dispatch(&mut self, kind: &str, n: u32, step: usize, failed: bool) {
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// A call of an agent, a start of a job, or with no step a call of a review model.
+    pub(crate) fn dispatch(&mut self, kind: &str, n: u32, step: Option<usize>, failed: bool) {
         let mut fields = json!({"kind": kind, "n": n, "step": step});
         if failed {
             fields["error"] = json!(true);
@@ -79,6 +86,27 @@ impl Trace {
         }
         let effect = self.effect("merge", fields);
         self.calls.push(effect);
+    }
+
+    /// An outside call of which no more is told.
+    pub(crate) fn outside_call(&mut self, fx: &str, fields: Value) {
+        let effect = self.effect(fx, fields);
+        self.calls.push(effect);
+    }
+
+    pub(crate) fn block_added(&mut self, level: &str, parent: Option<&str>) {
+        let effect = self.effect("block-added", json!({"level": level, "parent": parent}));
+        self.states.push((StateClass::BlockAdded, String::new(), String::new(), effect));
+    }
+
+    pub(crate) fn review(&mut self, block: &str, review: &str, row: &Value) {
+        let fields = json!({"review": review, "to": row["status"], "iteration": row["iteration"]});
+        let effect = self.effect("review-status", fields);
+        self.states.push((StateClass::Review, block.to_owned(), review.to_owned(), effect));
+    }
+
+    pub(crate) fn escalated(&mut self, block: &str, kind: &str) {
+        self.state(StateClass::Notice, block, kind, "notification-escalated", json!({"type": kind}));
     }
 
     pub(crate) fn notify(&mut self, block: &str, kind: &str) {
@@ -134,6 +162,9 @@ impl Trace {
         if let Some(resolved) = &given.resolved {
             context["resolved"] = json!([resolved.question, resolved.answer]);
         }
+        if let Some(environment) = &given.environment {
+            context["env"] = json!(environment.report.status.word().replace('-', "_"));
+        }
         if let Some(number) = given.change.pull_request.as_ref().and_then(|request| request.number) {
             context["pr"] = json!(number);
         }
@@ -179,7 +210,7 @@ pub(crate) fn step_word(status: StepStatus) -> &'static str {
 /// The end of a scenario (FORMAT.md section 3.4).
 pub(crate) fn final_state(
     runs: Vec<Value>,
-    blocks: &BTreeMap<String, String>,
+    blocks: &BTreeMap<String, &str>,
     mut open_notices: Vec<String>,
 ) -> Value {
     open_notices.sort();

@@ -1,0 +1,10 @@
+mod blueprints;
+mod items;
+mod notices;
+mod pipelines;
+mod presets;
+mod properties;
+mod schedules;
+mod spend;
+mod start;
+mod world;
