@@ -97,7 +97,7 @@ fn dispatch(call: &Call<Config>, state: State, why: &str) -> Transition<State> {
     }
     // CS-2: where it is not active the ordinary agent does the work.
     if let Some(order) = config.consensus.as_ref().and_then(|consensus| consensus.order(role, &call.run)) {
-        input.insert("consensus".to_owned(), serde_json::to_value(order).unwrap_or_default());
+        input.insert("consensus".to_owned(), order);
     }
     let job = JobRequest::new(role, access).input(&input).time_limit_s(config.time_limit_s);
     Transition::new(state, job).note(format!("{role} goes to work{why}"))

@@ -119,7 +119,7 @@ fn consensus(gating: &str, participants: usize) -> String {
         (1..=participants).map(|number| format!(r#"{{"id":"p{number}","role":"critic"}}"#)).collect();
     let participants = participants.join(",");
     format!(
-        r#"{{"consensus":{{"enabled":true,"strategy":"debate","rounds":9,"participants":[{participants}]{gating}}}}}"#
+        r#"{{"consensus":{{"enabled":true,"strategy":"debate","rounds":3,"participants":[{participants}]{gating}}}}}"#
     )
 }
 
@@ -127,7 +127,7 @@ fn consensus(gating: &str, participants: usize) -> String {
 fn cs_2_consensus_is_told_to_the_job_where_it_is_active() {
     let started = |role: &str, config: &str| Bench::<Agent>::new(config).role(role).started();
     expect![[r#"
-        dispatch architect (write) {"consensus":{"participants":[{"id":"p1","role":"critic"},{"id":"p2","role":"critic"}],"rounds":5,"strategy":"debate"}}
+        dispatch architect (write) {"consensus":{"participants":[{"id":"p1","role":"critic"},{"id":"p2","role":"critic"}],"rounds":3,"strategy":"debate"}}
         note     architect goes to work
     "#]].assert_eq(&started("architect", &consensus("", 2)));
     let is_active = |role: &str, config: &str| started(role, config).contains("consensus");

@@ -6,7 +6,6 @@
 mod grade;
 mod rounds;
 
-use lockstep_consensus::Consensus;
 use lockstep_sdk::{Call, Descriptor, Event, Host, Step, StepError, Transition};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +19,6 @@ struct Config {
     max_attempts: Option<u32>,
     instructions: Option<String>,
     time_limit_s: Option<u64>,
-    consensus: Option<Consensus>,
 }
 
 /// SPEC CO-2. It survives reworks, its own and those of its producer.

@@ -2,7 +2,6 @@
 
 use crate::grade::Grade;
 use crate::{Config, State, Verdict};
-use lockstep_consensus::Order;
 use lockstep_sdk::text::score;
 use lockstep_sdk::{
     Access, Answer, Call, Completion, Failure, FailureClass, JobRequest, JobResult, JobSettled, Question,
@@ -37,8 +36,6 @@ struct GradeInput<'a> {
     threshold: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consensus: Option<Order<'a>>,
 }
 
 /// The roles this step grades: as configured, else by its own role.
@@ -74,9 +71,7 @@ pub(crate) fn begin(call: &Call<Config>, mut state: State) -> Transition<State> 
 fn grading(call: &Call<Config>, producers: &[String]) -> JobRequest {
     let config = &call.config;
     let instructions = config.instructions.as_deref();
-    let consensus =
-        config.consensus.as_ref().and_then(|consensus| consensus.order(&call.step.role, &call.run));
-    let input = GradeInput { grades: producers, threshold: threshold(call), instructions, consensus };
+    let input = GradeInput { grades: producers, threshold: threshold(call), instructions };
     JobRequest::new(&call.step.role, Access::ReadOnly).input(&input).time_limit_s(config.time_limit_s)
 }
 

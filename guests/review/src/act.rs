@@ -8,6 +8,7 @@ use lockstep_sdk::{
     read_object,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 const REPLY: &str = "reply";
 const SET_STATUS: &str = "set-status";
@@ -79,19 +80,20 @@ impl Input {
 
 /// A finding, by its place or its id.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Item {
-    Index(usize),
-    Id(String),
+#[serde(transparent)]
+pub(crate) struct Item {
+    name: Value,
 }
 
 impl Item {
     /// RV-11.
     pub(crate) fn place(&self, row: &Row) -> Result<usize, Refusal> {
-        let place = match self {
-            Self::Index(index) => Some(*index).filter(|index| *index < row.findings.len()),
-            Self::Id(id) => row.findings.iter().position(|finding| finding.id == *id),
+        let findings = &row.findings;
+        let place = match &self.name {
+            Value::String(id) => findings.iter().position(|finding| finding.id == *id),
+            place => place.as_u64().and_then(|place| usize::try_from(place).ok()),
         };
+        let place = place.filter(|place| *place < findings.len());
         place.ok_or_else(|| {
             let found = count(row.findings.len(), "finding");
             Refusal::invalid(format!("there is no such finding; the review has {found}, counted from 0"))

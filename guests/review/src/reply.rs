@@ -40,9 +40,13 @@ fn list(text: &str) -> Result<Vec<Value>, String> {
 
 /// RV-3: what is unknown is read as something harmless, what says nothing is dropped, the gravest come first.
 pub(crate) fn findings(items: &[Value], iteration: u32, now: u64) -> Vec<Finding> {
-    let mut findings: Vec<_> = items.iter().filter_map(|item| finding(item, now)).collect();
-    findings.sort_by_key(|finding| finding.severity);
-    findings.truncate(MAX_FINDINGS);
+    let found: Vec<_> = items.iter().filter_map(|item| finding(item, now)).collect();
+    let by_severity = [Severity::High, Severity::Medium, Severity::Low].into_iter();
+    let mut findings: Vec<_> = by_severity
+        .flat_map(|severity| found.iter().filter(move |finding| finding.severity == severity))
+        .take(MAX_FINDINGS)
+        .cloned()
+        .collect();
     for (index, finding) in findings.iter_mut().enumerate() {
         finding.id = format!("f{iteration}-{}", index + 1);
     }

@@ -5,7 +5,7 @@
 mod estimate;
 
 use estimate::Axes;
-use lockstep_consensus::{Consensus, Order};
+use lockstep_consensus::Consensus;
 use lockstep_sdk::text::at_most;
 use lockstep_sdk::{
     Access, Call, Completion, Descriptor, Event, Host, JobRequest, JobSettled, NewDocument, Step, StepError,
@@ -34,7 +34,7 @@ struct JobInput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    consensus: Option<Order<'a>>,
+    consensus: Option<serde_json::Value>,
 }
 
 impl Step for TaskEstimator {

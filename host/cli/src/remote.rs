@@ -173,6 +173,10 @@ fn action_body(action: RunAction, by: &str) -> Answer<(&'static str, Value)> {
         RunAction::Retry => ("retry", json!({})),
         RunAction::Restart { step } => ("restart", json!({ "step": step })),
         RunAction::Pause => ("pause", json!({})),
+        RunAction::TearDown => ("teardown", json!({})),
+        RunAction::Act { step, action, input } => {
+            ("actions", json!({ "step": step, "action": action, "input": input.value() }))
+        }
         RunAction::Resume => ("resume", json!({})),
         RunAction::Answer { question, answer, token } => {
             let mut body =

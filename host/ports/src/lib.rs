@@ -4,6 +4,7 @@
 //! implementation is the observer that answers from a record, which whoever replays needs.
 #![warn(missing_docs)]
 
+mod board;
 mod clock;
 mod components;
 mod journal;
@@ -12,6 +13,9 @@ mod recorded;
 mod service;
 mod step_executor;
 
+pub use board::{
+    BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
+};
 pub use clock::Clock;
 pub use components::{ComponentStore, ComponentStoreError};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Activation, Answer, ComponentInfo, Digest, Grant, Invocation, QuestionId, RunId, RunStatus, RunSummary,
-    RunView, TimelineEntry,
+    Activation, Answer, ComponentInfo, Digest, Grant, Invocation, JsonText, QuestionId, RunId, RunStatus,
+    RunSummary, RunView, TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,17 @@ pub enum RunAction {
     Pause,
     /// Go on after a pause.
     Resume,
+    /// Act on a step that is under way, as the component of its kind allows.
+    Act {
+        /// Name of the step; none: the only one with an open question that takes actions.
+        step: Option<String>,
+        /// Name of the action.
+        action: String,
+        /// Its arguments, an object.
+        input: JsonText,
+    },
+    /// Tear the environments of the run down.
+    TearDown,
     /// Answer a question.
     Answer {
         /// Which; none: the only open one.

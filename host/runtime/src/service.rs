@@ -12,7 +12,7 @@ use lockstep_ports::{
 };
 use lockstep_types::{
     Activation, Digest, Input, ItemContext, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary,
-    RunView, TimelineEntry, TurnRecord,
+    RunView, StepAction, TimelineEntry, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -354,6 +354,14 @@ impl Runtime {
         let by = by.to_owned();
         Ok(match action {
             RunAction::Stop { reason } => Input::Stop { reason, class: None, by },
+            RunAction::TearDown => Input::TearDown,
+            RunAction::Act { step, action, input } => {
+                let step = match step {
+                    Some(step) => step,
+                    None => only_step_with_actions(&*self.recorded(run).await?)?,
+                };
+                Input::Act { step, action: StepAction { name: action, input, by } }
+            }
             RunAction::Pause => Input::Pause { by, over_budget: false },
             RunAction::Resume => Input::Resume { by },
             RunAction::Retry => Input::Retry { head_commit: self.go_on(run).await?, by },
@@ -396,6 +404,27 @@ fn only_question(recorded: &Recorded) -> Result<QuestionId, ServiceError> {
                 names.join(", ")
             )))
         }
+    }
+}
+
+/// The step that a person can act on, when there is just one.
+fn only_step_with_actions(recorded: &Recorded) -> Result<String, ServiceError> {
+    let spec = recorded.run.spec();
+    let takes_actions = |step: &lockstep_engine::Step| matches!(&step.phase, Phase::Question { question, .. } if !question.actions.is_empty());
+    let steps = recorded.run.steps().iter().zip(&spec.pipeline.steps);
+    let names: Vec<&str> =
+        steps.filter(|(step, _)| takes_actions(step)).map(|(_, def)| def.name.as_str()).collect();
+    match names.as_slice() {
+        [name] => Ok((*name).to_owned()),
+        [] => {
+            let id = &spec.id;
+            Err(ServiceError::Conflict(format!("run {id} waits for no action: see `lockstep why {id}`")))
+        }
+        several => Err(ServiceError::Conflict(format!(
+            "several steps of run {} take actions: name one of {}",
+            spec.id,
+            several.join(", ")
+        ))),
     }
 }
 

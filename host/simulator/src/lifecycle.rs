@@ -101,6 +101,7 @@ impl World<'_> {
             pins: self.kinds.pins(),
             change,
             context: ItemContext {
+                workspace: Some(item.workspace.clone()),
                 level: item.level,
                 documents: item.documents.clone(),
                 environments: item.environments.clone(),

@@ -1,3 +1,4 @@
+use crate::board::WorkspaceId;
 use crate::{
     Access, Answer, Change, Completion, Digest, Document, EffectKey, EffectOrder, EffectOutcome, Environment,
     Failure, Grant, Invocation, ItemLevel, ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState,
@@ -52,6 +53,9 @@ pub struct RunSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ItemContext {
+    /// The workspace of the item; none: the run belongs to no board.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
     /// What kind of item it is.
     pub level: ItemLevel,
     /// Documents kept on it.

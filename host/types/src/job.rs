@@ -184,6 +184,13 @@ impl Effect {
             Self::AnnotateIncident(_) => "annotate-incident",
         }
     }
+
+    /// Whether a step that needs a person's consent gets it before this (DEVIATIONS D-3). What can be taken back, such as
+    /// an environment, comes first: the person wants to see it.
+    #[must_use]
+    pub fn needs_consent(&self) -> bool {
+        matches!(self, Self::Merge(_))
+    }
 }
 
 /// An effect handed to a provider. The same key arriving twice is one effect.

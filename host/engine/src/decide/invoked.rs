@@ -183,7 +183,7 @@ impl Decider {
         self.ask_approval(ix, proposal, Held::Completion(completion.clone()));
     }
 
-    /// A step that needs consent gets it before its first change of the outside world (D-3).
+    /// A step that needs consent gets it before a change that cannot be taken back (D-3).
     fn perform_or_ask(&mut self, ix: StepIx, effect: &Effect, proposal: Option<&String>) {
         if !self.is_granted(ix, effect.name()) {
             let message = format!(
@@ -191,7 +191,7 @@ impl Decider {
                 effect.name()
             );
             self.fail_component(ix, FailureClass::BadOutput, message);
-        } else if self.wants_approval(ix) {
+        } else if effect.needs_consent() && self.wants_approval(ix) {
             let proposal = proposal.cloned().unwrap_or_else(|| effect.name().to_owned());
             self.ask_approval(ix, Some(proposal), Held::Effect(effect.clone()));
         } else {

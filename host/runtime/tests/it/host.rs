@@ -243,7 +243,13 @@ pub(crate) fn wait(ms: u64) -> Next {
 
 pub(crate) fn ask() -> Next {
     let options = vec!["A".to_owned(), "B".to_owned()];
-    Next::Ask { kind: QuestionKind::Decision, prompt: "which?".to_owned(), options, proposal: None, actions: Vec::new() }
+    Next::Ask {
+        kind: QuestionKind::Decision,
+        prompt: "which?".to_owned(),
+        options,
+        proposal: None,
+        actions: Vec::new(),
+    }
 }
 
 pub(crate) fn fail() -> Next {
