@@ -297,6 +297,7 @@ fn act_is_true(world: &World, act: &Act) -> Result<(), String> {
             }
             return known(error).then_some(()).ok_or_else(|| format!("{by} was told {error:?}"));
         }
+        (Ok(_), RunAction::Act { .. } | RunAction::TearDown) => true,
         (Ok(_), RunAction::Retry | RunAction::Restart { .. }) => seen.by.contains(by),
         (Ok(summary), RunAction::Pause) => summary.status == RunStatus::Paused,
         (Ok(summary), RunAction::Resume) => summary.status != RunStatus::Paused,
