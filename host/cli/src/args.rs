@@ -22,6 +22,7 @@ Look closer:
 
 Set up:
   pipeline   Check a pipeline file
+  simulate   Run a scenario: your pipeline and components, everybody outside played from a script
   component  List, add and activate step components
 
 Options:
@@ -93,6 +94,8 @@ pub(crate) enum Command {
     /// Check a pipeline file
     #[command(subcommand)]
     Pipeline(PipelineCommand),
+    /// Run a scenario: the real engine and components, everybody outside played from a script
+    Simulate(SimulateArgs),
     /// Make every recorded call of a run again and compare
     Replay(RunArg),
     /// Replay, and check the journal of a run against the stored run
@@ -105,6 +108,34 @@ pub(crate) enum Command {
         /// Folder of the job
         dir: PathBuf,
     },
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+A scenario is a JSON file: a board, pipelines, what agents and services reply, and a script of
+actions. tests/conformance/FORMAT.md explains it and has hundreds of examples. Time is simulated,
+nothing outside is touched, and the same scenario always tells the same story.
+
+Exit status: 0 done, 3 the trace differs from --expect, 5 the scenario is wrong.")]
+pub(crate) struct SimulateArgs {
+    /// The scenario, or `-` for standard input
+    pub(crate) file: PathBuf,
+
+    /// Print the reduced trace as JSON instead of the story
+    #[arg(long)]
+    pub(crate) reduced: bool,
+
+    /// Use this pipeline file where the scenario's `start` names no pipeline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+
+    /// Use this component for a step kind; may be given several times
+    #[arg(long, value_name = "KIND=FILE")]
+    pub(crate) component: Vec<String>,
+
+    /// Compare the reduced trace with this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) expect: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ mod replay;
 mod run;
 mod runs;
 mod serve;
+mod simulate;
 mod step;
 
 use crate::args::Command;
@@ -28,6 +29,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Step(command) => step::step(context, command).await,
         Command::Component(command) => component::component(context, command).await,
         Command::Pipeline(command) => pipeline::pipeline(context, command).await,
+        Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Replay(arg) => replay::replay(context, &arg.run).await,
         Command::Verify(arg) => replay::verify(context, &arg.run).await,
         Command::Why(arg) => runs::why(context, &arg.run).await,
