@@ -213,7 +213,7 @@ impl Shared {
         finished: &lockstep_engine::Finished,
         start_token: Option<String>,
     ) -> Result<u64, JournalError> {
-        let commit = Commit { row: finished.recorded.row(), record: finished.bytes.clone(), start_token };
+        let commit = Commit { row: finished.recorded.row(), record: finished.bytes.clone(), start_token, board: None };
         self.outside.journal.commit(commit).await
     }
 
