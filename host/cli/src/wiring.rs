@@ -1,9 +1,10 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
+use crate::no_board::NoBoard;
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::RunService;
+use lockstep_ports::{BoardService, RunService};
 use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -28,6 +29,12 @@ impl Local {
     #[must_use]
     pub fn service(&self) -> Arc<dyn RunService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// The host's boards.
+    #[must_use]
+    pub fn board(&self) -> Arc<dyn BoardService> {
+        Arc::new(NoBoard)
     }
 
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by
