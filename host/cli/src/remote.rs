@@ -1,4 +1,6 @@
-//! The service behind a server, as its HTTP client.
+//! The services behind a server, as their HTTP client.
+
+mod board;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};

@@ -3,7 +3,7 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::RunService;
+use lockstep_ports::{BoardService, RunService};
 use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -28,6 +28,12 @@ impl Local {
     /// The host's service.
     #[must_use]
     pub fn service(&self) -> Arc<dyn RunService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// The host's boards.
+    #[must_use]
+    pub fn board(&self) -> Arc<dyn BoardService> {
         Arc::new(self.runtime.clone())
     }
 

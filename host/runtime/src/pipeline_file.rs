@@ -12,6 +12,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+mod stored;
+
+pub use stored::stored_steps;
+
 /// Bytes of a pipeline file: far more than people write, little enough to parse at once.
 pub const PIPELINE_BYTES_MAX: usize = 1 << 20;
 /// Steps of a pipeline, for the same reason.
