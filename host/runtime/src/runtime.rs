@@ -3,7 +3,7 @@ use crate::components::Kinds;
 use lockstep_engine::{Recorded, ReplayError};
 use lockstep_ports::{
     ChangeSource, Checks, Clock, Commit, ComponentStore, ComponentStoreError, Effects, FEED_PAGE_MAX, Jobs,
-    Journal, JournalError, LoadError, Mergeability, StepExecutor, Wake, Workspace,
+    Journal, JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
 use lockstep_types::{JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,6 +32,8 @@ pub struct Outside {
     pub mergeability: Arc<dyn Mergeability>,
     /// Files of a change.
     pub workspace: Arc<dyn Workspace>,
+    /// Releases and environments.
+    pub observations: Arc<dyn Observations>,
     /// Jobs.
     pub jobs: Arc<dyn Jobs>,
     /// Effects.
