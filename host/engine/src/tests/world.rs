@@ -42,6 +42,8 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
         policy: Policy::default(),
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: defs,
     }
 }
