@@ -1,5 +1,9 @@
 //! Pipeline files: TOML text into a `Pipeline`, with errors that name the line and the fix.
 
+mod descriptors;
+
+pub use descriptors::Descriptors;
+
 use lockstep_types::{CheckCommand, Descriptor, Gating, JobCommand, JsonText, Pipeline, Policy, StepDef};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -94,6 +98,16 @@ pub trait Kinds {
     fn descriptor(&self, kind: &str) -> Option<&Descriptor>;
     /// Problems of a configuration: JSON pointer of the value and what is wrong with it.
     fn config_problems(&self, kind: &str, config: &serde_json::Value) -> Vec<(String, String)>;
+}
+
+/// What is wrong with a configuration by its schema: JSON pointer of the value, and what.
+pub(crate) fn config_problems(
+    schema: &jsonschema::Validator,
+    config: &serde_json::Value,
+) -> Vec<(String, String)> {
+    let problem =
+        |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
+    schema.iter_errors(config).map(problem).collect()
 }
 
 /// Reads a pipeline file and checks it against the active components.

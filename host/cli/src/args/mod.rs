@@ -6,6 +6,7 @@ mod reviews;
 mod run;
 mod schedules;
 mod setup;
+mod simulate;
 mod workspace;
 
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
@@ -14,6 +15,7 @@ pub(crate) use reviews::{ReviewArg, ReviewsCommand};
 pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::{ActivateArgs, ComponentCommand, ServeArgs};
+pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
 };
@@ -48,6 +50,7 @@ Look closer:
 
 Set up:
   pipelines  Check pipeline files; list, add and change the pipelines of a workspace
+  simulate   Run a scenario: your pipeline and components, everybody outside played from a script
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
@@ -158,6 +161,8 @@ pub(crate) enum Command {
     /// Check pipeline files; list, add and change the pipelines of a workspace
     #[command(subcommand, alias = "pipeline")]
     Pipelines(PipelinesCommand),
+    /// Run a scenario: the real engine and components, everybody outside played from a script
+    Simulate(SimulateArgs),
     /// Make every recorded call of a run again and compare
     Replay(RunArg),
     /// Replay, and check the journal of a run against the stored run

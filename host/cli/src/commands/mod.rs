@@ -13,6 +13,7 @@ mod runs;
 mod schedules;
 mod serve;
 mod settings;
+mod simulate;
 mod spend;
 mod step;
 mod workspaces;
@@ -47,6 +48,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Pipelines(command) => pipelines::pipelines(context, command).await,
         Command::Settings(command) => settings::settings(context, command).await,
         Command::Workspaces(command) => workspaces::workspaces(context, command).await,
+        Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Replay(arg) => replay::replay(context, &arg.run).await,
         Command::Verify(arg) => replay::verify(context, &arg.run).await,
         Command::Why(arg) => runs::why(context, &arg.run).await,
