@@ -13,7 +13,6 @@ mod follow;
 mod host;
 mod ids;
 mod logging;
-mod no_board;
 mod remote;
 mod render;
 mod standard;

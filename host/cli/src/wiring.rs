@@ -1,7 +1,6 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
-use crate::no_board::NoBoard;
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{BoardService, RunService};
@@ -35,7 +34,7 @@ impl Local {
     /// The host's boards.
     #[must_use]
     pub fn board(&self) -> Arc<dyn BoardService> {
-        Arc::new(NoBoard)
+        Arc::new(self.runtime.clone())
     }
 
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by

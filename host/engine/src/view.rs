@@ -17,6 +17,7 @@ impl Run {
         RunSummary {
             id: self.spec.id.clone(),
             item: self.spec.item.clone(),
+            workspace: self.spec.context.workspace.clone(),
             title: self.spec.title.clone(),
             pipeline: self.spec.pipeline.name.clone(),
             change: self.change.clone(),

@@ -84,6 +84,11 @@ pub trait Jobs: Send + Sync {
 pub trait Effects: Send + Sync {
     /// Performs an effect. The same key again gives the same outcome and changes nothing a second time.
     async fn perform(&self, order: &EffectOrder) -> EffectOutcome;
+
+    /// Names of the effects somebody performs; none: it is not known, and a step has to try.
+    fn performed(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// Why a change cannot be taken through a pipeline. Display is one line for whoever asked.
@@ -138,6 +143,19 @@ pub trait ChangeSource: Send + Sync {
         head: &str,
         base: Option<&str>,
     ) -> Result<Change, ChangeSourceError>;
+
+    /// As `resolve`, but makes the head branch from the base branch if it is not there. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// As `resolve`. A source that makes no branches says that there is none.
+    async fn resolve_or_create(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError> {
+        self.resolve(repository, head, base).await
+    }
 
     /// Subject line of the head commit, for a title nobody gave.
     async fn subject(&self, change: &Change) -> Option<String>;

@@ -71,6 +71,14 @@ impl Kinds {
         Ok(pipeline)
     }
 
+    /// Asks the rules of the board about steps of the active kinds.
+    pub(crate) fn descriptors<T>(&self, ask: impl FnOnce(lockstep_board::Kinds<'_>) -> T) -> T {
+        let known = self.active.iter().map(|(kind, active)| (kind.clone(), active.descriptor.clone()));
+        let descriptors: BTreeMap<String, Descriptor> = known.collect();
+        // Nothing answers for the health of releases yet.
+        ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: false })
+    }
+
     /// What a run of the pipeline is pinned to.
     pub(crate) fn pins(&self, pipeline: &Pipeline) -> BTreeMap<String, Pin> {
         let pin = |kind: &String| {

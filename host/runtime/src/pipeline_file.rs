@@ -127,6 +127,37 @@ pub fn read(text: &str, file: &str, kinds: &dyn Kinds) -> Result<Pipeline, Pipel
     }
 }
 
+/// Commands that a repository keeps for runs whose pipeline is stored elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Of local checks, by name.
+    pub checks: BTreeMap<String, CheckCommand>,
+    /// Of jobs, by kind.
+    pub jobs: BTreeMap<String, JobCommand>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandsFile {
+    #[serde(default)]
+    checks: BTreeMap<Spanned<String>, CheckCommand>,
+    #[serde(default)]
+    jobs: BTreeMap<Spanned<String>, JobCommand>,
+}
+
+/// Reads a file of commands: the tables `checks` and `jobs` of a pipeline file, and nothing else.
+///
+/// # Errors
+/// `PipelineErrors` lists what is wrong, in the order of the file.
+pub fn read_commands(text: &str, file: &str) -> Result<Commands, PipelineErrors> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let commands = reader.commands();
+    match commands {
+        Some(commands) if reader.problems.is_empty() => Ok(commands),
+        _ => Err(PipelineErrors { file: file.to_owned(), problems: reader.problems }),
+    }
+}
+
 struct Reader<'t> {
     text: &'t str,
     problems: Vec<Problem>,
@@ -181,14 +212,38 @@ impl Reader<'_> {
         if let Some(policy) = &file.policy {
             self.check_policy(policy);
         }
-        let commands = file.checks.iter().map(|(name, check)| (name, &check.command, "checks"));
-        let commands = commands.chain(file.jobs.iter().map(|(name, job)| (name, &job.command, "jobs")));
+        self.check_commands(&file.checks, &file.jobs);
+    }
+
+    fn check_commands(
+        &mut self,
+        checks: &BTreeMap<Spanned<String>, CheckCommand>,
+        jobs: &BTreeMap<Spanned<String>, JobCommand>,
+    ) {
+        let commands = checks.iter().map(|(name, check)| (name, &check.command, "checks"));
+        let commands = commands.chain(jobs.iter().map(|(name, job)| (name, &job.command, "jobs")));
         for (name, command, table) in commands {
             if command.first().is_none_or(|program| program.trim().is_empty()) {
                 let message = format!("[{table}.{}] has an empty command: name a program", name.get_ref());
                 self.problem(name.span(), message);
             }
         }
+    }
+
+    fn commands(&mut self) -> Option<Commands> {
+        let file: CommandsFile = match toml::from_str(self.text) {
+            Ok(file) => file,
+            Err(error) => {
+                let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+                self.problem(error.span().unwrap_or(0..0), message);
+                return None;
+            }
+        };
+        self.check_commands(&file.checks, &file.jobs);
+        Some(Commands {
+            checks: file.checks.into_iter().map(|(name, check)| (name.into_inner(), check)).collect(),
+            jobs: file.jobs.into_iter().map(|(name, job)| (name.into_inner(), job)).collect(),
+        })
     }
 
     /// The bounds of SPEC section 9.

@@ -91,6 +91,7 @@ fn item(
         archived: false,
         responsible: None,
         pull_request: def.pull_request.clone(),
+        current_run: None,
         repository: None,
         directory: None,
         base_branch: None,

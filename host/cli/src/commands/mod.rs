@@ -78,6 +78,18 @@ async fn with_board<T>(
     with_host(context, command, async |_, host| work(host.board(), host).await).await
 }
 
+/// The same for one that waits until something outside is done: live runs go on meanwhile.
+async fn with_working_board<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let host = Host::open(context, command, Drive::Runs).await?;
+    let result = work(host.board(), &host).await;
+    host.close().await;
+    result
+}
+
 /// Reads a file the user named; one that is longer than `max` is refused before it is read whole.
 fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();

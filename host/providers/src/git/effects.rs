@@ -28,6 +28,10 @@ struct Intent {
 
 #[async_trait]
 impl Effects for LocalGit {
+    fn performed(&self) -> Option<Vec<String>> {
+        Some(vec!["merge".to_owned(), "update-branch".to_owned()])
+    }
+
     async fn perform(&self, order: &EffectOrder) -> EffectOutcome {
         let method = match &order.effect {
             Effect::Merge(method) => Some(*method),

@@ -71,6 +71,7 @@ pub(crate) fn summary(id: &str) -> RunSummary {
     RunSummary {
         id: id.parse().unwrap(),
         item: "feature".to_owned(),
+        workspace: None,
         title: "A feature".to_owned(),
         pipeline: "small".to_owned(),
         change: Change {

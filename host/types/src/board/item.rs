@@ -1,5 +1,5 @@
 use super::{ItemId, PipelineId, PresetId, WorkspaceId, clearable};
-use crate::{Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, Timestamp};
+use crate::{Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a service is (SPEC BD-1).
@@ -147,6 +147,9 @@ pub struct Item {
     /// Its pull request.
     #[serde(default)]
     pub pull_request: Option<PullRequest>,
+    /// Its run: the one under way, else the last one, unless that was cancelled.
+    #[serde(default)]
+    pub current_run: Option<RunId>,
     /// Path or address of its repository.
     #[serde(default)]
     pub repository: Option<String>,
