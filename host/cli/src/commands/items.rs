@@ -1,4 +1,4 @@
-use super::{board, with_board};
+use super::{board, with_board, with_working_board};
 use crate::args::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
@@ -36,7 +36,7 @@ pub(super) async fn items(context: &Context, command: ItemsCommand) -> anyhow::R
         }
         ItemsCommand::Merge { item } => {
             let id = board::item(&workspace, &item)?;
-            let item = with_board(context, "items merge", async |board, _| {
+            let item = with_working_board(context, "items merge", async |board, _| {
                 Ok(board.merge_item(&workspace, &id, &context.by).await?)
             });
             settled(context, "merged", &item.await?)

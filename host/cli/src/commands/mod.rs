@@ -39,7 +39,6 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
         Command::Component(command) => component::component(context, command).await,
-        Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Items(command) => items::items(context, command).await,
         Command::Reviews(command) => reviews::reviews(context, command).await,
         Command::Notices(args) => notices::notices(context, args).await,
@@ -49,6 +48,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Pipelines(command) => pipelines::pipelines(context, command).await,
         Command::Settings(command) => settings::settings(context, command).await,
         Command::Workspaces(command) => workspaces::workspaces(context, command).await,
+        Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Replay(arg) => replay::replay(context, &arg.run).await,
         Command::Verify(arg) => replay::verify(context, &arg.run).await,
         Command::Why(arg) => runs::why(context, &arg.run).await,
@@ -76,6 +76,18 @@ async fn with_board<T>(
     work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     with_host(context, command, async |_, host| work(host.board(), host).await).await
+}
+
+/// The same for one that waits until something outside is done: live runs go on meanwhile.
+async fn with_working_board<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let host = Host::open(context, command, Drive::Runs).await?;
+    let result = work(host.board(), &host).await;
+    host.close().await;
+    result
 }
 
 /// Reads a file the user named; one that is longer than `max` is refused before it is read whole.

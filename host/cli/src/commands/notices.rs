@@ -1,4 +1,4 @@
-use super::with_board;
+use super::{with_board, with_working_board};
 use crate::args::{NoticesArgs, NoticesCommand};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ pub(super) async fn notices(context: &Context, args: NoticesArgs) -> anyhow::Res
 }
 
 async fn settle(context: &Context, what: &str, id: &str, action: CardAction) -> anyhow::Result<()> {
-    let card = with_board(context, "notices", async |board, _| {
+    let card = with_working_board(context, "notices", async |board, _| {
         Ok(board.settle_card(id, action, &context.by).await?)
     });
     context

@@ -1,4 +1,4 @@
-use super::{board, with_board};
+use super::{board, with_board, with_working_board};
 use crate::args::{ReviewArg, ReviewsCommand};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -56,6 +56,11 @@ async fn show(context: &Context, review: &ReviewArg) -> anyhow::Result<Exit> {
     show_review(context, &view, kind)
 }
 
+/// The step kind that carries a review out.
+fn step_kind(review: &str) -> String {
+    format!("{review}-review")
+}
+
 /// The review that is meant: the one that is named, else the one the item has, else the first.
 async fn kind(
     board: &dyn BoardService,
@@ -74,9 +79,9 @@ async fn act(context: &Context, review: &ReviewArg, name: String, input: JsonTex
     let workspace = context.workspace()?;
     let id = board::item(&workspace, &review.item)?;
     let action = StepAction { name, input, by: context.by.clone() };
-    let acted = with_board(context, "reviews", async |board, _| {
+    let acted = with_working_board(context, "reviews", async |board, _| {
         let kind = kind(&*board, &workspace, &id, review.kind.as_deref()).await?;
-        Ok((board.review_item(&workspace, &id, kind, action).await?, kind))
+        Ok((board.review_item(&workspace, &id, &step_kind(kind), action).await?, kind))
     });
     let (view, kind) = acted.await?;
     show_review(context, &view, kind)

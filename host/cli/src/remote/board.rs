@@ -1,6 +1,6 @@
 //! The boards behind a server.
 
-use super::{ANSWER_TIME, Answer, RemoteService, encoded};
+use super::{ANSWER_TIME, Answer, RemoteService, WORK_TIME, encoded};
 use async_trait::async_trait;
 use hyper::Method;
 use lockstep_ports::{
@@ -165,7 +165,7 @@ impl BoardService for RemoteService {
 
     async fn merge_item(&self, workspace: &WorkspaceId, id: &ItemId, by: &str) -> Answer<Item> {
         let path = on(workspace, &format!("items/{id}/merge"));
-        self.post(&path, &json!({ "by": by }), ANSWER_TIME).await
+        self.post(&path, &json!({ "by": by }), WORK_TIME).await
     }
 
     async fn review_item(
@@ -178,7 +178,7 @@ impl BoardService for RemoteService {
         let StepAction { name, input, by } = action;
         let body = json!({ "action": name, "input": input.value(), "by": by });
         let path = on(workspace, &format!("items/{id}/reviews/{}/actions", encoded(kind)));
-        self.post(&path, &body, ANSWER_TIME).await
+        self.post(&path, &body, WORK_TIME).await
     }
 
     async fn resume_paused(&self, workspace: &WorkspaceId, by: &str) -> Answer<Vec<RunSummary>> {
@@ -197,6 +197,6 @@ impl BoardService for RemoteService {
             CardAction::Dismiss => "dismiss",
         };
         let path = format!("/v1/notices/{}/{word}", encoded(id));
-        self.post(&path, &json!({ "by": by }), ANSWER_TIME).await
+        self.post(&path, &json!({ "by": by }), WORK_TIME).await
     }
 }

@@ -209,7 +209,7 @@ async fn actions_on_runs_reviews_and_notices_reach_whom_they_are_for() {
             ("POST /v1/runs/run-1/actions", r#"{"step":null,"action":"destroy","input":null}"#),
             ("POST /v1/runs/run-1/teardown", ""),
             (
-                "POST /v1/workspaces/shop/items/shop-3/reviews/clarity/actions",
+                "POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions",
                 r#"{"action":"reply","input":{"item":0,"text":"yes"}}"#,
             ),
             ("/v1/notices", ""),
@@ -232,7 +232,7 @@ async fn actions_on_runs_reviews_and_notices_reach_whom_they_are_for() {
             POST /v1/runs/run-1/teardown
                 200
                 run-1: TearDown by api
-            POST /v1/workspaces/shop/items/shop-3/reviews/clarity/actions {"action":"reply","input":{"item":0,"text":"yes"}}
+            POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions {"action":"reply","input":{"item":0,"text":"yes"}}
                 200
                 clarity of shop-3: StepAction { name: "reply", input: {"item":0,"text":"yes"}, by: "api" }
             /v1/notices
@@ -294,7 +294,7 @@ async fn what_is_wrong_is_told_apart_and_never_reaches_the_board() {
             ("POST /v1/runs/run-1/actions", r#"{"action":""}"#),
             ("POST /v1/runs/run-1/actions", r#"{"action":"x","input":[1]}"#),
             ("POST /v1/runs/run-1/actions", r#"{"input":{}}"#),
-            ("POST /v1/workspaces/shop/items/shop-3/reviews/clarity/actions", r#"{"action":"x","step":"y"}"#),
+            ("POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions", r#"{"action":"x","step":"y"}"#),
             ("POST /v1/workspaces", r#"{"id":"a b"}"#),
         ],
         expect![[r#"
@@ -356,7 +356,7 @@ async fn what_is_wrong_is_told_apart_and_never_reaches_the_board() {
                 422 invalid: the body is not what this route takes: invalid type: sequence, expected a map at line 1 column 22
             POST /v1/runs/run-1/actions {"input":{}}
                 422 invalid: the body is not what this route takes: missing field `action` at line 1 column 12
-            POST /v1/workspaces/shop/items/shop-3/reviews/clarity/actions {"action":"x","step":"y"}
+            POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions {"action":"x","step":"y"}
                 422 invalid: the body is not what this route takes: unknown field `step`, expected one of `action`, `input`, `by` at line 1 column 20
             POST /v1/workspaces {"id":"a b"}
                 422 invalid: the body is not what this route takes: "a b" is not a workspace id: 1 to 64 letters, digits, - or _ at line 1 column 12

@@ -175,7 +175,7 @@ pub struct SpendMonth {
 #[cfg(test)]
 mod tests {
     use super::{Money, Month, SpendLimit};
-    use crate::{InvalidId, Timestamp};
+    use crate::Timestamp;
 
     #[test]
     fn amounts_are_read_back_exactly() {
