@@ -4,6 +4,7 @@ mod descriptors;
 
 pub use descriptors::Descriptors;
 
+use lockstep_board::{ShapeStep, shape};
 use lockstep_types::{
     CREDENTIAL_NAME_MAX, CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest,
     Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use stored::stored_step;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -210,7 +212,20 @@ impl Reader<'_> {
         let needs = self.needs(&file, &names);
         let order = self.order(&file, &names, &needs)?;
         self.check_configs(&file, kinds, document.get_ref());
+        self.check_shape(&file, &names, &order, kinds);
         Some(build(file, &names, &needs, &order))
+    }
+
+    /// What holds for the pipelines of a board holds for those of files.
+    fn check_shape(&mut self, file: &File, names: &[String], order: &[usize], kinds: &dyn Kinds) {
+        let shape = |at: &usize| {
+            let step = stored_step(file.steps[*at].get_ref(), &names[*at], None);
+            ShapeStep::new(&step, kinds.descriptor(&step.kind))
+        };
+        let steps: Vec<ShapeStep> = order.iter().map(shape).collect();
+        if let Some((at, message)) = shape::misplaced(&steps) {
+            self.problem(file.steps[order[at]].span(), message);
+        }
     }
 
     fn problem(&mut self, span: Range<usize>, message: String) {
