@@ -136,6 +136,8 @@ impl BoardService for FakeService {
         let month = month.unwrap_or(Month { year: 2026, month: 1 });
         let price = json!({ "input_per_million": 1.1, "output_per_million": 8.8 });
         let pricing = json!({ "currency": "EUR", "monthly_limit": 100, "prices": { "openai:gpt-5": price } });
+        let mut waits = self.view().summary;
+        waits.updated_at = Timestamp(LATER);
         let settings =
             json!({ "task_limit": { "mode": "per-type", "limits": { "bug": 2 } }, "pricing": pricing });
         read(json!({ "year": month.year, "month": month.month, "cost": 100.25, "input_tokens": 1_234_567,
