@@ -222,7 +222,7 @@ async fn actions_on_runs_reviews_and_notices_reach_whom_they_are_for() {
                 run-1: TearDown by api
             POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions {"action":"reply","input":{"item":0,"text":"yes"}}
                 200
-                clarity of shop-3: StepAction { name: "reply", input: {"item":0,"text":"yes"}, by: "api" }
+                clarity-review of shop-3: StepAction { name: "reply", input: {"item":0,"text":"yes"}, by: "api" }
             /v1/notices
                 200
                 cards of None

@@ -143,7 +143,8 @@ impl FromStr for Month {
         let digits = |text: &str, length: usize| {
             (text.len() == length && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
         };
-        let parts = text.split_once('-').and_then(|(year, month)| Some((digits(year, 4)?, digits(month, 2)?)));
+        let parts =
+            text.split_once('-').and_then(|(year, month)| Some((digits(year, 4)?, digits(month, 2)?)));
         match parts {
             Some((year, month @ 1..=12)) => Ok(Self { year, month: u8::try_from(month).unwrap_or(12) }),
             _ => Err(InvalidId {
@@ -174,7 +175,7 @@ pub struct SpendMonth {
 #[cfg(test)]
 mod tests {
     use super::{Money, Month, SpendLimit};
-    use crate::{InvalidId, Timestamp};
+    use crate::Timestamp;
 
     #[test]
     fn amounts_are_read_back_exactly() {
@@ -207,7 +208,8 @@ mod tests {
     #[test]
     fn months_are_read_as_they_are_written() {
         assert_eq!("2026-11".parse::<Month>().unwrap().to_string(), "2026-11");
-        for wrong in ["", "2026", "2026-0", "2026-00", "2026-13", "26-01", "2026-+1", "2026-1é", "2026-01-01"] {
+        for wrong in ["", "2026", "2026-0", "2026-00", "2026-13", "26-01", "2026-+1", "2026-1é", "2026-01-01"]
+        {
             assert!(wrong.parse::<Month>().is_err(), "{wrong}");
         }
         let error = "soon".parse::<Month>().unwrap_err();
