@@ -15,7 +15,7 @@ pub(super) async fn settings(context: &Context, command: SettingsCommand) -> any
             let view = with_board(context, "settings show", async |board, _| {
                 Ok(board.spend(&workspace, None).await?.settings)
             });
-            context.term.show(&view.await?, |style, view| render::settings(style, view))?;
+            context.term.show(&view.await?, render::settings)?;
             Ok(Exit::Done)
         }
         SettingsCommand::Set(args) => set(context, &workspace, *args).await,
