@@ -113,6 +113,7 @@ impl Runtime {
                 Rejected::NotFound("the workspace has no pipeline to start: create one".to_owned())
             })?;
             let def = board.pipeline(wanted)?;
+            check_kinds(def, kinds)?;
             let steps = kinds.descriptors(|kinds| kinds.shape(&def.steps));
             board.check_start(&Start {
                 item: id,
@@ -122,7 +123,7 @@ impl Runtime {
                 unusable_models: &[],
                 live: &live,
             })?;
-            check_steps(def, kinds)?;
+            check_configs(def, kinds)?;
             let policy = board.policy_for(&item, Policy::default());
             let (name, steps) = (def.name.clone(), run_steps(def));
             let head = asked.branch.clone().or_else(|| item.head_branch.clone());
@@ -264,25 +265,29 @@ fn repository(board: &lockstep_board::Board, item: &Item) -> Result<(String, Opt
     Ok((repository.ok_or_else(missing)?, base))
 }
 
-/// Checks the enabled steps against the active components.
-fn check_steps(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
-    for step in def.steps.iter().filter(|step| step.enabled) {
-        if kinds.descriptor(&step.kind).is_none() {
-            return Err(Rejected::Invalid(format!(
-                "step {} of pipeline {:?} is of kind {}, which has no component: activate one, or disable the step",
-                step.name, def.name, step.kind
-            )));
-        }
+/// Refuses steps of kinds that nobody implements: what else is said of them would mislead.
+fn check_kinds(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
+    let mut enabled = def.steps.iter().filter(|step| step.enabled);
+    match enabled.find(|step| kinds.descriptor(&step.kind).is_none()) {
+        None => Ok(()),
+        Some(step) => Err(Rejected::Invalid(format!(
+            "step {} of pipeline {:?} is of kind {}, which has no component: activate one, or disable the step",
+            step.name, def.name, step.kind
+        ))),
     }
-    for step in run_steps(def) {
-        if let Some((place, problem)) =
-            kinds.config_problems(&step.kind, &step.config.value()).into_iter().next()
-        {
-            return Err(Rejected::Invalid(format!(
-                "the config of step {} of pipeline {:?} is wrong at {place:?}: {problem}",
-                step.name, def.name
-            )));
-        }
+}
+
+fn check_configs(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
+    let steps = run_steps(def);
+    let problem = |step: &StepDef| {
+        let problems = kinds.config_problems(&step.kind, &step.config.value());
+        problems.into_iter().next().map(|(place, problem)| (step.name.clone(), place, problem))
+    };
+    match steps.iter().find_map(problem) {
+        None => Ok(()),
+        Some((step, place, problem)) => Err(Rejected::Invalid(format!(
+            "the config of step {step} of pipeline {:?} is wrong at {place:?}: {problem}: correct it",
+            def.name
+        ))),
     }
-    Ok(())
 }
