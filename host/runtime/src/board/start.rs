@@ -10,8 +10,8 @@ use lockstep_board::{ItemRecord, Start, infra::Infra, run_steps};
 use lockstep_ports::{RunAction, RunService, ServiceError, StartItem};
 use lockstep_types::board::{Change, Item, ItemId, PipelineDef, PipelineId, ScheduleId};
 use lockstep_types::{
-    Change as Head, ItemContext, Notice, ObserveFailure, Pipeline, Policy, Rejected, RunId, RunSpec,
-    RunSummary, StepDef,
+    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pipeline, Policy, Rejected,
+    RunId, RunSpec, RunSummary, StepDef,
 };
 use std::sync::Arc;
 
@@ -81,7 +81,22 @@ impl Runtime {
         let old = self.notices_of(planned.item.current_run.as_ref()).await?;
         let spec = self.spec_on_board(&planned, sources, &kinds, by(&starting.asked), &old);
         let changes = begun(&writer, &starting, &spec)?;
-        self.launch(spec, starting.asked.token, Some((writer, changes))).await
+        let summary = self.launch(spec, starting.asked.token, Some((writer, changes))).await?;
+        self.close_cards(planned.item.current_run, old);
+        Ok(summary)
+    }
+
+    /// Closes the cards of a run that is its item's no more, apart: nobody sees them from now on (DEVIATIONS D-7 d).
+    pub(crate) fn close_cards(&self, run: Option<RunId>, open: Vec<Notice>) {
+        let (runtime, Some(run)) = (self.clone(), run) else { return };
+        tokio::spawn(async move {
+            for Notice { id, .. } in open {
+                let input = Input::NoticeSettled { id, state: NoticeState::Dismissed };
+                if let Err(error) = runtime.send(&run, input).await {
+                    tracing::debug!(%run, %error, "a card of a run that is over stays open");
+                }
+            }
+        });
     }
 
     /// Stops a run and waits until that is durable. It no longer holds its item, whatever it still has to tear down.

@@ -103,7 +103,7 @@ fn a_start_is_refused_before_anything_changes() {
     assert!(refused(&host, &second, of(&pipeline)).contains("waits for"));
     let run = host.start_item(&first, &pipeline);
     assert!(refused(&host, &first, of(&pipeline)).contains(run.as_str()));
-    host.command(BoardCommand::ToggleDependency { id: second.clone(), on: first.clone() }).unwrap();
+    host.command(BoardCommand::ToggleDependency { id: second.clone(), on: first }).unwrap();
     let limit =
         SettingsPatch { task_limit: Some(TaskLimit::Shared { limit: 1 }), ..SettingsPatch::default() };
     host.command(BoardCommand::EditSettings(limit)).unwrap();
@@ -125,7 +125,7 @@ fn a_run_is_replaced_when_that_is_asked_for() {
     let old = host.start_item(&task, &pipeline);
     let new = host.try_start(&task, StartItem { replace: true, ..of(&pipeline) }).unwrap().id;
     assert_eq!((host.status(&old), host.status(&new)), (RunStatus::Failed, RunStatus::Running));
-    assert_eq!(host.item(&task).current_run, Some(new.clone()));
+    assert_eq!(host.item(&task).current_run, Some(new));
     assert_eq!(host.item_status(&task), ItemStatus::InProgress);
     let back = host.act(&old, RunAction::Retry);
     assert!(matches!(back, Err(ServiceError::Conflict(text)) if text.contains("has gone on without")));

@@ -4,6 +4,7 @@ mod cards;
 mod errands;
 mod items;
 mod money;
+mod outside;
 mod schedules;
 
 use crate::host::Host;

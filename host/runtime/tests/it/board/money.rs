@@ -79,7 +79,7 @@ fn a_run_without_budget_waits_and_goes_on_when_the_limit_is_raised() {
     assert_eq!((resumed.len(), host.status(&run)), (1, RunStatus::Paused), "there is still none");
     // It is remembered that it waits for money, not for a person.
     let host = world.crash(host);
-    assert_eq!(paused(&host), [run.clone()]);
+    assert_eq!(paused(&host), std::slice::from_ref(&run));
     limit(&host, 10.0);
     assert_eq!((host.status(&run), paused(&host)), (RunStatus::Done, Vec::new()));
 }
