@@ -4,7 +4,10 @@
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{BoardService, RunService};
-use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
+use lockstep_providers::{
+    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalEffects, LocalGit,
+    LocalObservations, ProcessJobs,
+};
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
@@ -62,6 +65,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let supervisor = supervisor()?;
     let checks =
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
+    let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
+    let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
     let git = Arc::new(git);
     let outside = Outside {
@@ -71,7 +76,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         checks: Arc::new(checks),
         mergeability: Arc::clone(&git) as _,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::clone(&git) as _,
+        effects: Arc::new(effects),
+        observations: Arc::new(observations),
         changes: git,
         jobs: Arc::new(jobs),
         clock: Arc::new(SystemClock::default()),

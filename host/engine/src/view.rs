@@ -33,7 +33,7 @@ impl Run {
                 .filter(|notice| notice.state == NoticeState::Open)
                 .cloned()
                 .collect(),
-            cleanups: u32::try_from(self.cleanups.len()).unwrap_or(u32::MAX),
+            cleanups: u32::try_from(self.cleanups.len() + self.strays.len()).unwrap_or(u32::MAX),
             is_errand: self.is_errand(),
             created_at: self.spec.created_at,
             updated_at: self.updated_at,

@@ -50,7 +50,7 @@ Look closer:
 
 Set up:
   pipelines  Check pipeline files; list, add and change the pipelines of a workspace
-  simulate   Run a scenario: your pipeline and components, everybody outside played from a script
+  simulate   Run a scenario of a pipeline, with everybody outside played from a script
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
@@ -161,7 +161,7 @@ pub(crate) enum Command {
     /// Check pipeline files; list, add and change the pipelines of a workspace
     #[command(subcommand, alias = "pipeline")]
     Pipelines(PipelinesCommand),
-    /// Run a scenario: the real engine and components, everybody outside played from a script
+    /// Run a scenario of a pipeline, with everybody outside played from a script
     Simulate(SimulateArgs),
     /// Make every recorded call of a run again and compare
     Replay(RunArg),

@@ -1,6 +1,6 @@
 //! The steps of a pipeline file as a board keeps them: disabled ones too, each with what it needs by name.
 
-use super::{File, PIPELINE_BYTES_MAX, PipelineErrors, Reader, json};
+use super::{File, PIPELINE_BYTES_MAX, PipelineErrors, Reader, Step, json};
 use lockstep_types::JsonText;
 use lockstep_types::board::PipelineStep;
 
@@ -18,6 +18,20 @@ pub fn stored_steps(text: &str, file: &str) -> Result<(String, Vec<PipelineStep>
     }
 }
 
+/// A step as a board keeps it.
+pub(super) fn stored_step(step: &Step, name: &str, needs: Option<Vec<String>>) -> PipelineStep {
+    PipelineStep {
+        name: name.to_owned(),
+        kind: step.kind.get_ref().clone(),
+        role: step.role.clone(),
+        needs,
+        approval: step.approval,
+        enabled: step.enabled,
+        gating: step.gating.clone(),
+        config: JsonText::of(&json(&toml::Value::Table(step.config.clone()))),
+    }
+}
+
 impl Reader<'_> {
     fn stored(&mut self) -> Option<(String, Vec<PipelineStep>)> {
         if self.text.len() > PIPELINE_BYTES_MAX {
@@ -32,7 +46,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let name = |step: &super::Step| {
+        let name = |step: &Step| {
             let role = step.role.as_ref().unwrap_or_else(|| step.kind.get_ref());
             step.name.as_ref().map_or(role, toml::Spanned::get_ref).clone()
         };
@@ -44,16 +58,8 @@ impl Reader<'_> {
         let step = |at: usize| {
             let step = file.steps[at].get_ref();
             let is_needed = is_moved || step.needs.is_some();
-            PipelineStep {
-                name: names[at].clone(),
-                kind: step.kind.get_ref().clone(),
-                role: step.role.clone(),
-                needs: is_needed.then(|| needs[at].iter().map(|need| names[*need].clone()).collect()),
-                approval: step.approval,
-                enabled: step.enabled,
-                gating: step.gating.clone(),
-                config: JsonText::of(&json(&toml::Value::Table(step.config.clone()))),
-            }
+            let needs = is_needed.then(|| needs[at].iter().map(|need| names[*need].clone()).collect());
+            stored_step(step, &names[at], needs)
         };
         Some((file.name.get_ref().clone(), order.into_iter().map(step).collect()))
     }
