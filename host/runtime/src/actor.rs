@@ -268,7 +268,7 @@ impl Actor {
 
     async fn turn_of(&mut self, input: &Input, writer: Option<Writer>) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
-        let admission = self.shared.admission(self.recorded.run.spec(), now);
+        let admission = self.shared.admission(self.recorded.run.spec(), input, now);
         let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await? else {
             return Ok(());
         };

@@ -315,7 +315,7 @@ impl Runtime {
         board: Option<(Writer, Vec<Change>)>,
     ) -> Result<Recorded, StartError> {
         let input = Input::Start(Box::new(spec.clone()));
-        let admission = self.shared.admission(spec, spec.created_at);
+        let admission = self.shared.admission(spec, &input, spec.created_at);
         let finished = actor::turn(&self.shared, None, spec.created_at, &input, admission).await;
         let finished = finished.map_err(|error| StartError::Service(rejected(error)))?;
         let Some(finished) = finished else {

@@ -132,7 +132,10 @@ impl Runtime {
         }
         let now = self.shared.outside.clock.now();
         let changes = desk.read(|board| board.record(id, record, now)).map_err(rejected)?;
-        self.write(&writer, &changes).await
+        self.write(&writer, &changes).await?;
+        let open = self.notices_of(item.current_run.as_ref()).await?;
+        self.close_cards(item.current_run, open);
+        Ok(())
     }
 
     /// Starts the task of a schedule, or writes down why not (SPEC RC-6 to RC-9). What a person forced tells that person

@@ -2,7 +2,7 @@
 
 use lockstep_board::{Blueprint, Board, ItemRecord};
 use lockstep_engine::{Finished, Run};
-use lockstep_types::board::{Change, Item, ItemId};
+use lockstep_types::board::{Change, Item, ItemId, Row, SpendLimit};
 use lockstep_types::{
     Event, FailureClass, Input, ItemLevel, ItemStatus, JobOutcome, Notice, NoticeState, Rejected, Timestamp,
     Usage,
@@ -148,6 +148,24 @@ impl Left<'_> {
                 .inspect_err(|error| tracing::warn!(item = self.run().spec().item, %error, "no blueprint"))
                 .ok()
         })
+    }
+}
+
+/// Whether nothing more may be spent once what an input tells of is paid: the very turn that meters a job decides what
+/// begins after it.
+pub(crate) fn is_over_budget(board: &Board, input: &Input, now: Timestamp) -> bool {
+    let Input::JobSettled { outcome: JobOutcome::Done(result), .. } = input else {
+        return board.is_over_budget(now);
+    };
+    let Some(usage) = result.usage else { return board.is_over_budget(now) };
+    let metered = board.meter(result.model.as_deref().unwrap_or_default(), usage, now);
+    let cost = metered.iter().find_map(|change| match change {
+        Change::Put(Row::Spend(month)) => Some(month.cost),
+        _ => None,
+    });
+    match board.settings().pricing.monthly_limit {
+        SpendLimit::None => false,
+        SpendLimit::Amount(limit) => cost.is_some_and(|cost| cost >= limit),
     }
 }
 

@@ -10,8 +10,8 @@ use lockstep_board::{ItemRecord, Start, infra::Infra, run_steps};
 use lockstep_ports::{RunAction, RunService, ServiceError, StartItem};
 use lockstep_types::board::{Change, Item, ItemId, PipelineDef, PipelineId, ScheduleId};
 use lockstep_types::{
-    Change as Head, ItemContext, Notice, ObserveFailure, Pipeline, Policy, Rejected, RunId, RunSpec,
-    RunSummary, StepDef,
+    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pipeline, Policy, Rejected,
+    RunId, RunSpec, RunSummary, StepDef,
 };
 use std::sync::Arc;
 
@@ -77,7 +77,22 @@ impl Runtime {
         let old = self.notices_of(planned.item.current_run.as_ref()).await?;
         let spec = self.spec_on_board(&planned, sources, &kinds, by(&starting.asked), &old);
         let changes = begun(&writer, &starting, &spec)?;
-        self.launch(spec, starting.asked.token, Some((writer, changes))).await
+        let summary = self.launch(spec, starting.asked.token, Some((writer, changes))).await?;
+        self.close_cards(planned.item.current_run, old);
+        Ok(summary)
+    }
+
+    /// Closes the cards of a run that is its item's no more, apart: nobody sees them from now on (DEVIATIONS D-7 d).
+    pub(crate) fn close_cards(&self, run: Option<RunId>, open: Vec<Notice>) {
+        let (runtime, Some(run)) = (self.clone(), run) else { return };
+        tokio::spawn(async move {
+            for Notice { id, .. } in open {
+                let input = Input::NoticeSettled { id, state: NoticeState::Dismissed };
+                if let Err(error) = runtime.send(&run, input).await {
+                    tracing::debug!(%run, %error, "a card of a run that is over stays open");
+                }
+            }
+        });
     }
 
     /// Stops a run and waits until that is durable. It no longer holds its item, whatever it still has to tear down.
@@ -109,6 +124,7 @@ impl Runtime {
                 Rejected::NotFound("the workspace has no pipeline to start: create one".to_owned())
             })?;
             let def = board.pipeline(wanted)?;
+            check_kinds(def, kinds)?;
             let steps = kinds.descriptors(|kinds| kinds.shape(&def.steps));
             board.check_start(&Start {
                 item: id,
@@ -118,7 +134,7 @@ impl Runtime {
                 unusable_models: &[],
                 live: &live,
             })?;
-            check_steps(def, kinds)?;
+            check_configs(def, kinds)?;
             let policy = board.policy_for(&item, Policy::default());
             let (name, steps) = (def.name.clone(), run_steps(def));
             let head = asked.branch.clone().or_else(|| item.head_branch.clone());
@@ -260,25 +276,29 @@ fn repository(board: &lockstep_board::Board, item: &Item) -> Result<(String, Opt
     Ok((repository.ok_or_else(missing)?, base))
 }
 
-/// Checks the enabled steps against the active components.
-fn check_steps(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
-    for step in def.steps.iter().filter(|step| step.enabled) {
-        if kinds.descriptor(&step.kind).is_none() {
-            return Err(Rejected::Invalid(format!(
-                "step {} of pipeline {:?} is of kind {}, which has no component: activate one, or disable the step",
-                step.name, def.name, step.kind
-            )));
-        }
+/// Refuses steps of kinds that nobody implements: what else is said of them would mislead.
+fn check_kinds(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
+    let mut enabled = def.steps.iter().filter(|step| step.enabled);
+    match enabled.find(|step| kinds.descriptor(&step.kind).is_none()) {
+        None => Ok(()),
+        Some(step) => Err(Rejected::Invalid(format!(
+            "step {} of pipeline {:?} is of kind {}, which has no component: activate one, or disable the step",
+            step.name, def.name, step.kind
+        ))),
     }
-    for step in run_steps(def) {
-        if let Some((place, problem)) =
-            kinds.config_problems(&step.kind, &step.config.value()).into_iter().next()
-        {
-            return Err(Rejected::Invalid(format!(
-                "the config of step {} of pipeline {:?} is wrong at {place:?}: {problem}",
-                step.name, def.name
-            )));
-        }
+}
+
+fn check_configs(def: &PipelineDef, kinds: &Kinds) -> Result<(), Rejected> {
+    let steps = run_steps(def);
+    let problem = |step: &StepDef| {
+        let problems = kinds.config_problems(&step.kind, &step.config.value());
+        problems.into_iter().next().map(|(place, problem)| (step.name.clone(), place, problem))
+    };
+    match steps.iter().find_map(problem) {
+        None => Ok(()),
+        Some((step, place, problem)) => Err(Rejected::Invalid(format!(
+            "the config of step {step} of pipeline {:?} is wrong at {place:?}: {problem}: correct it",
+            def.name
+        ))),
     }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Where the turns of runs meet their boards: who may begin, what is stored with a turn, and how that is found again.
 
-use super::{Desk, Left, Writer};
+use super::{Desk, Left, Writer, left};
 use crate::actor::TurnError;
 use crate::runtime::{Runtime, RuntimeError, Shared, lock};
 use lockstep_board::{Board, Start};
@@ -8,7 +8,7 @@ use lockstep_engine::{Finished, Recorded, Turn};
 use lockstep_ports::{BoardCommit, Commit, JournalError, ServiceError};
 use lockstep_types::board::{Change, ItemId, PipelineStep, Row, Workspace, WorkspaceId};
 use lockstep_types::{
-    Admission, Event, Input, Pipeline, Rejected, RunId, RunSpec, RunStatus, RunSummary, TurnRecord,
+    Admission, Event, Input, Pipeline, Rejected, RunId, RunSpec, RunStatus, RunSummary, Timestamp, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,9 +71,9 @@ impl Shared {
     }
 
     /// What the workspace of a run allows it to begin. An errand goes on: somebody waits for it (SPEC SP-3).
-    pub(crate) fn admission(&self, spec: &RunSpec, now: lockstep_types::Timestamp) -> Admission {
+    pub(crate) fn admission(&self, spec: &RunSpec, input: &Input, now: Timestamp) -> Admission {
         let desk = self.boards.of(spec).filter(|_| spec.context.errand.is_none());
-        let over_budget = desk.is_some_and(|desk| desk.read(|board| board.is_over_budget(now)));
+        let over_budget = desk.is_some_and(|desk| desk.read(|board| left::is_over_budget(board, input, now)));
         Admission { over_budget, ..Admission::default() }
     }
 
@@ -227,7 +227,7 @@ impl Runtime {
                 Ok(_) => {}
                 Err(MakeError::Journal(error)) => return Err(error.into()),
                 Err(MakeError::Rejected(error)) => {
-                    tracing::error!(%error, "the default workspace is not made")
+                    tracing::error!(%error, "the default workspace is not made");
                 }
             }
         }

@@ -23,6 +23,7 @@ pub(crate) struct World {
     pub(crate) jobs: Arc<FakeJobs>,
     pub(crate) effects: Arc<FakeEffects>,
     pub(crate) clock: Arc<SimClock>,
+    pub(crate) files: Arc<FakeWorkspace>,
     pub(crate) observations: Arc<FakeObservations>,
 }
 
@@ -50,6 +51,7 @@ impl World {
             jobs: Arc::new(jobs),
             effects: Arc::new(effects),
             clock: Arc::new(SimClock::new(Timestamp(1000), 1)),
+            files: Arc::default(),
         }
     }
 
@@ -75,7 +77,7 @@ impl World {
             executor: Arc::<ScriptedExecutor>::clone(&self.executor),
             checks: Arc::new(FakeChecks::default()),
             mergeability: Arc::new(FakeMergeability::default()),
-            workspace: Arc::new(FakeWorkspace::default()),
+            workspace: Arc::<FakeWorkspace>::clone(&self.files),
             observations: Arc::<FakeObservations>::clone(&self.observations),
             jobs: Arc::<FakeJobs>::clone(&self.jobs),
             effects: Arc::<FakeEffects>::clone(&self.effects),
