@@ -64,3 +64,24 @@ fn decode(key: &[u8], bytes: &[u8]) -> Result<(WorkspaceId, Row), Failure> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, encode};
+    use lockstep_ports::BoardCommit;
+    use lockstep_types::board::{Change, Row, Settings};
+
+    #[test]
+    fn a_row_of_a_newer_version_is_refused_and_an_unreadable_one_is_named() {
+        let row = Row::Settings(Settings::default());
+        let workspace: lockstep_types::board::WorkspaceId = "shop".parse().unwrap();
+        let commit = BoardCommit { workspace: workspace.clone(), changes: vec![Change::Put(row.clone())] };
+        let (key, value) = encode(&commit).unwrap().remove(0);
+        assert_eq!(decode(&key, &value.unwrap()).unwrap(), (workspace, row));
+        let told = |bytes: &[u8]| format!("{:?}", decode(&key, bytes).unwrap_err());
+        let newer = told(br#"{"schema": 99, "row": {"hologram": {}}}"#);
+        assert!(newer.contains("shop/settings: it has format 99, this version reads up to 1"), "{newer}");
+        let damaged = told(br#"{"schema": 1, "row": {"settings": 7}}"#);
+        assert!(damaged.contains("shop/settings: invalid type"), "{damaged}");
+    }
+}

@@ -48,7 +48,10 @@ impl Runtime {
     async fn look_around(&self, now: Timestamp) -> bool {
         let mut all_done = true;
         for (desk, item) in self.shared.boards.take_merged() {
-            self.start_dependents(&desk, &item).await;
+            if !self.start_dependents(&desk, &item).await {
+                self.shared.boards.tell_merged(desk, item);
+                all_done = false;
+            }
         }
         for desk in self.shared.boards.all() {
             all_done &= self.fire_due(&desk, now).await;

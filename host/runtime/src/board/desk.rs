@@ -67,16 +67,17 @@ impl Boards {
         self.desks.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    pub(crate) fn add(&self, board: Board) {
+    pub(crate) fn add(&self, board: Board) -> Arc<Desk> {
         let id = board.workspace().id.clone();
-        let desk = Desk {
+        let desk = Arc::new(Desk {
             id: id.clone(),
             board: RwLock::new(board),
             gate: Arc::default(),
             live: Mutex::default(),
             paused: Mutex::default(),
-        };
-        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(desk));
+        });
+        self.desks.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&desk));
+        desk
     }
 
     /// Keeps up with a turn that is durable.

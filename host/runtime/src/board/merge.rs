@@ -5,7 +5,7 @@ use super::start::Starting;
 use crate::runtime::Runtime;
 use crate::service::{journal, no_such_run, rejected};
 use lockstep_ports::{ServiceError, StartItem};
-use lockstep_types::board::ItemId;
+use lockstep_types::board::{ItemId, ItemPatch};
 use lockstep_types::{Effect, EffectKey, EffectOrder, EffectOutcome, Input, ItemStatus, MergeMethod, RunId};
 use std::sync::Arc;
 
@@ -67,16 +67,30 @@ impl Runtime {
         self.send(run, Input::Merged { by: by.to_owned() }).await.map(drop)
     }
 
-    /// Starts the tasks that waited for a merge; what cannot start stays as it is.
-    pub(crate) async fn start_dependents(&self, desk: &Arc<Desk>, merged: &ItemId) {
+    /// Starts the tasks that waited for a merge; what cannot start stays as it is. This is owed once: the item no longer
+    /// says so when it is done, and one that still does when the host begins is owed it since before a crash. False if it
+    /// has to be tried again.
+    pub(crate) async fn start_dependents(&self, desk: &Arc<Desk>, merged: &ItemId) -> bool {
         for (item, pipeline) in desk.read(|board| board.dependents_to_start(merged)) {
             let asked =
                 StartItem { pipeline: Some(pipeline), by: Some(BY_MERGE.to_owned()), ..StartItem::default() };
             let starting = Starting { item: item.clone(), asked, fired: None };
             match self.start_on_board(Arc::clone(desk), starting).await {
                 Ok(run) => tracing::info!(%item, run = %run.id, "started after the merge of {merged}"),
+                Err(error @ ServiceError::Unavailable(_)) => {
+                    tracing::warn!(%item, %error, "not started yet after the merge of {merged}");
+                    return false;
+                }
                 Err(error) => tracing::warn!(%item, %error, "not started after the merge of {merged}"),
             }
+        }
+        let paid = ItemPatch { auto_start_dependents: Some(false), ..ItemPatch::default() };
+        let writer = desk.writer().await;
+        let now = self.shared.outside.clock.now();
+        match desk.read(|board| board.edit_item(merged, paid, now)) {
+            Ok(changes) => self.write(&writer, &changes).await.is_ok(),
+            // It was deleted meanwhile.
+            Err(_) => true,
         }
     }
 }

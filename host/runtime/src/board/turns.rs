@@ -6,9 +6,10 @@ use crate::runtime::{Runtime, RuntimeError, Shared, lock};
 use lockstep_board::{Board, Start};
 use lockstep_engine::{Finished, Recorded, Turn};
 use lockstep_ports::{BoardCommit, Commit, JournalError, ServiceError};
-use lockstep_types::board::{Change, ItemId, PipelineStep, Row, Workspace, WorkspaceId};
+use lockstep_types::board::{Change, Item, ItemId, PipelineStep, Row, Workspace, WorkspaceId};
 use lockstep_types::{
-    Admission, Event, Input, Pipeline, Rejected, RunId, RunSpec, RunStatus, RunSummary, Timestamp, TurnRecord,
+    Admission, Event, Input, ItemStatus, Pipeline, Rejected, RunId, RunSpec, RunStatus, RunSummary,
+    Timestamp, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -164,7 +165,13 @@ impl Shared {
         }
         for (workspace, rows) in rows {
             match Board::from_rows(rows) {
-                Ok(board) => self.boards.add(board),
+                Ok(board) => {
+                    let owes = |item: &&Item| item.status == ItemStatus::Done && item.auto_start_dependents;
+                    let merged: Vec<ItemId> =
+                        board.items().filter(owes).map(|item| item.id.clone()).collect();
+                    let desk = self.boards.add(board);
+                    merged.into_iter().for_each(|item| self.boards.tell_merged(Arc::clone(&desk), item));
+                }
                 Err(error) => tracing::error!(%workspace, %error, "a board cannot be brought up"),
             }
         }
@@ -251,7 +258,7 @@ impl Runtime {
         let workspace = board.workspace().clone();
         let commit = BoardCommit { workspace: id, changes };
         shared.outside.journal.commit_board(commit).await.map_err(MakeError::Journal)?;
-        shared.boards.add(board);
+        drop(shared.boards.add(board));
         Ok(workspace)
     }
 }

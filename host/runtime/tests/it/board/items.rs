@@ -5,7 +5,7 @@ use crate::host::{Host, World, ask, dispatch, done, fail, merge, stop, wait};
 use lockstep_ports::{BoardCommand, BoardService, Journal, JournalError, RunAction, ServiceError, StartItem};
 use lockstep_types::board::{ItemId, ItemPatch, Row, SettingsPatch, TaskLimit, WorkspaceId};
 use lockstep_types::{
-    Completion, EffectOutcome, ItemLevel, ItemStatus, JobOutcome, JsonText, Next, RunStatus,
+    Completion, EffectOutcome, FailureClass, ItemLevel, ItemStatus, JobOutcome, JsonText, Next, RunStatus,
 };
 
 #[test]
@@ -184,9 +184,66 @@ fn a_merge_by_hand_is_made_once_and_starts_what_waited_for_it() {
     let parent = host.item(&first).parent.unwrap();
     assert_eq!((host.item(&parent).title.as_str(), host.item(&parent).level), ("billing", ItemLevel::Module));
     assert_eq!(host.item_status(&second), ItemStatus::InProgress);
+    assert!(!host.item(&first).auto_start_dependents, "they are started once");
     let host = world.crash(host);
     assert_eq!(host.item_status(&first), ItemStatus::Done);
     assert_eq!(host.item(&second).status, ItemStatus::InProgress);
+}
+
+#[test]
+fn what_a_merge_owes_is_started_after_a_crash() {
+    let mut world = World::manual();
+    world.says("later", [dispatch(), dispatch()]);
+    let host = world.open();
+    let (service, pipeline) = (host.service(), host.pipeline(&["build"]));
+    let first = ItemPatch { auto_start_dependents: Some(true), ..ItemPatch::default() };
+    let second = ItemPatch { pipeline: Some(Some(host.pipeline(&["later"]))), ..ItemPatch::default() };
+    let (first, second) = (host.task_of(&service, first), host.task_of(&service, second));
+    host.command(BoardCommand::ToggleDependency { id: second.clone(), on: first.clone() }).unwrap();
+    let (runtime, item) = (host.runtime.clone(), first.clone());
+    let start = host.begin(async move { runtime.start_item(&workspace(), &item, of(&pipeline)).await });
+    world.journal.flush();
+    host.run(start).unwrap().unwrap();
+    let (runtime, item) = (host.runtime.clone(), first);
+    drop(host.begin(async move { runtime.merge_item(&workspace(), &item, "ann").await }));
+    assert_eq!(world.journal.flush(), 1);
+    host.settle();
+    assert_eq!(world.journal.pending(), 1, "the dependent is started, and that is lost");
+    let host = world.crash(host);
+    host.settle();
+    assert_eq!(world.journal.flush(), 1);
+    host.settle();
+    assert_eq!(host.item_status(&second), ItemStatus::InProgress);
+}
+
+#[test]
+fn a_person_who_chooses_to_reset_has_the_item_planned_again() {
+    let world = World::new();
+    let cancelled =
+        Next::Fail { class: FailureClass::Cancelled, message: "stopped and reset".to_owned(), detail: None };
+    world.says("review", [ask(), cancelled]);
+    let host = world.open();
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["review"]));
+    let run = host.start_item(&task, &pipeline);
+    host.act(&run, crate::host::choose("A", None)).unwrap();
+    let item = host.item(&task);
+    assert_eq!((item.status, item.current_run), (ItemStatus::Planned, None));
+    assert_eq!((host.status(&run), host.cards().len()), (RunStatus::Failed, 0));
+}
+
+#[test]
+fn a_map_of_the_service_is_drawn_onto_the_board() {
+    let world = World::new();
+    let map = r#"{"service": {"type": "service", "name": "Shop", "summary": "sells",
+        "modules": [{"name": "Cart", "summary": "keeps what is bought"}]}}"#;
+    world.says("blueprints", [crate::host::complete(map)]);
+    let host = world.open();
+    let (service, pipeline) = (host.service(), host.pipeline(&["blueprints"]));
+    host.start_item(&service, &pipeline);
+    let items = host.run(host.runtime.items(&workspace())).unwrap();
+    let module = items.iter().find(|item| item.level == ItemLevel::Module).unwrap();
+    assert_eq!((module.title.as_str(), module.parent.as_ref()), ("Cart", Some(&service)));
+    assert_eq!(host.item(&service).description, "sells");
 }
 
 #[test]

@@ -113,3 +113,35 @@ fn a_run_a_person_paused_stays_paused() {
     limit(&host, 1000.0);
     assert_eq!((host.status(&run), paused(&host)), (RunStatus::Paused, Vec::new()));
 }
+
+#[test]
+fn runs_that_end_together_lose_nothing_of_what_they_cost() {
+    const RUNS: usize = 20;
+    let mut world = World::manual();
+    world.says("build", std::iter::repeat_with(dispatch).take(RUNS));
+    let host = world.open();
+    let (service, pipeline) = (host.service(), host.pipeline(&["build"]));
+    let tasks: Vec<_> = (0..RUNS).map(|_| host.task(&service)).collect();
+    for task in &tasks {
+        let (runtime, item, request) = (host.runtime.clone(), task.clone(), of(&pipeline));
+        drop(host.begin(async move { runtime.start_item(&workspace(), &item, request).await }));
+    }
+    while world.journal.flush_first(1) > 0 {
+        host.settle();
+    }
+    for key in world.jobs.under_way() {
+        world.jobs.settle(&key, used());
+    }
+    host.settle();
+    for _ in 0..RUNS / 2 {
+        world.journal.flush_first(1);
+        host.settle();
+    }
+    let host = world.crash(host);
+    host.settle();
+    while world.journal.flush_first(1) > 0 {
+        host.settle();
+    }
+    assert_eq!(spent(&host), "2.8");
+    assert!(tasks.iter().all(|task| host.item_status(task) == lockstep_types::ItemStatus::PrReady));
+}

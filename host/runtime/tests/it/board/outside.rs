@@ -121,7 +121,7 @@ fn an_environment_is_kept_on_the_item_and_its_teardown_outlives_run_and_host() {
     let names: Vec<&str> = world.effects.performed().iter().map(|order| order.effect.name()).collect();
     assert_eq!(names, ["provision", "teardown"]);
     assert_eq!((host.status(&run), host.get(&run).summary.cleanups), (RunStatus::Failed, 1));
-    let (runtime, item) = (host.runtime.clone(), task.clone());
+    let (runtime, item) = (host.runtime.clone(), task);
     let again = host.begin(async move { runtime.start_item(&workspace(), &item, of(&other)).await });
     world.journal.flush();
     host.settle();
