@@ -187,6 +187,19 @@ pub trait ChangeSource: Send + Sync {
         base: Option<&str>,
     ) -> Result<Change, ChangeSourceError>;
 
+    /// As `resolve`, but makes the head branch from the base branch if it is not there. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// As `resolve`. A source that makes no branches says that there is none.
+    async fn resolve_or_create(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError> {
+        self.resolve(repository, head, base).await
+    }
+
     /// Subject line of the head commit, for a title nobody gave.
     async fn subject(&self, change: &Change) -> Option<String>;
 }

@@ -71,6 +71,14 @@ impl Kinds {
         Ok(pipeline)
     }
 
+    /// Asks the rules of the board about steps of the active kinds.
+    pub(crate) fn descriptors<T>(&self, ask: impl FnOnce(lockstep_board::Kinds<'_>) -> T) -> T {
+        let known = self.active.iter().map(|(kind, active)| (kind.clone(), active.descriptor.clone()));
+        let descriptors: BTreeMap<String, Descriptor> = known.collect();
+        // Nothing answers for the health of releases yet.
+        ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: false })
+    }
+
     /// What a run of the pipeline is pinned to.
     pub(crate) fn pins(&self, pipeline: &Pipeline) -> BTreeMap<String, Pin> {
         let pin = |kind: &String| {
@@ -95,9 +103,7 @@ impl pipeline_file::Kinds for Kinds {
         let Some(schema) = self.active.get(kind).and_then(|active| active.schema.as_ref()) else {
             return Vec::new();
         };
-        let problem =
-            |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
-        schema.iter_errors(config).map(problem).collect()
+        pipeline_file::config_problems(schema, config)
     }
 }
 

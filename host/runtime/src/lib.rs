@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod actor;
+mod board;
 mod clock;
 mod components;
 mod observer;

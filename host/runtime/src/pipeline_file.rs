@@ -1,5 +1,9 @@
 //! Pipeline files: TOML text into a `Pipeline`, with errors that name the line and the fix.
 
+mod descriptors;
+
+pub use descriptors::Descriptors;
+
 use lockstep_types::{
     CREDENTIAL_NAME_MAX, CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest,
     Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
@@ -10,6 +14,10 @@ use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+mod stored;
+
+pub use stored::stored_steps;
 
 /// Bytes of a pipeline file: far more than people write, little enough to parse at once.
 pub const PIPELINE_BYTES_MAX: usize = 1 << 20;
@@ -99,6 +107,16 @@ pub trait Kinds {
     fn config_problems(&self, kind: &str, config: &serde_json::Value) -> Vec<(String, String)>;
 }
 
+/// What is wrong with a configuration by its schema: JSON pointer of the value, and what.
+pub(crate) fn config_problems(
+    schema: &jsonschema::Validator,
+    config: &serde_json::Value,
+) -> Vec<(String, String)> {
+    let problem =
+        |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
+    schema.iter_errors(config).map(problem).collect()
+}
+
 /// Reads a pipeline file and checks it against the active components.
 ///
 /// # Errors
@@ -113,6 +131,57 @@ pub fn read(text: &str, file: &str, kinds: &dyn Kinds) -> Result<Pipeline, Pipel
             reader.problems.truncate(PROBLEMS_MAX);
             Err(PipelineErrors { file: file.to_owned(), problems: reader.problems })
         }
+    }
+}
+
+/// Commands that a repository keeps for runs whose pipeline is stored elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Of local checks, by name.
+    pub checks: BTreeMap<String, CheckCommand>,
+    /// Of jobs, by kind.
+    pub jobs: BTreeMap<String, JobCommand>,
+    /// Of effects, by name.
+    pub effects: BTreeMap<String, ProviderCommand>,
+    /// Of observations, by name.
+    pub observations: BTreeMap<String, ProviderCommand>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandsFile {
+    #[serde(default)]
+    checks: BTreeMap<Spanned<String>, CheckCommand>,
+    #[serde(default)]
+    jobs: BTreeMap<Spanned<String>, JobCommand>,
+    #[serde(default)]
+    effects: BTreeMap<Spanned<String>, ProviderCommand>,
+    #[serde(default)]
+    observations: BTreeMap<Spanned<String>, ProviderCommand>,
+}
+
+/// The tables of commands of either kind of file.
+struct CommandTables<'f> {
+    checks: &'f BTreeMap<Spanned<String>, CheckCommand>,
+    jobs: &'f BTreeMap<Spanned<String>, JobCommand>,
+    effects: &'f BTreeMap<Spanned<String>, ProviderCommand>,
+    observations: &'f BTreeMap<Spanned<String>, ProviderCommand>,
+}
+
+fn named<T>(table: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
+    table.into_iter().map(|(name, value)| (name.into_inner(), value)).collect()
+}
+
+/// Reads a file of commands: the tables of commands of a pipeline file, and nothing else.
+///
+/// # Errors
+/// `PipelineErrors` lists what is wrong, in the order of the file.
+pub fn read_commands(text: &str, file: &str) -> Result<Commands, PipelineErrors> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let commands = reader.commands();
+    match commands {
+        Some(commands) if reader.problems.is_empty() => Ok(commands),
+        _ => Err(PipelineErrors { file: file.to_owned(), problems: reader.problems }),
     }
 }
 
@@ -170,10 +239,15 @@ impl Reader<'_> {
         if let Some(policy) = &file.policy {
             self.check_policy(policy);
         }
-        self.check_commands(file);
+        self.check_commands(&CommandTables {
+            checks: &file.checks,
+            jobs: &file.jobs,
+            effects: &file.effects,
+            observations: &file.observations,
+        });
     }
 
-    fn check_commands(&mut self, file: &File) {
+    fn check_commands(&mut self, file: &CommandTables<'_>) {
         let commands = file.checks.iter().map(|(name, check)| (name, &check.command, "checks"));
         let commands = commands.chain(file.jobs.iter().map(|(name, job)| (name, &job.command, "jobs")));
         let provider = |table| move |(name, provider)| provider_command(name, provider, table);
@@ -193,7 +267,7 @@ impl Reader<'_> {
         for name in file.observations.keys().filter(|name| !observed.contains(name.get_ref())) {
             self.problem(name.span(), unknown("observation", name.get_ref(), &observed));
         }
-        for (kind, job) in &file.jobs {
+        for (kind, job) in file.jobs {
             for name in job.credentials.iter().filter(|name| !is_credential_name(name)) {
                 let message = format!(
                     "{name:?} in [jobs.{}] is not the name of a credential: use 1 to {CREDENTIAL_NAME_MAX} \
@@ -203,6 +277,29 @@ impl Reader<'_> {
                 self.problem(kind.span(), message);
             }
         }
+    }
+
+    fn commands(&mut self) -> Option<Commands> {
+        let file: CommandsFile = match toml::from_str(self.text) {
+            Ok(file) => file,
+            Err(error) => {
+                let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+                self.problem(error.span().unwrap_or(0..0), message);
+                return None;
+            }
+        };
+        self.check_commands(&CommandTables {
+            checks: &file.checks,
+            jobs: &file.jobs,
+            effects: &file.effects,
+            observations: &file.observations,
+        });
+        Some(Commands {
+            checks: named(file.checks),
+            jobs: named(file.jobs),
+            effects: named(file.effects),
+            observations: named(file.observations),
+        })
     }
 
     /// The bounds of SPEC section 9.

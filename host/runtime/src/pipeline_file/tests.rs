@@ -1,4 +1,4 @@
-use super::{Kinds, read};
+use super::{Kinds, read, stored_steps};
 use expect_test::{Expect, expect};
 use lockstep_types::{Access, Descriptor, JsonText};
 
@@ -153,6 +153,24 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
             p.toml:5:7: [jobs.coder] has an empty command: name a program
         "#]],
     );
+}
+
+#[test]
+fn a_board_keeps_every_step_in_an_order_that_fits() {
+    let text = |steps: &str| {
+        let (name, steps) = stored_steps(&format!("name = 'p'\n{steps}"), "p.toml").unwrap();
+        let step = |step: lockstep_types::board::PipelineStep| {
+            format!("{} {} {:?} {} {:?}\n", step.name, step.role(), step.needs, step.enabled, step.config)
+        };
+        format!("{name}\n{}", steps.into_iter().map(step).collect::<String>())
+    };
+    let code = "[[steps]]\nkind = 'agent'\nrole = 'coder'\nconfig = { a = 1 }\n";
+    let gate = "[[steps]]\nname = 'ci'\nkind = 'gate'\nenabled = false\n";
+    expect![[r#""#]].assert_eq(&text(&format!("{code}{gate}")));
+    let late = "[[steps]]\nname = 'late'\nkind = 'gate'\nneeds = ['coder']\n";
+    expect![[r#""#]].assert_eq(&text(&format!("{late}{code}")));
+    let error = stored_steps("name = 'p'\n[[steps]]\nkind = 'a'\nneeds = ['b']", "p.toml").unwrap_err();
+    expect![[r#""#]].assert_eq(&error.to_string());
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Rows of boards: one value each, so that a command writes only what it changes.
+
+use crate::committer::RowWrite;
+use crate::error::{Failure, Shared};
+use crate::{keys, values};
+use lockstep_ports::BoardCommit;
+use lockstep_types::SCHEMA_VERSION;
+use lockstep_types::board::{Change, Row, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use sled::Db;
+
+/// A row as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored<R> {
+    schema: u16,
+    row: R,
+}
+
+/// What of a row every version can read.
+#[derive(Deserialize)]
+struct Probe {
+    schema: u16,
+}
+
+/// The writes that make a commit true.
+pub(crate) fn encode(commit: &BoardCommit) -> Result<Vec<RowWrite>, Failure> {
+    let write = |change: &Change| match change {
+        Change::Put(row) => {
+            let key = keys::board(&commit.workspace, &row.key());
+            let value = serde_json::to_vec(&Stored { schema: SCHEMA_VERSION, row });
+            value.map(|value| (key, Some(value)))
+        }
+        Change::Remove(key) => Ok((keys::board(&commit.workspace, key), None)),
+    };
+    let writes: Result<Vec<RowWrite>, _> = commit.changes.iter().map(write).collect();
+    writes.map_err(|error| Failure::Io("encode a row of a board", Shared::new(error)))
+}
+
+/// The rows of all boards, by key.
+pub(crate) fn all(db: &Db) -> Result<Vec<(WorkspaceId, Row)>, Failure> {
+    let mut rows = Vec::new();
+    for entry in db.scan_prefix(keys::BOARDS) {
+        let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
+        let bytes = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
+        rows.push(decode(&key, &bytes)?);
+    }
+    Ok(rows)
+}
+
+fn decode(key: &[u8], bytes: &[u8]) -> Result<(WorkspaceId, Row), Failure> {
+    let place = String::from_utf8_lossy(&key[keys::BOARDS.len()..]).into_owned();
+    let damaged = |why: String| Failure::Damaged("a row of a board", Shared::new(format!("{place}: {why}")));
+    let workspace = place.split('/').next().unwrap_or_default();
+    let workspace = workspace.parse().map_err(|error| damaged(format!("{error}")))?;
+    // A newer format may well be unreadable: that is what to say of it.
+    match serde_json::from_slice::<Probe>(bytes) {
+        Ok(probe) if probe.schema > SCHEMA_VERSION => Err(damaged(format!(
+            "it has format {}, this version reads up to {SCHEMA_VERSION}: upgrade lockstep",
+            probe.schema
+        ))),
+        _ => match serde_json::from_slice::<Stored<Row>>(bytes) {
+            Ok(stored) => Ok((workspace, stored.row)),
+            Err(error) => Err(damaged(error.to_string())),
+        },
+    }
+}
