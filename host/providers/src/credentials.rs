@@ -88,6 +88,16 @@ impl Credentials for LocalCredentials {
         self.with(move |vault, _| vault.remove(&owner, &name)).await
     }
 
+    async fn check(
+        &self,
+        owner: &str,
+        names: &[String],
+        password: Option<Secret>,
+    ) -> Result<(), CredentialError> {
+        let (owner, names) = (owner.to_owned(), names.to_vec());
+        self.with(move |vault, _| vault.values(&owner, &names, password.as_ref()).map(drop)).await
+    }
+
     async fn lease(
         &self,
         run: &RunId,
@@ -96,7 +106,10 @@ impl Credentials for LocalCredentials {
         password: Option<Secret>,
     ) -> Result<(), CredentialError> {
         let (run, owner, names) = (run.clone(), owner.to_owned(), names.to_vec());
-        self.with(move |vault, now| vault.lease(&run, &owner, &names, password.as_ref(), now)).await
+        self.with(move |vault, now| vault.lease(&run, &owner, &names, password.as_ref(), now)).await?;
+        // What runs left that a host did not come to end.
+        self.sweep().await;
+        Ok(())
     }
 
     async fn give(&self, run: &RunId, name: &str) -> Result<Secret, CredentialError> {

@@ -36,9 +36,15 @@ impl Pipeline {
     /// Names of the credentials its jobs need, which its runs lease before they start (SPEC PC-5).
     #[must_use]
     pub fn credentials(&self) -> Vec<String> {
-        let names: BTreeSet<&String> = self.jobs.values().flat_map(|job| &job.credentials).collect();
-        names.into_iter().cloned().collect()
+        credentials_of(&self.jobs)
     }
+}
+
+/// Names of the credentials that jobs need, sorted.
+#[must_use]
+pub fn credentials_of(jobs: &BTreeMap<String, JobCommand>) -> Vec<String> {
+    let names: BTreeSet<&String> = jobs.values().flat_map(|job| &job.credentials).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// One step of a pipeline.

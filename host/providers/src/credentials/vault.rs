@@ -53,7 +53,7 @@ struct Lease {
     sealed: Vec<u8>,
 }
 
-type Values = BTreeMap<String, Zeroizing<String>>;
+pub(super) type Values = BTreeMap<String, Zeroizing<String>>;
 
 impl Vault {
     pub(super) fn new(folder: PathBuf) -> Self {
@@ -197,11 +197,20 @@ impl Vault {
         if names.is_empty() {
             return self.end(run);
         }
+        self.keep_lease(run, &self.values(owner, names, password)?, now)
+    }
+
+    pub(super) fn values(
+        &self,
+        owner: &str,
+        names: &[String],
+        password: Option<&Secret>,
+    ) -> Result<Values, CredentialError> {
         let mut values = Values::new();
         for name in names {
             values.insert(name.clone(), self.open(&self.kept(owner, name)?, password)?);
         }
-        self.keep_lease(run, &values, now)
+        Ok(values)
     }
 
     fn keep_lease(&self, run: &RunId, values: &Values, now: Timestamp) -> Result<(), CredentialError> {

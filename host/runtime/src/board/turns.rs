@@ -227,7 +227,7 @@ impl Runtime {
                 Ok(_) => {}
                 Err(MakeError::Journal(error)) => return Err(error.into()),
                 Err(MakeError::Rejected(error)) => {
-                    tracing::error!(%error, "the default workspace is not made")
+                    tracing::error!(%error, "the default workspace is not made");
                 }
             }
         }

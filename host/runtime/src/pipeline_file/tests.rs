@@ -166,11 +166,21 @@ fn a_board_keeps_every_step_in_an_order_that_fits() {
     };
     let code = "[[steps]]\nkind = 'agent'\nrole = 'coder'\nconfig = { a = 1 }\n";
     let gate = "[[steps]]\nname = 'ci'\nkind = 'gate'\nenabled = false\n";
-    expect![[r#""#]].assert_eq(&text(&format!("{code}{gate}")));
+    expect![[r#"
+        p
+        coder coder None true {"a":1}
+        ci gate None false {}
+    "#]]
+    .assert_eq(&text(&format!("{code}{gate}")));
     let late = "[[steps]]\nname = 'late'\nkind = 'gate'\nneeds = ['coder']\n";
-    expect![[r#""#]].assert_eq(&text(&format!("{late}{code}")));
+    expect![[r#"
+        p
+        coder coder Some([]) true {"a":1}
+        late gate Some(["coder"]) true {}
+    "#]]
+    .assert_eq(&text(&format!("{late}{code}needs = []\n")));
     let error = stored_steps("name = 'p'\n[[steps]]\nkind = 'a'\nneeds = ['b']", "p.toml").unwrap_err();
-    expect![[r#""#]].assert_eq(&error.to_string());
+    expect![[r#"p.toml:4:10: unknown step "b": did you mean "a"?"#]].assert_eq(&error.to_string());
 }
 
 #[test]
