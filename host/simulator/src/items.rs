@@ -22,7 +22,9 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
         last_number: 0,
         created_at: now,
     })];
-    let mut config = settings(Default::default(), &scenario.config.settings.clone().unwrap_or_default())?;
+    // SPEC TL-1: without settings there is no limit.
+    let given = scenario.config.settings.clone().filter(|_| scenario.wiring.settings != Some(false));
+    let mut config = settings(Default::default(), &given.unwrap_or_default())?;
     config.pricing = pricing(&scenario.config.pricing.clone().unwrap_or_default())?;
     rows.push(Row::Settings(config));
     for (at, given) in scenario.preset.iter().chain(&scenario.presets).enumerate() {
@@ -32,7 +34,11 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
         let seeds = scenario.seed_reviews.iter();
         let seeds = seeds.filter(|seed| seed.block_id.as_deref().unwrap_or("task") == def.id);
         let documents = seeds.map(|seed| seeded(&seed.kind, &seed.row)).collect();
-        rows.push(Row::Item(item(&workspace, &def, documents, now)?));
+        let mut item = item(&workspace, &def, documents, now)?;
+        if !scenario.knows_dependencies() {
+            item.depends_on.clear();
+        }
+        rows.push(Row::Item(item));
     }
     Board::from_rows(rows).map_err(|error| SimulationError::Scenario(error.to_string()))
 }
