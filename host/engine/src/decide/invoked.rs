@@ -7,7 +7,7 @@ use crate::run::Phase;
 use lockstep_types::{
     Completion, Effect, Event, Failure, FailureClass, Held, Invocation, JobKey, JobOrder, JobRequest,
     NewNotice, Next, Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind, Rejected,
-    ReworkRequest, StepIx, Transition,
+    ReworkRequest, StepEvent, StepIx, Transition,
 };
 
 /// Calls of components in one run: far more than any loop of gates and graders makes, and an end to one that turns for ever.
@@ -41,7 +41,9 @@ impl Decider {
         }
         if let Outcome::Transition(transition) = &invocation.outcome {
             match &transition.next {
-                Next::Dispatch(request) if !self.admission.admits(&request.kind) => {
+                Next::Dispatch(request)
+                    if !self.admission.admits(&request.kind) && !self.is_repair(ix, &request.kind) =>
+                {
                     self.hold_for_budget();
                     return Ok(());
                 }
@@ -72,6 +74,14 @@ impl Decider {
             },
         }
         Ok(())
+    }
+
+    /// Whether a step asks for the job that has just settled once more: that is one piece of work (reading 16).
+    fn is_repair(&self, ix: StepIx, job: &str) -> bool {
+        let Phase::Ready(event) = &self.run.steps[ix].phase else {
+            return false;
+        };
+        matches!(&**event, StepEvent::JobSettled { kind, .. } if kind == job)
     }
 
     /// While the budget is spent the call is as if it had not been made: it is made again when there is a budget
