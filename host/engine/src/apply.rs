@@ -305,7 +305,7 @@ impl Run {
             Answer::Approve { .. } => step.approved = true,
             Answer::RequestChanges { .. } | Answer::Reject { .. } => {
                 // What was held back is dropped (DEVIATIONS reading 3), but a redo is told what it had produced.
-                if let Some(Held::Completion(completion)) = held.as_deref() {
+                if let Some(completion) = held.as_deref().and_then(Held::completion) {
                     step.output.clone_from(&completion.output);
                 }
             }
@@ -512,7 +512,7 @@ impl Step {
     /// Left as it is, and never gone on with (SPEC RT-4); a result it was parked with stays its output.
     fn pass_over(&mut self, at: Timestamp) {
         if let Phase::Question { held: Some(held), .. } = &self.phase
-            && let Held::Completion(completion) = &**held
+            && let Some(completion) = held.completion()
         {
             self.output.clone_from(&completion.output);
         }

@@ -23,7 +23,8 @@ impl Run {
                 description: self.spec.description.clone(),
                 change: self.change.clone(),
                 facts: self.facts.clone(),
-                outputs: self.outputs_before(ix),
+                // A grader has to know of a producer that produced nothing (SPEC CO-8).
+                outputs: self.outputs_before(ix).collect(),
                 item_status: self.item_status,
                 documents: self.documents.clone(),
                 is_errand: self.is_errand(),
@@ -48,7 +49,9 @@ impl Run {
     /// What a job is given (SPEC CX-1, CX-2).
     pub(crate) fn job_context(&self, ix: StepIx, request: &JobRequest) -> JobContext {
         let (def, step) = (self.def(ix), &self.steps[ix]);
-        let mut outputs = self.outputs_before(ix);
+        // SPEC CX-1: jobs are shown what there is to read.
+        let mut outputs: Vec<StepOutput> =
+            self.outputs_before(ix).filter(|output| !output.output.is_empty()).collect();
         outputs.extend(request.extra_outputs.iter().cloned());
         JobContext {
             run: self.spec.id.to_string(),
@@ -92,18 +95,18 @@ impl Run {
         jobs.chain(&pin.grant.effects).filter(is_wired).cloned().collect()
     }
 
-    /// Non-empty outputs of earlier steps that the run waits for no more, in order (SPEC CX-1).
-    fn outputs_before(&self, ix: StepIx) -> Vec<StepOutput> {
+    /// Outputs of earlier steps that the run waits for no more, in order.
+    fn outputs_before(&self, ix: StepIx) -> impl Iterator<Item = StepOutput> {
         let output = |at: StepIx| {
             let (step, def) = (&self.steps[at], self.def(at));
-            let text = step.output.as_ref().filter(|text| !text.is_empty())?;
+            let text = step.output.as_ref()?;
             step.is_behind().then(|| StepOutput {
                 step: def.name.clone(),
                 role: def.role.clone(),
                 output: text.clone(),
             })
         };
-        (0..ix).filter_map(output).collect()
+        (0..ix).filter_map(output)
     }
 
     fn decisions(&self, of: impl Fn(StepIx) -> bool) -> Vec<Decision> {

@@ -130,5 +130,6 @@ pub(crate) fn failure_raises_card(class: FailureClass) -> bool {
             | FailureClass::CompanionRejected
             | FailureClass::ReviewRejected
             | FailureClass::Cancelled
+            | FailureClass::Unknown
     )
 }

@@ -136,6 +136,7 @@ impl World<'_> {
                 let changes = self.board.add_cost(cost, Default::default(), self.now);
                 self.change(&changes);
             }
+            "settings" if self.scenario.wiring.settings == Some(false) => {}
             "settings" => {
                 let patch = read("patch", arg("patch"))?;
                 let next = crate::mapping::settings(self.board.settings().clone(), &patch)?;
@@ -172,6 +173,7 @@ impl World<'_> {
                 "moduleName" => item.module_name = text,
                 "mergePresetId" => item.preset = text.as_deref().map(crate::mapping::id).transpose()?,
                 "taskType" => item.task_type = read("taskType", dashed(value.clone()))?,
+                "dependsOn" if !self.scenario.knows_dependencies() => {}
                 "dependsOn" => {
                     let on: Vec<String> = read("dependsOn", value.clone())?;
                     item.depends_on =

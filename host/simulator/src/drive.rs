@@ -3,9 +3,10 @@
 use crate::agents::{Call, Poll};
 use crate::mapping::GRADERS;
 use crate::outside::{BranchUpdate, Merge};
+use crate::runs::RunEntry;
 use crate::world::{Refusal, World};
 use crate::{Action, SimulationError};
-use lockstep_engine::{Command, Finished, Phase, Recorded, Turn};
+use lockstep_engine::{Command, Finished, Phase, Turn};
 use lockstep_types::board::ItemId;
 use lockstep_types::{
     Effect, EffectOrder, EffectOutcome, Event, Failure, FailureClass, Input, JobKey, JobOrder, JobOutcome,
@@ -62,12 +63,6 @@ enum Read {
     Failed,
 }
 
-/// What a failed poll puts back.
-struct Before {
-    recorded: Recorded,
-    job: Option<JobInFlight>,
-}
-
 impl World<'_> {
     pub(crate) async fn drive(&mut self, action: &Action) -> Result<(), Refusal> {
         let Ok(at) = self.addressed(action) else {
@@ -85,6 +80,9 @@ impl World<'_> {
     /// Waits for jobs and times until something else is to be done.
     async fn wait(&mut self, at: usize) -> Result<(), Refusal> {
         for _ in 0..HOPS_MAX {
+            if self.runs[at].begins_anew {
+                return Ok(());
+            }
             if self.job_key(at).is_some() {
                 self.watch_job(at).await?;
             } else if self.runs[at].run().next_wakeup().is_some() {
@@ -134,7 +132,9 @@ impl World<'_> {
     }
 
     pub(crate) async fn advance_once(&mut self, action: &Action) -> Result<(), Refusal> {
-        let at = self.addressed(action)?;
+        let Ok(at) = self.addressed(action) else {
+            return Ok(());
+        };
         let from = if action.flag("swallow") { From::Swallowing } else { From::Advance };
         let _: Advanced = self.advance(at, from).await?;
         Ok(())
@@ -188,7 +188,9 @@ impl World<'_> {
     }
 
     pub(crate) async fn poll_job_once(&mut self, action: &Action) -> Result<(), Refusal> {
-        let at = self.addressed(action)?;
+        let Ok(at) = self.addressed(action) else {
+            return Ok(());
+        };
         if self.job_key(at).is_some() {
             self.poll_job(at).await?;
         }
@@ -196,14 +198,18 @@ impl World<'_> {
     }
 
     pub(crate) async fn poll_gate_once(&mut self, action: &Action) -> Result<(), Refusal> {
-        let at = self.addressed(action)?;
+        let Ok(at) = self.addressed(action) else {
+            return Ok(());
+        };
         self.tick(at, From::Poll).await?;
         Ok(())
     }
 
     /// `gate_exhausted`: the polls of a gate are used up (SPEC GM-11, RH-12).
     pub(crate) async fn gate_exhausted(&mut self, action: &Action) -> Result<(), Refusal> {
-        let at = self.addressed(action)?;
+        let Ok(at) = self.addressed(action) else {
+            return Ok(());
+        };
         let entry = &self.runs[at];
         match entry.kind_of(entry.current()) {
             "ci-gate" | "conflicts-gate" | "deployer" if entry.run().has_timer() => {
@@ -216,7 +222,7 @@ impl World<'_> {
 
     /// Every waiting step looks now, whatever its time.
     async fn tick(&mut self, at: usize, from: From) -> Result<Read, Refusal> {
-        let before = self.before(at);
+        let before = self.runs[at].clone();
         self.turn(at, &Input::Poke, Calls::Following).await?;
         let read = self.go_on(at, from).await?;
         Ok(self.put_back(at, before, read)?)
@@ -224,8 +230,9 @@ impl World<'_> {
 
     /// Looks at the job of a run once.
     async fn poll_job(&mut self, at: usize) -> Result<Read, Refusal> {
-        let before = self.before(at);
-        if self.runs[at].job.is_none() && self.start_job(at, From::Poll).await? == Read::Failed {
+        let before = self.runs[at].clone();
+        let is_started = before.job.is_some() || before.begins_anew;
+        if !is_started && self.start_job(at, From::Poll).await? == Read::Failed {
             return Ok(self.put_back(at, before, Read::Failed)?);
         }
         let Some(job) = &mut self.runs[at].job else {
@@ -242,15 +249,10 @@ impl World<'_> {
         Ok(self.put_back(at, before, read)?)
     }
 
-    fn before(&self, at: usize) -> Before {
-        Before { recorded: self.runs[at].recorded.clone(), job: self.runs[at].job.clone() }
-    }
-
     /// A poll in which a job could not be started is as if it had not been made.
-    fn put_back(&mut self, at: usize, before: Before, read: Read) -> Result<Read, SimulationError> {
+    fn put_back(&mut self, at: usize, before: RunEntry, read: Read) -> Result<Read, SimulationError> {
         if read == Read::Failed {
-            self.runs[at].recorded = before.recorded;
-            self.runs[at].job = before.job;
+            self.runs[at] = before;
         } else {
             self.failing_start = None;
         }
@@ -263,7 +265,9 @@ impl World<'_> {
         loop {
             self.perform_effects(at).await?;
             let before = self.job_key(at);
-            if before.is_none() || self.runs[at].job.is_some() {
+            // EV-3: a step's own job that was evicted begins anew with the next advance, a helper at once (reading 15).
+            let begins_later = from == From::Poll && self.runs[at].begins_anew;
+            if before.is_none() || self.runs[at].job.is_some() || begins_later {
                 return Ok(Read::Good);
             }
             let read = self.start_job(at, from).await?;
@@ -278,6 +282,7 @@ impl World<'_> {
         let Some((step, order)) = self.job_order(at) else {
             return Ok(Read::Good);
         };
+        self.runs[at].begins_anew = false;
         if is_model(&order.kind) {
             return self.call_model(at, order).await;
         }
@@ -315,7 +320,12 @@ impl World<'_> {
                 let result = JobResult { output: message, ..JobResult::default() };
                 self.settle(at, order.key, JobOutcome::Done(result)).await?;
             }
-            (Some(message), _) => self.give_up(at, FailureClass::Agent, &message).await?,
+            (Some(message), _) => {
+                if let Some(before) = self.before_turn.take().filter(|_| is_helper) {
+                    self.runs[at] = before;
+                }
+                self.give_up(at, FailureClass::Agent, &message).await?;
+            }
             (None, _) if is_job => self.runs[at].job = Some(JobInFlight { key: order.key, call }),
             (None, _) => self.settle(at, order.key, call.inline()).await?,
         }
@@ -337,9 +347,17 @@ impl World<'_> {
         Ok(Read::Good)
     }
 
+    /// Whether the job under way is the step's own and no helper's: only such a one is metered (SPEC EN-9, EN-10).
+    fn is_own_job(&self, at: usize) -> bool {
+        let steps = &self.runs[at].run().spec().pipeline.steps;
+        self.job_order(at).is_some_and(|(step, order)| order.kind == steps[step].role)
+    }
+
     async fn settle(&mut self, at: usize, key: JobKey, outcome: JobOutcome) -> Result<(), Refusal> {
+        let is_metered = self.is_own_job(at);
         self.runs[at].job = None;
         if let JobOutcome::Done(result) = &outcome
+            && is_metered
             && let Some(usage) = result.usage
         {
             let model = result.model.as_deref().unwrap_or("unknown");
@@ -436,6 +454,7 @@ impl World<'_> {
             return Ok(());
         };
         let block = self.runs[at].block.clone();
+        self.before_turn = Some(self.runs[at].clone());
         self.tell(&block, &finished);
         self.write(at, &finished);
         self.runs[at].recorded = finished.recorded.clone();

@@ -34,7 +34,14 @@ impl World<'_> {
         let before = spec.context.notices.len();
         let mut recorded = self.errand_turn(block, None, &Input::Start(Box::new(spec))).await?;
         while recorded.run.status() == RunStatus::Running {
-            let input = self.next_of_errand(&recorded)?;
+            let input = match self.next_of_errand(&recorded) {
+                Ok(input) => input,
+                Err(refusal) => {
+                    // What was kept before the model failed stays.
+                    self.take_over(block, &recorded, before).await?;
+                    return Err(refusal);
+                }
+            };
             recorded = self.errand_turn(block, Some(&recorded), &input).await?;
         }
         self.take_over(block, &recorded, before).await?;

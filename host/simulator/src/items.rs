@@ -8,7 +8,7 @@ use lockstep_types::board::{
     Item, ItemId, Row, ServiceType, TaskType, TestEnvironment, TestSettings, Workspace, WorkspaceId,
 };
 use lockstep_types::{Document, ItemLevel, ItemStatus, JsonText, Policy, StandIn, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The workspace of a simulation.
 const WORKSPACE: &str = "simulation";
@@ -22,7 +22,9 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
         last_number: 0,
         created_at: now,
     })];
-    let mut config = settings(Default::default(), &scenario.config.settings.clone().unwrap_or_default())?;
+    // SPEC TL-1: without settings there is no limit.
+    let given = scenario.config.settings.clone().filter(|_| scenario.wiring.settings != Some(false));
+    let mut config = settings(Default::default(), &given.unwrap_or_default())?;
     config.pricing = pricing(&scenario.config.pricing.clone().unwrap_or_default())?;
     rows.push(Row::Settings(config));
     for (at, given) in scenario.preset.iter().chain(&scenario.presets).enumerate() {
@@ -31,8 +33,12 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
     for def in scenario.board() {
         let seeds = scenario.seed_reviews.iter();
         let seeds = seeds.filter(|seed| seed.block_id.as_deref().unwrap_or("task") == def.id);
-        let documents = seeds.map(|seed| seeded(&seed.kind, &seed.row)).collect();
-        rows.push(Row::Item(item(&workspace, &def, documents, now)?));
+        let documents = seeds.map(|seed| seeded(&seed.kind, &seed.row, now)).collect();
+        let mut item = item(&workspace, &def, documents, now)?;
+        if !scenario.knows_dependencies() {
+            item.depends_on.clear();
+        }
+        rows.push(Row::Item(item));
     }
     Board::from_rows(rows).map_err(|error| SimulationError::Scenario(error.to_string()))
 }
@@ -42,7 +48,37 @@ pub(crate) fn policy_of(scenario: &Scenario, board: &Board, item: &Item) -> Poli
     board.policy_for(item, policy(scenario))
 }
 
-fn seeded(kind: &str, row: &serde_json::Map<String, Value>) -> Document {
+/// A review row under the names the review components use; what a scenario leaves out is filled in.
+fn review_row(given: &serde_json::Map<String, Value>, now: Timestamp) -> serde_json::Map<String, Value> {
+    let mut row = given.clone();
+    let mut renamed = |from: &str, to: &str, default: Value| {
+        let value = row.remove(to).or_else(|| row.remove(from)).unwrap_or(default);
+        row.insert(to.to_owned(), value);
+    };
+    renamed("maxIterations", "max", json!(Policy::default().max_review_iterations));
+    renamed("items", "findings", json!([]));
+    renamed("text", "document", Value::Null);
+    for (name, default) in [("id", json!("seeded")), ("status", json!("ready")), ("iteration", json!(1))] {
+        row.entry(name).or_insert(default);
+    }
+    let findings = row.get_mut("findings").and_then(Value::as_array_mut);
+    for (at, finding) in findings.into_iter().flatten().filter_map(Value::as_object_mut).enumerate() {
+        let defaults = [("id", json!(format!("f1-{}", at + 1))), ("category", json!("question"))];
+        let more = [("severity", json!("medium")), ("title", json!("")), ("detail", json!(""))];
+        let dates = [("createdAt", json!(now)), ("updatedAt", json!(now))];
+        let rest = [("status", json!("open")), ("reply", Value::Null)];
+        for (name, default) in defaults.into_iter().chain(more).chain(dates).chain(rest) {
+            finding.entry(name).or_insert(default);
+        }
+    }
+    for name in ["createdAt", "updatedAt"] {
+        row.entry(name).or_insert(json!(now));
+    }
+    row
+}
+
+fn seeded(kind: &str, given: &serde_json::Map<String, Value>, now: Timestamp) -> Document {
+    let row = &review_row(given, now);
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let settled = text("status") == Some("incorporated");
     let rank = if kind == "requirements" { 2 } else { 1 };

@@ -113,8 +113,11 @@ impl World<'_> {
         })
     }
 
+    /// SPEC FK-4: failing an unknown run does nothing.
     pub(crate) async fn fail(&mut self, action: &Action) -> Result<(), Refusal> {
-        let at = self.addressed(action)?;
+        let Ok(at) = self.addressed(action) else {
+            return Ok(());
+        };
         let class = failure_class(action.text("kind").unwrap_or("unknown"))?;
         let mut failure = Failure::new(class, action.text("message").unwrap_or_default());
         failure.detail = action.text("detail").map(str::to_owned);

@@ -3,13 +3,14 @@
 use crate::drive::JobInFlight;
 use crate::mapping::round_counter;
 use crate::trace::{failure_word, run_word, step_word};
-use lockstep_engine::{Recorded, Run};
+use lockstep_engine::{Phase, Recorded, Run};
 use lockstep_types::board::ItemId;
 use lockstep_types::{Answer, Event, ItemStatus, QuestionId, QuestionKind, RunStatus, StepIx, StepStatus};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The current run of a block.
+#[derive(Clone)]
 pub(crate) struct RunEntry {
     /// `exec_1`; a retry and a restart give a new one.
     pub(crate) id: String,
@@ -25,6 +26,8 @@ pub(crate) struct RunEntry {
     acting: BTreeMap<StepIx, String>,
     /// The job that was started and has not settled.
     pub(crate) job: Option<JobInFlight>,
+    /// Its step's own job was evicted and is to begin anew (SPEC EV-3).
+    pub(crate) begins_anew: bool,
 }
 
 /// The approval of a step as the reference system shows it; caps, reviews and human tests are approvals too.
@@ -61,6 +64,7 @@ impl RunEntry {
             decisions: BTreeMap::new(),
             acting: BTreeMap::new(),
             job: None,
+            begins_anew: false,
             recorded,
         }
     }
@@ -104,7 +108,13 @@ impl RunEntry {
             },
             // EN-20: a rework loop keeps decisions and drops approvals.
             Event::StepsReset { steps } => self.approvals.retain(|step, _| !steps.contains(step)),
+            Event::JobRedispatched { step, .. } => {
+                let role = &self.run().spec().pipeline.steps[*step].role;
+                let phase = &self.run().steps()[*step].phase;
+                self.begins_anew = matches!(phase, Phase::Job(order) if order.kind == *role);
+            }
             Event::StepsCleared { steps, .. } => {
+                self.begins_anew = false;
                 self.approvals.retain(|step, _| !steps.contains(step));
                 self.decisions.retain(|step, _| !steps.contains(step));
                 self.acting.clear();

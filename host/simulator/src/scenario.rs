@@ -376,6 +376,11 @@ impl Scenario {
         Ok(())
     }
 
+    /// SPEC EN-4: before 0.15.0 what an item depends on never kept it from starting.
+    pub(crate) fn knows_dependencies(&self) -> bool {
+        self.engine == "0.15.0"
+    }
+
     /// The board at the beginning (FORMAT.md section 1.2).
     pub(crate) fn board(&self) -> Vec<BlockDef> {
         if !self.blocks.is_empty() {

@@ -1,6 +1,6 @@
 //! The reduced trace (FORMAT.md section 3).
 
-use lockstep_types::{FailureClass, ItemStatus, JobOrder, QuestionKind, RunStatus, StepStatus};
+use lockstep_types::{Decision, FailureClass, ItemStatus, JobOrder, QuestionKind, RunStatus, StepStatus};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -155,7 +155,11 @@ impl Trace {
             }
         }
         if !given.decisions.is_empty() {
-            let decisions = given.decisions.iter();
+            // A new decision of a step takes the place of its earlier one (reading 12).
+            let is_last = |(at, decision): &(usize, &Decision)| {
+                given.decisions[at + 1..].iter().all(|later| later.step != decision.step)
+            };
+            let decisions = given.decisions.iter().enumerate().filter(is_last).map(|(_, decision)| decision);
             context["decisions"] =
                 decisions.map(|decision| json!([decision.question, decision.answer])).collect();
         }

@@ -74,6 +74,8 @@ pub(crate) struct World<'a> {
     pub(crate) now: Timestamp,
     /// Calls of the engine that may still be made.
     calls_left: u32,
+    /// The run as it stood before its last turn: what a helper that could not be started leaves (reading 17).
+    pub(crate) before_turn: Option<RunEntry>,
     /// A start of a job failed in the last poll: shown once, however often it is tried.
     pub(crate) failing_start: Option<String>,
 }
@@ -146,6 +148,7 @@ impl<'a> World<'a> {
             timeline: Vec::new(),
             now,
             calls_left: scenario.config.max_calls.unwrap_or(CALLS_MAX),
+            before_turn: None,
             failing_start: None,
         })
     }

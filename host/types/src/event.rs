@@ -1,8 +1,8 @@
 use crate::board::WorkspaceId;
 use crate::{
     Access, Answer, Change, Completion, Digest, Document, EffectKey, EffectOrder, EffectOutcome, Environment,
-    Failure, Grant, Invocation, ItemLevel, ItemStatus, JobOrder, JobOutcome, Notice, NoticeId, NoticeState,
-    Pipeline, PullRequest, Question, QuestionId, ReworkOrder, RunId, StepAction, Timestamp,
+    Failure, Grant, Invocation, ItemLevel, ItemStatus, JobOrder, JobOutcome, NewNotice, Notice, NoticeId,
+    NoticeState, Pipeline, PullRequest, Question, QuestionId, ReworkOrder, RunId, StepAction, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -328,6 +328,19 @@ pub enum Event {
 pub enum Held {
     /// The end of the step.
     Completion(Completion),
+    /// The end of a step that decides about the item, and what people are told of that.
+    Decision(Completion, Vec<NewNotice>),
     /// A change of the outside world.
     Effect(crate::Effect),
+}
+
+impl Held {
+    /// The end of the step, if it is that.
+    #[must_use]
+    pub fn completion(&self) -> Option<&Completion> {
+        match self {
+            Self::Completion(completion) | Self::Decision(completion, _) => Some(completion),
+            Self::Effect(_) => None,
+        }
+    }
 }

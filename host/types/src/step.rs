@@ -77,7 +77,7 @@ pub struct RunInfo {
     /// Facts left so far.
     #[serde(default)]
     pub facts: Vec<Fact>,
-    /// Non-empty outputs of the steps before this one, in order (SPEC CX-1).
+    /// Outputs of the steps before this one, in order; empty where a step produced nothing to read.
     #[serde(default)]
     pub outputs: Vec<StepOutput>,
     /// Where the item stands.

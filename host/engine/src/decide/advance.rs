@@ -5,12 +5,14 @@ use crate::notices::{DECISION_REQUIRED, PIPELINE_COMPLETE, RUN_FAILED, failure_r
 use crate::run::{Phase, Run, Step};
 use lockstep_types::{
     Access, Comment, Completion, Event, Failure, FailureClass, Gating, ItemLevel, ItemStatus, NewNotice,
-    OnMissingEstimate, ReworkOrder, RunStatus, Severity, StepIx, StepStatus,
+    OnMissingEstimate, Pin, ReworkOrder, RunStatus, Severity, StepIx, StepStatus,
 };
 use serde::Deserialize;
 
 /// The document that gating reads.
 const ESTIMATE: &str = "estimate";
+/// The effect that merges a change.
+const MERGE: &str = "merge";
 
 impl Decider {
     /// Brings the run to where it waits: called once after each input that changed something.
@@ -30,7 +32,9 @@ impl Decider {
             // A rework took back the question: its card goes with it.
             self.dismiss(|kind| kind == DECISION_REQUIRED);
         }
-        self.card_for_parked_steps();
+        if self.events.iter().any(changes_waits) {
+            self.card_for_parked_steps();
+        }
     }
 
     /// Starts pending steps whose needs are done. Of the steps that change the head branch only one works at a time.
@@ -90,7 +94,7 @@ impl Decider {
     pub(crate) fn complete_step(&mut self, ix: StepIx, completion: Completion) {
         let item_status = completion.item_status;
         self.emit(Event::StepCompleted { step: ix, completion });
-        match item_status {
+        match item_status.filter(|status| decides(*status)) {
             Some(status) => self.move_item(status),
             None if !self.run.is_final(ix) => self.move_item(ItemStatus::InProgress),
             None => {}
@@ -111,7 +115,7 @@ impl Decider {
             self.dismiss_at_completion();
             return;
         }
-        let decided = self.run.steps.iter().any(|step| step.item_status.is_some());
+        let decided = (0..self.run.steps.len()).any(|ix| self.run.decides_item(ix));
         if !matches!(self.run.item_status, ItemStatus::Done | ItemStatus::PrReady) {
             self.move_item(ItemStatus::PrReady);
         }
@@ -168,6 +172,17 @@ impl Decider {
     }
 }
 
+/// Whether somebody may be waited for now without a card (D-7 reading a): a question was asked, or the card of another
+/// one went.
+fn changes_waits(event: &Event) -> bool {
+    matches!(event, Event::Asked { .. } | Event::NoticeClosed { .. })
+}
+
+/// Whether this is a decision about a change. Any other status says only where the item stands if the run ends there.
+fn decides(status: ItemStatus) -> bool {
+    matches!(status, ItemStatus::Done | ItemStatus::PrReady)
+}
+
 /// Why a gated step is skipped; none if it runs.
 fn skipped_by(gating: &Gating, estimate: Option<&Estimate>) -> Option<String> {
     let Some(estimate) = estimate else {
@@ -196,6 +211,12 @@ impl Run {
     fn estimate(&self) -> Option<Estimate> {
         let document = self.documents.iter().find(|document| document.name == ESTIMATE)?;
         serde_json::from_str(document.value.as_str()).ok()
+    }
+
+    /// Whether a step has decided about the change, or is there to (SPEC EN-15): its kind may merge.
+    fn decides_item(&self, ix: StepIx) -> bool {
+        let may_merge = |pin: &Pin| pin.grant.effects.iter().any(|effect| effect == MERGE);
+        self.steps[ix].item_status.is_some_and(decides) || self.pin(ix).is_some_and(may_merge)
     }
 
     fn can_start(&self, ix: StepIx) -> bool {

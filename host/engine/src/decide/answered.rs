@@ -76,16 +76,12 @@ impl Decider {
 
     fn follow(&mut self, ix: StepIx, answer: Answer, held: Option<&Held>, proposal: Option<String>) {
         match (answer, held) {
-            (Answer::Approve { proposal: edited }, Some(Held::Completion(completion))) => {
-                let output = edited.or_else(|| completion.output.clone());
-                self.complete_step(ix, Completion { output, ..completion.clone() });
-            }
             (Answer::Approve { .. }, Some(Held::Effect(effect))) => self.perform(ix, effect),
+            (Answer::Approve { proposal: edited }, Some(held)) => self.let_pass(ix, edited, held),
             (Answer::RequestChanges { feedback, comments }, held) => {
-                let producer = match held {
-                    Some(Held::Completion(completion)) => self.run.producer(ix, &completion.on_behalf_of),
-                    _ => None,
-                };
+                let completion = held.and_then(Held::completion);
+                let producer =
+                    completion.and_then(|completion| self.run.producer(ix, &completion.on_behalf_of));
                 let by = "human".to_owned();
                 match producer {
                     Some(producer) => self.rework(producer, feedback, comments, by),
@@ -105,6 +101,19 @@ impl Decider {
             }
             // `Choose` made the step ready; an approval always holds something back.
             (Answer::Choose { .. } | Answer::Approve { .. }, _) => {}
+        }
+    }
+
+    /// The step ends as it was held back, with what people are told of it (D-3).
+    fn let_pass(&mut self, ix: StepIx, edited: Option<String>, held: &Held) {
+        if let Held::Decision(_, notices) = held {
+            for notice in notices {
+                self.raise(Some(ix), notice);
+            }
+        }
+        if let Some(completion) = held.completion() {
+            let output = edited.or_else(|| completion.output.clone());
+            self.complete_step(ix, Completion { output, ..completion.clone() });
         }
     }
 }

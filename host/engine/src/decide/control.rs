@@ -117,7 +117,8 @@ impl Decider {
             self.emit(Event::ChangeUpdated { head_commit, pull_request: None });
         }
         // A merge that lies before the steps that begin again stays true (D-4).
-        let merged = self.run.steps.iter().any(|step| step.item_status == Some(ItemStatus::Done));
+        let decided = self.run.steps.iter().any(|step| step.item_status.is_some());
+        let merged = decided && self.run.item_status == ItemStatus::Done;
         if !merged && self.run.item_status != ItemStatus::InProgress {
             self.emit(Event::ItemMoved { to: ItemStatus::InProgress });
         }

@@ -2,7 +2,7 @@
 
 use super::Decider;
 use crate::run::HeldEnvironment;
-use lockstep_types::{Effect, EffectKey, EffectOrder, Event, JsonText, StepIx};
+use lockstep_types::{Effect, EffectKey, EffectOrder, EnvironmentStatus, Event, JsonText, StepIx};
 
 impl Decider {
     /// Asks for the teardown of the environments that `which` picks, each at most once.
@@ -36,7 +36,9 @@ impl Decider {
 
     /// Those that go down with their step when the run is stopped or restarted.
     pub(super) fn tear_down_with_steps(&mut self) {
-        self.tear_down(|held| held.with.is_some());
+        self.tear_down(|held| {
+            held.with.is_some() && held.environment.report.status != EnvironmentStatus::TornDown
+        });
     }
 
     /// Asks for a teardown, whether it was asked for before or not.

@@ -5,9 +5,9 @@ use super::Decider;
 use crate::notices::DECISION_REQUIRED;
 use crate::run::Phase;
 use lockstep_types::{
-    Completion, Effect, Event, Failure, FailureClass, Held, Invocation, JobKey, JobOrder, JobRequest, Next,
-    Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind, Rejected, ReworkRequest,
-    StepIx, Transition,
+    Completion, Effect, Event, Failure, FailureClass, Held, Invocation, JobKey, JobOrder, JobRequest,
+    NewNotice, Next, Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind, Rejected,
+    ReworkRequest, StepEvent, StepIx, Transition,
 };
 
 /// Calls of components in one run: far more than any loop of gates and graders makes, and an end to one that turns for ever.
@@ -41,7 +41,9 @@ impl Decider {
         }
         if let Outcome::Transition(transition) = &invocation.outcome {
             match &transition.next {
-                Next::Dispatch(request) if !self.admission.admits(&request.kind) => {
+                Next::Dispatch(request)
+                    if !self.admission.admits(&request.kind) && !self.is_repair(ix, &request.kind) =>
+                {
                     self.hold_for_budget();
                     return Ok(());
                 }
@@ -72,6 +74,14 @@ impl Decider {
             },
         }
         Ok(())
+    }
+
+    /// Whether a step asks for the job that has just settled once more: that is one piece of work (reading 16).
+    fn is_repair(&self, ix: StepIx, job: &str) -> bool {
+        let Phase::Ready(event) = &self.run.steps[ix].phase else {
+            return false;
+        };
+        matches!(&**event, StepEvent::JobSettled { kind, .. } if kind == job)
     }
 
     /// While the budget is spent the call is as if it had not been made: it is made again when there is a budget
@@ -121,7 +131,8 @@ impl Decider {
 
     fn transition(&mut self, ix: StepIx, transition: &Transition) {
         self.settle_notices(&transition.settled_notices);
-        for notice in &transition.notices {
+        let waits = matches!(&transition.next, Next::Complete(end) if self.decides_after_approval(ix, end));
+        for notice in transition.notices.iter().filter(|_| !waits) {
             self.raise(Some(ix), notice);
         }
         if !transition.teardowns.is_empty() && !self.is_granted(ix, PROVISION) {
@@ -133,7 +144,7 @@ impl Decider {
             self.request_teardown(ix, environment.clone());
         }
         match &transition.next {
-            Next::Complete(completion) => self.complete_or_ask(ix, completion),
+            Next::Complete(completion) => self.complete_or_ask(ix, completion, &transition.notices),
             Next::Skip(reason) => self.emit(Event::StepSkipped { step: ix, reason: reason.clone() }),
             Next::Wait { ms, reason } => {
                 let due = self.now.plus_ms(*ms);
@@ -170,7 +181,12 @@ impl Decider {
         self.run.def(ix).approval && !self.run.is_final(ix) && !self.run.steps[ix].approved
     }
 
-    fn complete_or_ask(&mut self, ix: StepIx, completion: &Completion) {
+    /// Whether a decision about the item waits for consent, and with it what people are told of it (D-3).
+    fn decides_after_approval(&self, ix: StepIx, completion: &Completion) -> bool {
+        completion.item_status.is_some() && self.wants_approval(ix) && !completion.approved
+    }
+
+    fn complete_or_ask(&mut self, ix: StepIx, completion: &Completion, notices: &[NewNotice]) {
         if !self.wants_approval(ix) || completion.approved {
             self.complete_step(ix, completion.clone());
             return;
@@ -180,7 +196,12 @@ impl Decider {
             Some(producer) => self.run.steps[producer].output.clone(),
             None => completion.output.clone(),
         };
-        self.ask_approval(ix, proposal, Held::Completion(completion.clone()));
+        let held = if self.decides_after_approval(ix, completion) {
+            Held::Decision(completion.clone(), notices.to_vec())
+        } else {
+            Held::Completion(completion.clone())
+        };
+        self.ask_approval(ix, proposal, held);
     }
 
     /// A step that needs consent gets it before a change that cannot be taken back (D-3).

@@ -74,7 +74,8 @@ impl Decider {
             Input::Pause { by, over_budget } => self.pause(by, *over_budget)?,
             Input::Merged { by } => self.merged_by_hand(by)?,
             Input::TearDown => self.tear_down(|_| true),
-            Input::NoticeSettled { id, state } => self.notice_settled(*id, *state)?,
+            // A card that a person settles changes nothing about the wait, and is not raised again.
+            Input::NoticeSettled { id, state } => return self.notice_settled(*id, *state),
             Input::Escalate { id } => self.escalate(*id)?,
             Input::ItemChanged { documents, notices } => {
                 let (documents, notices) = (documents.clone(), self.adopt(notices));

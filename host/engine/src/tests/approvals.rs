@@ -90,7 +90,7 @@ fn a_grader_hands_requested_changes_to_its_producer() {
 fn consent_comes_before_a_change_of_the_outside_world() {
     let merge =
         Next::Perform { effect: Effect::Merge(MergeMethod::Merge), proposal: Some("risk 0.1".to_owned()) };
-    let mut world = World::started(&["m!", "z"], &[("m", vec![merge.into(), complete("merged").into()])]);
+    let mut world = World::started(&["m!+", "z"], &[("m", vec![merge.into(), complete("merged").into()])]);
     assert!(world.run().outstanding().is_empty(), "nothing is performed before the answer");
     world.answer(1, approve(None), None);
     assert_eq!(world.run().outstanding().len(), 1);

@@ -98,7 +98,7 @@ fn check_steps(world: &World) {
     let run = world.run();
     let writers = run.steps().iter().zip(&run.spec().pipeline.steps).filter(|(step, def)| {
         let under_way = matches!(step.status, StepStatus::Working | StepStatus::WaitingDecision);
-        def.kind == "writer" && !step.passed_over && under_way
+        def.kind != "reader" && !step.passed_over && under_way
     });
     assert!(!run.status().is_live() || writers.count() <= 1, "two steps change the head branch at once");
     for step in run.steps() {

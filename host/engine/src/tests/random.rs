@@ -26,6 +26,7 @@ struct StepPlan {
     /// Earlier steps it needs, as bits.
     needs: u8,
     reads: bool,
+    merges: bool,
     approval: bool,
     gating: Option<Gating>,
 }
@@ -40,8 +41,10 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
             ..Gating::default()
         })),
     ];
-    let step = (any::<u8>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3), gating)
-        .prop_map(|(needs, reads, approval, gating)| StepPlan { needs, reads, approval, gating });
+    let step =
+        (any::<u8>(), prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.3), gating).prop_map(
+            |(needs, reads, merges, approval, gating)| StepPlan { needs, reads, merges, approval, gating },
+        );
     let steps = prop::collection::vec(step, 1..=NAMES.len());
     let says = prop::collection::vec(prop::collection::vec(says(), 0..6), NAMES.len());
     (steps, says).prop_map(|(steps, says)| Script { steps, says })
@@ -61,8 +64,13 @@ fn text(at: usize, step: &StepPlan) -> String {
     let needs: Vec<&str> =
         (0..at).filter(|need| step.needs & (1 << need) != 0).map(|need| NAMES[need]).collect();
     let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(",") };
-    let (approval, reads) = (if step.approval { "!" } else { "" }, if step.reads { "?" } else { "" });
-    format!("{}{approval}{reads} needs {needs}", NAMES[at])
+    let approval = if step.approval { "!" } else { "" };
+    let kind = match (step.reads, step.merges) {
+        (true, _) => "?",
+        (false, true) => "+",
+        (false, false) => "",
+    };
+    format!("{}{approval}{kind} needs {needs}", NAMES[at])
 }
 
 fn says() -> impl Strategy<Value = Says> {

@@ -11,20 +11,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// A step as tests write it: `name`, `name needs a,b`, with `!` for approval and `?` for one that only reads.
+/// A step as tests write it: `name`, `name needs a,b`, with `!` for approval, `?` for one that only reads and `+` for one
+/// that may merge.
 pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
     let mut defs: Vec<StepDef> = Vec::new();
     for (at, text) in steps.iter().enumerate() {
         let (head, needs) =
             text.split_once(" needs ").map_or((*text, None), |(head, needs)| (head, Some(needs)));
-        let name = head.trim_end_matches(['!', '?']).to_owned();
+        let name = head.trim_end_matches(['!', '?', '+']).to_owned();
         let position = |need: &str| defs.iter().position(|def: &StepDef| def.name == need).unwrap();
         let needs = match needs {
             Some("nothing") => Vec::new(),
             Some(needs) => needs.split(',').map(position).collect(),
             None => at.checked_sub(1).into_iter().collect(),
         };
-        let kind = if head.contains('?') { "reader" } else { "writer" };
+        let kind = match head {
+            head if head.contains('?') => "reader",
+            head if head.contains('+') => "merger",
+            _ => "writer",
+        };
         defs.push(StepDef {
             role: name.clone(),
             name,
@@ -49,12 +54,14 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
 }
 
 pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
-    let grant = Grant {
-        imports: Vec::new(),
-        jobs: vec!["work".to_owned(), "{role}".to_owned()],
-        effects: vec!["merge".to_owned(), "provision".to_owned()],
+    let pin = |access, effects: &[&str]| {
+        let grant = Grant {
+            imports: Vec::new(),
+            jobs: vec!["work".to_owned(), "{role}".to_owned()],
+            effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
+        };
+        Pin { digest: Digest::of(b"component"), grant, access }
     };
-    let pin = |access| Pin { digest: Digest::of(b"component"), grant: grant.clone(), access };
     RunSpec {
         id: "run-1".parse().unwrap(),
         item: "task".to_owned(),
@@ -62,8 +69,12 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
         description: String::new(),
         initiator: "somebody".to_owned(),
         pipeline: Arc::new(pipeline),
-        pins: [("writer".to_owned(), pin(Access::Write)), ("reader".to_owned(), pin(Access::ReadOnly))]
-            .into(),
+        pins: [
+            ("writer".to_owned(), pin(Access::Write, &["provision"])),
+            ("merger".to_owned(), pin(Access::Write, &["merge", "provision"])),
+            ("reader".to_owned(), pin(Access::ReadOnly, &["provision"])),
+        ]
+        .into(),
         change: Change {
             repository: "/repo".to_owned(),
             base_branch: "main".to_owned(),
