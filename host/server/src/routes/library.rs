@@ -11,7 +11,7 @@ use lockstep_ports::{BoardCommand, BoardReply};
 use lockstep_types::board::{PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId};
 use lockstep_types::{Gating, JsonText};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Serialize)]
 pub(super) struct Presets {
@@ -87,6 +87,8 @@ impl StepBody {
                 let detail = format!("the `config` of step {name:?} is a text that is not JSON");
                 Problem::new(problem::INVALID, detail)
             })?,
+            // As in a pipeline file: without a configuration it is empty.
+            Value::Null => JsonText::of(&Map::new()),
             config => JsonText::of(&config),
         };
         Ok(PipelineStep {

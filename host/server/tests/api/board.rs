@@ -131,6 +131,7 @@ async fn what_items_choose_from_reaches_the_board() {
             ("POST /pipelines", r#"{"name":"P","steps":[{"name":"code","kind":"agent","config":{"a":[1]}}]}"#),
             ("PATCH /pipelines/pipeline-1", r#"{"steps":[{"name":"code","kind":"agent","config":"{\"a\":1}","enabled":false}]}"#),
             ("PATCH /pipelines/pipeline-1", r#"{"labels":["old"],"archived":true}"#),
+            ("POST /pipelines", r#"{"name":"P","steps":[{"name":"code","kind":"agent"}]}"#),
             ("POST /pipelines/pipeline-1/clone", ""),
             ("POST /pipelines/pipeline-1/clone", r#"{"name":"Mine","by":"bo"}"#),
             ("DELETE /pipelines/pipeline-1?by=bo", ""),
@@ -160,6 +161,9 @@ async fn what_items_choose_from_reaches_the_board() {
             PATCH /v1/workspaces/shop/pipelines/pipeline-1 {"labels":["old"],"archived":true}
                 200
                 shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: Some(["old"]), archived: Some(true), steps: None } }
+            POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent"}]}
+                201
+                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {} }]) })
             POST /v1/workspaces/shop/pipelines/pipeline-1/clone
                 201
                 shop by api: ClonePipeline { id: PipelineId("pipeline-1"), name: None }
