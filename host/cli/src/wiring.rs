@@ -3,10 +3,14 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::RunService;
-use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
+use lockstep_ports::{BoardService, RunService};
+use lockstep_providers::{
+    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalEffects, LocalGit,
+    LocalObservations, ProcessJobs,
+};
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
+use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -27,6 +31,12 @@ impl Local {
     /// The host's service.
     #[must_use]
     pub fn service(&self) -> Arc<dyn RunService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// The host's boards.
+    #[must_use]
+    pub fn board(&self) -> Arc<dyn BoardService> {
         Arc::new(self.runtime.clone())
     }
 
@@ -55,6 +65,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let supervisor = supervisor()?;
     let checks =
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
+    let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
+    let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
     let git = Arc::new(git);
     let outside = Outside {
@@ -64,7 +76,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         checks: Arc::new(checks),
         mergeability: Arc::clone(&git) as _,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::clone(&git) as _,
+        effects: Arc::new(effects),
+        observations: Arc::new(observations),
         changes: git,
         jobs: Arc::new(jobs),
         clock: Arc::new(SystemClock::default()),
@@ -74,6 +87,26 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     Ok(Local { runtime, store })
+}
+
+/// What simulations call components with: the standard ones, kept in memory, and whatever is added to them.
+pub(crate) struct Simulator {
+    pub(crate) executor: Sandbox,
+    pub(crate) store: Arc<MemoryComponents>,
+    pub(crate) kinds: Kinds,
+}
+
+/// Brings up the standard components for a simulation; `folder` is used only to keep compiled code where no user has a
+/// cache.
+pub(crate) async fn open_simulator(folder: &Path) -> anyhow::Result<Simulator> {
+    let store = Arc::new(MemoryComponents::default());
+    let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
+    let executor = Sandbox::new(Arc::clone(&store) as _, options)?;
+    let mut kinds = Kinds::default();
+    for (name, bytes) in standard::STANDARD_COMPONENTS {
+        store.add(&executor, &mut kinds, None, name, bytes.to_vec()).await?;
+    }
+    Ok(Simulator { executor, store, kinds })
 }
 
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.

@@ -105,6 +105,11 @@ impl Folder {
         self.file("stdout.log")
     }
 
+    /// The end of what it wrote to its standard error.
+    pub(crate) fn stderr(&self) -> PathBuf {
+        self.file("stderr.log")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.file("lock")
     }
@@ -144,7 +149,7 @@ impl Folder {
         let Some((program, args)) = supervisor.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no supervisor program is configured"));
         };
-        for left in [self.exit_file(), self.running_file(), self.log(), self.stdout()] {
+        for left in [self.exit_file(), self.running_file(), self.log(), self.stdout(), self.stderr()] {
             remove_if_there(&left)?;
         }
         write_json(&self.order(), order)?;

@@ -9,6 +9,7 @@ use crate::files::{blocking, create_private_dir, read_end, remove_if_there, remo
 use crate::git::{GitError, LocalGit, Repository, SetupError};
 use crate::launch::{Exit, Order};
 use async_trait::async_trait;
+pub(crate) use job_folder::numbered_name;
 use job_folder::{JobFolder, JobRecord};
 use lockstep_ports::Jobs;
 use lockstep_types::{Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, RunId};
@@ -22,8 +23,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Times a job is begun whose supervisor is lost each time, before it counts as what takes its machine down.
 const STARTS_MAX: u32 = 5;
-/// Longest command shown in a message.
-const COMMAND_SHOWN: usize = 120;
 /// Most bytes of a log that are handed out at once.
 const LOG_TAIL_MAX: usize = 4 << 20;
 /// Folders of jobs that are looked through after a start.
@@ -423,10 +422,4 @@ fn not_configured(kind: &str) -> JobOutcome {
     JobOutcome::NotConfigured(format!(
         "no command carries out {kind}: add [jobs.{kind}] with command = [\"program\", \"argument\"] to the pipeline"
     ))
-}
-
-/// A command as one line.
-fn shown(command: &[String]) -> String {
-    let line: String = command.join(" ").chars().take(COMMAND_SHOWN).collect();
-    format!("`{}`", crate::text::as_line(&line, "(empty)"))
 }

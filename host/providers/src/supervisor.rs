@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 const LOG_KEPT: u64 = 2 << 20;
 /// Bytes of standard output kept, which are the result of a program that writes no other.
 pub(crate) const STDOUT_KEPT: u64 = 256 << 10;
+/// Bytes of standard error kept by themselves: the last line says why a program failed.
+const STDERR_KEPT: u64 = 4 << 10;
 /// Bytes read from a program at once.
 const CHUNK: usize = 16 << 10;
 /// Times the processes left behind are killed, 10 ms apart; new ones can only come from those not yet dead.
@@ -77,7 +79,8 @@ async fn run_order(folder: &Folder) -> io::Result<Exit> {
     };
     let log = TailLog::new(folder.log(), LOG_KEPT);
     let stdout = TailLog::new(folder.stdout(), STDOUT_KEPT);
-    let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), log, stdout));
+    let stderr = TailLog::new(folder.stderr(), STDERR_KEPT);
+    let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), log, stdout, stderr));
     let (limit, tether) = (Duration::from_millis(order.time_limit_ms), tether(order.tethered));
     let (ended, forced) = tokio::select! {
         status = child.wait() => (Some(status?), None),
@@ -171,13 +174,14 @@ async fn reap_all() {
     }
 }
 
-/// Writes both outputs to the log as they come, and the standard one to a file of its own as well. A log that cannot be
+/// Writes both outputs to the log as they come, and each to a file of its own as well. A log that cannot be
 /// written is no reason to hold the program up.
 async fn pump(
     out: Option<impl AsyncRead + Unpin>,
     err: Option<impl AsyncRead + Unpin>,
     mut log: TailLog,
     mut stdout: TailLog,
+    mut stderr: TailLog,
 ) {
     let (Some(mut out), Some(mut err)) = (out, err) else { return };
     let (mut from_out, mut from_err) = (vec![0; CHUNK], vec![0; CHUNK]);
@@ -192,7 +196,10 @@ async fn pump(
                 _ => out_open = false,
             },
             read = err.read(&mut from_err), if err_open => match read {
-                Ok(length @ 1..) => log.append(&from_err[..length]),
+                Ok(length @ 1..) => {
+                    log.append(&from_err[..length]);
+                    stderr.append(&from_err[..length]);
+                }
                 _ => err_open = false,
             },
         }

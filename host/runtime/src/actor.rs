@@ -333,8 +333,9 @@ impl Actor {
 
     fn start_effect(&self, order: &EffectOrder) -> AbortHandle {
         let (shared, sender, order) = (Arc::clone(&self.shared), self.sender.clone(), order.clone());
+        let command = self.recorded.run.spec().pipeline.effects.get(order.effect.name()).cloned();
         let task = tokio::spawn(async move {
-            let outcome = shared.outside.effects.perform(&order).await;
+            let outcome = shared.outside.effects.perform(&order, command.as_ref()).await;
             deliver(&sender, Input::EffectSettled { key: order.key, outcome }).await;
         });
         task.abort_handle()

@@ -103,9 +103,7 @@ impl pipeline_file::Kinds for Kinds {
         let Some(schema) = self.active.get(kind).and_then(|active| active.schema.as_ref()) else {
             return Vec::new();
         };
-        let problem =
-            |error: jsonschema::ValidationError<'_>| (error.instance_path().to_string(), error.to_string());
-        schema.iter_errors(config).map(problem).collect()
+        pipeline_file::config_problems(schema, config)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod pipeline_file;
 mod replay;
 mod runtime;
 mod service;
+mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;

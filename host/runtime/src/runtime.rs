@@ -4,7 +4,7 @@ use crate::components::Kinds;
 use lockstep_engine::{Recorded, ReplayError};
 use lockstep_ports::{
     ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Effects, FEED_PAGE_MAX, Jobs, Journal,
-    JournalError, LoadError, Mergeability, StepExecutor, Wake, Workspace,
+    JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
 use lockstep_types::{JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,6 +33,8 @@ pub struct Outside {
     pub mergeability: Arc<dyn Mergeability>,
     /// Files of a change.
     pub workspace: Arc<dyn Workspace>,
+    /// Releases and environments.
+    pub observations: Arc<dyn Observations>,
     /// Jobs.
     pub jobs: Arc<dyn Jobs>,
     /// Effects.

@@ -5,6 +5,7 @@ use crate::board::{Left, Writer};
 use crate::components::store;
 use crate::replay;
 use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
+use crate::wired::wired;
 use async_trait::async_trait;
 use lockstep_engine::{Phase, Recorded, timeline};
 use lockstep_ports::{
@@ -300,9 +301,9 @@ impl Runtime {
             description: request.description.unwrap_or_default(),
             initiator: request.by.unwrap_or_else(|| "operator".to_owned()),
             pins: kinds.pins(&pipeline),
+            context: ItemContext { wired: Some(wired(&pipeline)), ..ItemContext::default() },
             pipeline,
             change,
-            context: ItemContext::default(),
             created_at: now,
         })
     }

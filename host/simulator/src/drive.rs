@@ -9,7 +9,7 @@ use lockstep_engine::{Command, Finished, Phase, Recorded, Turn};
 use lockstep_types::board::ItemId;
 use lockstep_types::{
     Effect, EffectOrder, EffectOutcome, Event, Failure, FailureClass, Input, JobKey, JobOrder, JobOutcome,
-    JobResult, JsonText, RunStatus, StepEvent,
+    JobResult, JsonText, RunStatus, StepEvent, TimelineEntry,
 };
 use serde_json::json;
 
@@ -299,9 +299,15 @@ impl World<'_> {
             self.trace.dispatch(&order.kind, call.n, Some(step), start_fails);
             self.trace.context(&order, call.n);
         }
-        match (throws, from) {
+        match (throws.clone(), from) {
             // DL-1, DL-3: an error of an advance fails the run, one of a poll only makes it a failed poll.
             (Some(_), From::Poll) => {
+                let why = throws.unwrap_or_default();
+                self.note(
+                    at,
+                    step,
+                    format!("{} could not be started, nothing of this look is kept: {why}", order.kind),
+                );
                 self.failing_start = Some(order.kind);
                 return Ok(Read::Failed);
             }
@@ -438,6 +444,16 @@ impl World<'_> {
             self.merged_by_run(at)?;
         }
         Ok(())
+    }
+
+    /// Keeps a line for people that is in no journal.
+    fn note(&mut self, at: usize, step: usize, text: String) {
+        let entry = &self.runs[at];
+        let spec = entry.run().spec();
+        let (run, block) = (spec.id.clone(), entry.block.as_str().to_owned());
+        let step = spec.pipeline.steps.get(step).map(|def| def.name.clone());
+        let (at, seq, what) = (self.now, entry.recorded.seq, "simulated".to_owned());
+        self.timeline.push((self.trace.at(), block, TimelineEntry { run, seq, at, step, what, text }));
     }
 
     /// Keeps what happened for people.

@@ -150,6 +150,8 @@ fn one_step(kind: &str, policy: lockstep_types::Policy) -> Pipeline {
         policy,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: vec![StepDef {
             name: mapping::step_name(0),
             kind: kind.to_owned(),

@@ -78,8 +78,11 @@ fn item(
         service_type: def
             .service_type
             .as_deref()
-            .map_or(Ok(ServiceType::default()), |name| word("type", name))?,
-        task_type: def.task_type.as_deref().map_or(Ok(TaskType::default()), |name| word("taskType", name))?,
+            .map_or_else(|| Ok(ServiceType::default()), |name| word("type", name))?,
+        task_type: def
+            .task_type
+            .as_deref()
+            .map_or_else(|| Ok(TaskType::default()), |name| word("taskType", name))?,
         status: def.status.as_deref().map_or(Ok(ItemStatus::Planned), |name| word("status", name))?,
         description: def.description.clone(),
         depends_on: def.depends_on.iter().map(|on| id(on)).collect::<Result<Vec<ItemId>, _>>()?,

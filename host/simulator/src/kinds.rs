@@ -17,7 +17,9 @@ pub struct Kind {
 pub struct Kinds(pub BTreeMap<String, Kind>);
 
 impl Kinds {
-    pub(crate) fn descriptor(&self, kind: &str) -> Option<&Descriptor> {
+    /// What the component behind a kind says of itself.
+    #[must_use]
+    pub fn descriptor(&self, kind: &str) -> Option<&Descriptor> {
         self.0.get(kind).map(|kind| &kind.descriptor)
     }
 

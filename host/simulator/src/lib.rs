@@ -1,5 +1,5 @@
 //! Runs one scenario: the real engine, the real board rules and real step components under a simulated clock, with
-//! everybody outside played from a script. `FORMAT.md` beside this crate explains scenarios and reduced traces.
+//! everybody outside played from a script. `tests/conformance/FORMAT.md` explains scenarios and reduced traces.
 //!
 //! It does no I/O of its own: components are called through the step executor it is given.
 #![warn(missing_docs)]
@@ -7,6 +7,8 @@
 mod actions;
 mod agents;
 mod answers;
+mod compare;
+mod components;
 mod drive;
 mod errands;
 mod items;
@@ -21,6 +23,8 @@ mod story;
 mod trace;
 mod world;
 
+pub use compare::{Score, difference, score};
+pub use components::MemoryComponents;
 pub use kinds::{Kind, Kinds};
 pub use scenario::{Action, Scenario};
 pub use story::story;

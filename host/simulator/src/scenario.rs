@@ -293,6 +293,11 @@ pub(crate) struct SeedReview {
     pub(crate) row: serde_json::Map<String, Value>,
 }
 
+/// What is wrong with a text that is no scenario.
+fn explained(error: &serde_json::Error) -> String {
+    if error.is_data() { error.to_string() } else { format!("it is not JSON: {error}") }
+}
+
 /// One line of the script.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Action {
@@ -333,7 +338,7 @@ impl Scenario {
             return Err(SimulationError::Scenario(text));
         }
         let scenario: Self =
-            serde_json::from_str(text).map_err(|error| SimulationError::Scenario(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| SimulationError::Scenario(explained(&error)))?;
         scenario.check()?;
         Ok(scenario)
     }

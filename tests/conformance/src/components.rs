@@ -1,10 +1,7 @@
 //! The standard components as `cargo xtask guests` built them, run by the sandbox.
 
-use lockstep_ports::{ComponentStore as _, StepExecutor as _};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
-use lockstep_simulator::{Kind, Kinds};
-use lockstep_testkit::MemComponents;
-use lockstep_types::{ComponentInfo, Descriptor, Digest, Grant, Pin, Timestamp};
+use lockstep_simulator::{Kinds, MemoryComponents};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,34 +23,17 @@ impl Components {
     /// Says which file is missing or unusable.
     pub async fn load() -> Result<Self, Error> {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
-        let store = Arc::new(MemComponents::new());
+        let store = Arc::new(MemoryComponents::default());
         let cache_dir = Some(target.join("conformance/compiled"));
         let options = SandboxOptions { cache_dir, ..SandboxOptions::default() };
-        let sandbox = Sandbox::new(store.clone(), options)?;
+        let sandbox = Sandbox::new(Arc::clone(&store) as _, options)?;
         let mut kinds = Kinds::default();
         for path in wasm_files(&target.join("components"))? {
-            let bytes = std::fs::read(&path)?;
-            let inspected = sandbox.inspect(&bytes).await;
-            let inspected = inspected.map_err(|error| format!("{}: {error}", path.display()))?;
-            let (descriptor, imports) = (inspected.descriptor, inspected.imports);
-            let info = ComponentInfo {
-                digest: inspected.digest,
-                size: bytes.len() as u64,
-                imports: imports.clone(),
-                descriptor: descriptor.clone(),
-                added_at: Timestamp(0),
-            };
-            store.put(info, bytes).await?;
-            let pin = pin(inspected.digest, imports, &descriptor);
-            kinds.0.insert(descriptor.kind.clone(), Kind { pin, descriptor });
+            let name = path.display().to_string();
+            store.add(&sandbox, &mut kinds, None, &name, std::fs::read(&path)?).await?;
         }
         Ok(Self { sandbox, kinds })
     }
-}
-
-fn pin(digest: Digest, imports: Vec<String>, descriptor: &Descriptor) -> Pin {
-    let (jobs, effects) = (descriptor.jobs.clone(), descriptor.effects.clone());
-    Pin { digest, grant: Grant { imports, jobs, effects }, access: descriptor.access }
 }
 
 fn wasm_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -2,10 +2,8 @@
 //! with `expected/` (FORMAT.md).
 #![warn(missing_docs)]
 
-mod compare;
 mod components;
 
-pub use compare::{Score, difference, score};
 pub use components::Components;
 
 use lockstep_simulator::{Scenario, SimulationError, simulate};

@@ -1,8 +1,8 @@
 //! `lockstep-conformance NAME`: runs one scenario and shows how its trace differs from the expected one.
 //! With `--trace` it prints the trace instead.
 
-use lockstep_conformance::{Components, difference, path, run, score};
-use lockstep_simulator::Scenario;
+use lockstep_conformance::{Components, path, run};
+use lockstep_simulator::{Scenario, difference, score};
 use std::io::Write as _;
 
 #[tokio::main(flavor = "current_thread")]

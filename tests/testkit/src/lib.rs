@@ -19,7 +19,7 @@ pub use components::MemComponents;
 pub use executor::ScriptedExecutor;
 pub use jobs::{FakeEffects, FakeJobs};
 pub use journal::MemJournal;
-pub use outside::{FakeChangeSource, FakeChecks, FakeMergeability, FakeWorkspace};
+pub use outside::{FakeChangeSource, FakeChecks, FakeMergeability, FakeObservations, FakeWorkspace};
 pub use script::Script;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

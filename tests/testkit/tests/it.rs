@@ -196,7 +196,7 @@ async fn an_effect_is_performed_once_per_key() {
         requested_at: Timestamp(1),
     };
     for _ in 0..3 {
-        assert_eq!(effects.perform(&order).await, EffectOutcome::Done(JsonText::null()));
+        assert_eq!(effects.perform(&order, None).await, EffectOutcome::Done(JsonText::null()));
     }
     assert_eq!((effects.performed().len(), effects.arrivals()[&order.key]), (1, 3));
 }

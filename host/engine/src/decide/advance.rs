@@ -26,6 +26,10 @@ impl Decider {
             }
             self.block_or_unblock();
         }
+        if !self.run.steps.iter().any(Step::is_parked) {
+            // A rework took back the question: its card goes with it.
+            self.dismiss(|kind| kind == DECISION_REQUIRED);
+        }
         self.card_for_parked_steps();
     }
 
@@ -33,7 +37,8 @@ impl Decider {
     fn start_ready_steps(&mut self) {
         for ix in 0..self.run.steps.len() {
             if self.run.can_start(ix) {
-                self.emit(Event::StepStarted { step: ix, rework: None });
+                let rework = self.run.steps[ix].rework.clone();
+                self.emit(Event::StepStarted { step: ix, rework });
             }
         }
     }
@@ -153,8 +158,13 @@ impl Decider {
         let begun = |ix: &StepIx| self.run.steps[*ix].status != StepStatus::Pending;
         let steps: Vec<StepIx> = self.run.with_descendants(producer).into_iter().filter(begun).collect();
         self.emit(Event::StepsReset { steps });
-        let rework = Some(ReworkOrder { feedback, comments, previous, by });
-        self.emit(Event::StepStarted { step: producer, rework });
+        let left_to_a_person = |step: &Step| step.item_status == Some(ItemStatus::PrReady);
+        if self.run.item_status == ItemStatus::PrReady && !self.run.steps.iter().any(left_to_a_person) {
+            self.move_item(ItemStatus::InProgress);
+        }
+        // It begins with the other steps that can, once no other step changes the head branch.
+        let rework = ReworkOrder { feedback, comments, previous, by };
+        self.emit(Event::ReworkOrdered { step: producer, rework });
     }
 }
 

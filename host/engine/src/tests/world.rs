@@ -42,6 +42,8 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
         policy: Policy::default(),
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: defs,
     }
 }
@@ -50,7 +52,7 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
     let grant = Grant {
         imports: Vec::new(),
         jobs: vec!["work".to_owned(), "{role}".to_owned()],
-        effects: vec!["merge".to_owned()],
+        effects: vec!["merge".to_owned(), "provision".to_owned()],
     };
     let pin = |access| Pin { digest: Digest::of(b"component"), grant: grant.clone(), access };
     RunSpec {
@@ -105,20 +107,28 @@ pub(super) fn done(output: &str) -> JobOutcome {
 /// What a scripted component says next.
 #[derive(Clone, Debug)]
 pub(super) enum Says {
-    Next(Next),
+    Transition(Box<Transition>),
     Fault(Fault),
 }
 
 impl From<Next> for Says {
     fn from(next: Next) -> Self {
-        Self::Next(next)
+        Transition::new(JsonText::null(), next).into()
+    }
+}
+
+impl From<Transition> for Says {
+    fn from(transition: Transition) -> Self {
+        Self::Transition(Box::new(transition))
     }
 }
 
 pub(super) struct World {
     pub(super) recorded: Option<Recorded>,
     pub(super) records: Vec<Vec<u8>>,
+    pub(super) turns: Vec<TurnRecord>,
     pub(super) now: Timestamp,
+    pub(super) admission: Admission,
     says: BTreeMap<String, VecDeque<Says>>,
     log: String,
 }
@@ -127,7 +137,15 @@ impl World {
     /// `says`: what the component of each step answers, call by call; after that it completes.
     pub(super) fn new(says: &[(&str, Vec<Says>)]) -> Self {
         let says = says.iter().map(|(step, says)| ((*step).to_owned(), says.clone().into())).collect();
-        Self { recorded: None, records: Vec::new(), now: Timestamp(1000), says, log: String::new() }
+        Self {
+            recorded: None,
+            records: Vec::new(),
+            turns: Vec::new(),
+            now: Timestamp(1000),
+            admission: Admission::default(),
+            says,
+            log: String::new(),
+        }
     }
 
     pub(super) fn started(steps: &[&str], says: &[(&str, Vec<Says>)]) -> Self {
@@ -149,15 +167,16 @@ impl World {
     }
 
     pub(super) fn try_input(&mut self, input: &Input) -> Result<(), Rejected> {
-        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input, Admission::default())?;
+        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input, self.admission.clone())?;
+        let says_before = self.says.clone();
         while let Some(call) = turn.next_call() {
             let name = call.input.step.name.clone();
             let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
             let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
-                Says::Next(next) => Outcome::Transition(Box::new(Transition::new(
-                    JsonText::of(&call.input.step.attempt),
-                    next,
-                ))),
+                Says::Transition(transition) => Outcome::Transition(Box::new(Transition {
+                    state: JsonText::of(&call.input.step.attempt),
+                    ..*transition
+                })),
                 Says::Fault(fault) => Outcome::Fault(fault),
             };
             let invocation = Invocation {
@@ -170,11 +189,16 @@ impl World {
                 fuel: 1,
                 peak_memory: 0,
             };
-            turn.called(call.step, invocation)?;
+            if let Err(rejected) = turn.called(call.step, invocation) {
+                // A component is asked again what was refused, and answers the same.
+                self.says = says_before;
+                return Err(rejected);
+            }
         }
         if let Some(finished) = turn.finish() {
             self.write(&finished.record, finished.recorded.run.spec());
             self.records.push(finished.bytes);
+            self.turns.push(finished.record);
             self.recorded = Some(finished.recorded);
         }
         Ok(())

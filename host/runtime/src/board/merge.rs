@@ -55,7 +55,7 @@ impl Runtime {
             title: summary.title.clone(),
             requested_at: summary.created_at,
         };
-        match outside.effects.perform(&order).await {
+        match outside.effects.perform(&order, None).await {
             EffectOutcome::Done(_) => {}
             EffectOutcome::Refused(why) | EffectOutcome::NotConfigured(why) => {
                 return Err(ServiceError::Conflict(format!("{item} was not merged: {why}")));

@@ -44,14 +44,10 @@ pub(crate) struct Sources {
 }
 
 impl Shared {
-    /// What the host can do for testers.
+    /// What the host can do for testers: containers can be nested on the machine it runs on, so that whether somebody
+    /// provisions environments does not matter (SPEC TI-4).
     pub(crate) fn infra(&self) -> Infra {
-        Infra { environments: self.performs("provision"), ..Infra::default() }
-    }
-
-    fn performs(&self, effect: &str) -> bool {
-        let performed = self.outside.effects.performed();
-        performed.is_none_or(|performed| performed.iter().any(|name| name == effect))
+        Infra { environments: true, ..Infra::default() }
     }
 }
 
@@ -213,12 +209,12 @@ impl Runtime {
             policy: planned.policy.clone(),
             checks: sources.commands.checks,
             jobs: sources.commands.jobs,
+            effects: sources.commands.effects,
+            observations: sources.commands.observations,
             steps: planned.steps.clone(),
         };
         let pins = kinds.pins(&pipeline);
-        let effects = pins.values().flat_map(|pin| &pin.grant.effects).cloned();
-        let effects = outside.effects.performed().unwrap_or_else(|| effects.collect());
-        let wired = pipeline.jobs.keys().cloned().chain(effects).collect();
+        let wired = crate::wired::wired(&pipeline);
         let now = outside.clock.now();
         RunSpec {
             id: RunId::new(now, outside.clock.unique()),

@@ -4,8 +4,8 @@ use lockstep_ports::{RunAction, RunService, ServiceError, StartRequest, Wake};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::samples;
 use lockstep_testkit::{
-    FakeChangeSource, FakeChecks, FakeEffects, FakeJobs, FakeMergeability, FakeWorkspace, MemComponents,
-    MemJournal, ScriptedExecutor, SimClock,
+    FakeChangeSource, FakeChecks, FakeEffects, FakeJobs, FakeMergeability, FakeObservations, FakeWorkspace,
+    MemComponents, MemJournal, ScriptedExecutor, SimClock,
 };
 use lockstep_types::{
     Access, Answer, Completion, Descriptor, Effect, EffectOutcome, Fault, JobOutcome, JobRequest, JobResult,
@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) effects: Arc<FakeEffects>,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) files: Arc<FakeWorkspace>,
+    pub(crate) observations: Arc<FakeObservations>,
 }
 
 impl World {
@@ -46,6 +47,7 @@ impl World {
             journal,
             components: Arc::default(),
             executor: Arc::new(executor),
+            observations: Arc::new(FakeObservations::default()),
             jobs: Arc::new(jobs),
             effects: Arc::new(effects),
             clock: Arc::new(SimClock::new(Timestamp(1000), 1)),
@@ -76,6 +78,7 @@ impl World {
             checks: Arc::new(FakeChecks::default()),
             mergeability: Arc::new(FakeMergeability::default()),
             workspace: Arc::<FakeWorkspace>::clone(&self.files),
+            observations: Arc::<FakeObservations>::clone(&self.observations),
             jobs: Arc::<FakeJobs>::clone(&self.jobs),
             effects: Arc::<FakeEffects>::clone(&self.effects),
             changes: Arc::new(FakeChangeSource::default()),
