@@ -3,10 +3,10 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::{BoardService, RunService};
+use lockstep_ports::{BoardService, Clock, RunService};
 use lockstep_providers::{
-    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalEffects, LocalGit,
-    LocalObservations, ProcessJobs,
+    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
+    LocalGit, LocalObservations, ProcessJobs,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -67,7 +67,10 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
     let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
     let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
     let git = Arc::new(git);
     let outside = Outside {
         journal: Arc::clone(&store) as _,
@@ -78,9 +81,10 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         workspace: Arc::clone(&git) as _,
         effects: Arc::new(effects),
         observations: Arc::new(observations),
+        credentials,
         changes: git,
         jobs: Arc::new(jobs),
-        clock: Arc::new(SystemClock::default()),
+        clock,
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
     let standard: Vec<StandardComponent<'_>> =

@@ -134,6 +134,17 @@ pub trait Credentials: Send + Sync {
     /// If it cannot be removed.
     async fn remove(&self, owner: &str, name: &str) -> Result<bool, CredentialError>;
 
+    /// Whether `lease` would succeed, for a caller that has something to do before.
+    ///
+    /// # Errors
+    /// Those of `lease`.
+    async fn check(
+        &self,
+        owner: &str,
+        names: &[String],
+        password: Option<Secret>,
+    ) -> Result<(), CredentialError>;
+
     /// Leases credentials of `owner` to a run, in place of what it has leased before. To be called before the run is
     /// stored: an error leaves everything as it was (SPEC PC-5). No names: nothing is kept.
     ///

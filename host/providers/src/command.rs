@@ -93,6 +93,8 @@ impl Request<'_> {
             stdin: Some(body.clone()),
             time_limit_ms: u64::try_from(self.time_limit.as_millis()).unwrap_or(u64::MAX),
             tethered: self.tethered,
+            secret_variables: Vec::new(),
+            masked_file: None,
         };
         let mut environment = environment(&self.command.pass_env, &self.command.env);
         let change = self.change;

@@ -44,6 +44,12 @@ pub(crate) struct Order {
     pub(crate) time_limit_ms: u64,
     /// Whether it ends with the host: the supervisor's standard input is then a pipe that the host holds open.
     pub(crate) tethered: bool,
+    /// Variables whose values are secrets: they are taken out of all that is kept of its output.
+    #[serde(default)]
+    pub(crate) secret_variables: Vec<String>,
+    /// A file it may write, which is to hold none either.
+    #[serde(default)]
+    pub(crate) masked_file: Option<PathBuf>,
 }
 
 /// How a supervised program ended.

@@ -7,11 +7,13 @@
 
 mod checks;
 mod command;
+mod credentials;
 mod effects;
 mod environment;
 mod files;
 mod git;
 mod launch;
+mod mask;
 mod observations;
 mod process;
 mod supervisor;
@@ -19,6 +21,7 @@ mod text;
 
 pub use checks::{CheckOptions, LocalChecks};
 pub use command::CommandOptions;
+pub use credentials::LocalCredentials;
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
 pub use observations::LocalObservations;

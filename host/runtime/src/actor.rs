@@ -1,6 +1,7 @@
 //! The task of one live run: it takes inputs one after another, and is the only one that changes its run.
 
 use crate::board::{Left, Writer};
+use crate::credentials;
 use crate::observer::LiveObserver;
 use crate::runtime::{Drive, Shared};
 use lockstep_engine::{Command, Finished, Recorded, Run, Turn};
@@ -257,7 +258,12 @@ impl Actor {
         };
         let revives = begins_again && !self.recorded.run.status().is_live();
         if revives {
-            shared.reserve(self.recorded.run.spec()).map_err(TurnError::Rejected)?;
+            let spec = self.recorded.run.spec();
+            shared.reserve(spec).map_err(TurnError::Rejected)?;
+            if let Err(error) = shared.lease(spec).await {
+                shared.release(spec);
+                return Err(TurnError::Rejected(credentials::not_taken(&error)));
+            }
         }
         let outcome = self.turn_of(input, writer).await;
         if revives && !self.recorded.run.status().is_live() {
@@ -351,6 +357,7 @@ impl Actor {
         self.mailbox.close();
         let spec = self.recorded.run.spec();
         shared.outside.checks.forget(&spec.id).await;
+        shared.end_lease(spec).await;
         shared.release(spec);
         live.remove(&spec.id);
         true

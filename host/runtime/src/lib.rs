@@ -8,6 +8,7 @@ mod actor;
 mod board;
 mod clock;
 mod components;
+mod credentials;
 mod observer;
 pub mod pipeline_file;
 mod replay;

@@ -3,8 +3,8 @@ use crate::board::Boards;
 use crate::components::Kinds;
 use lockstep_engine::{Recorded, ReplayError};
 use lockstep_ports::{
-    ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Effects, FEED_PAGE_MAX, Jobs, Journal,
-    JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
+    ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Credentials, Effects, FEED_PAGE_MAX,
+    Jobs, Journal, JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
 use lockstep_types::{JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,6 +35,8 @@ pub struct Outside {
     pub workspace: Arc<dyn Workspace>,
     /// Releases and environments.
     pub observations: Arc<dyn Observations>,
+    /// What jobs need of those who start runs.
+    pub credentials: Arc<dyn Credentials>,
     /// Jobs.
     pub jobs: Arc<dyn Jobs>,
     /// Effects.

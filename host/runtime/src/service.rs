@@ -3,6 +3,7 @@
 use crate::actor::{self, LiveRun};
 use crate::board::{Left, Writer};
 use crate::components::store;
+use crate::credentials;
 use crate::replay;
 use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
 use crate::wired::wired;
@@ -83,7 +84,9 @@ impl RunService for Runtime {
 
     async fn act(&self, run: &RunId, action: RunAction, by: &str) -> Result<RunSummary, ServiceError> {
         let input = self.input_of(run, action, by).await?;
-        self.send(run, input).await.map(|recorded| recorded.run.summary())
+        let recorded = self.send(run, input).await?;
+        self.shared.extend_lease(recorded.run.spec()).await;
+        Ok(recorded.run.summary())
     }
 
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
@@ -247,6 +250,10 @@ impl Runtime {
     ) -> Result<RunSummary, ServiceError> {
         let shared = &self.shared;
         shared.reserve(&spec).map_err(rejected)?;
+        if let Err(error) = shared.lease(&spec).await {
+            shared.release(&spec);
+            return Err(credentials::refused(&error));
+        }
         let started = self.first_turn(&spec, token, board).await;
         // From the commit on somebody may act on the run, and so start its task: then all else is up to that.
         let mut live = shared.live.lock().await;
@@ -255,7 +262,10 @@ impl Runtime {
             Ok(recorded) if recorded.run.status().is_live() && self.is_current(recorded).await => {
                 live.insert(spec.id.clone(), actor::spawn(Arc::clone(shared), recorded.clone()));
             }
-            _ => shared.release(&spec),
+            _ => {
+                shared.release(&spec);
+                shared.end_lease(&spec).await;
+            }
         }
         drop(live);
         match started {

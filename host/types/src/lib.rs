@@ -45,7 +45,7 @@ pub use observation::{
 };
 pub use pipeline::{
     CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, ProviderCommand, StepDef,
-    ToleratedSeverity,
+    ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
 pub use rejected::Rejected;

@@ -1,6 +1,6 @@
 use crate::JsonText;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A named, versioned list of steps with what they need to run: the content of a pipeline file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,21 @@ pub struct Pipeline {
     pub observations: BTreeMap<String, ProviderCommand>,
     /// The steps in order; disabled ones are already left out.
     pub steps: Vec<StepDef>,
+}
+
+impl Pipeline {
+    /// Names of the credentials its jobs need, which its runs lease before they start (SPEC PC-5).
+    #[must_use]
+    pub fn credentials(&self) -> Vec<String> {
+        credentials_of(&self.jobs)
+    }
+}
+
+/// Names of the credentials that jobs need, sorted.
+#[must_use]
+pub fn credentials_of(jobs: &BTreeMap<String, JobCommand>) -> Vec<String> {
+    let names: BTreeSet<&String> = jobs.values().flat_map(|job| &job.credentials).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// One step of a pipeline.

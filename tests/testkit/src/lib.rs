@@ -6,6 +6,7 @@
 
 mod clock;
 mod components;
+mod credentials;
 mod executor;
 mod jobs;
 mod journal;
@@ -16,6 +17,7 @@ mod script;
 
 pub use clock::SimClock;
 pub use components::MemComponents;
+pub use credentials::FakeCredentials;
 pub use executor::ScriptedExecutor;
 pub use jobs::{FakeEffects, FakeJobs};
 pub use journal::MemJournal;

@@ -83,6 +83,9 @@ pub(crate) enum PipelinesCommand {
         pipeline: String,
     },
     /// Store the steps of a pipeline file as a pipeline of the workspace
+    #[command(after_help = "\
+The commands of its checks and jobs are not stored: a run of an item takes them from the file
+.lockstep/commands.toml of its repository.")]
     Add {
         /// Pipeline file
         file: PathBuf,

@@ -141,7 +141,23 @@ mod tests {
                 input(&words).map_or_else(|why| why.to_string(), |json| format!("{json:?}"))
             )
         });
-        expect![[r#""#]].assert_eq(&shown.concat());
+        expect![[r#"
+            ["item=0", "text=in euros", "force=true", "note=\"3\""]
+                {"force":true,"item":0,"note":"3","text":"in euros"}
+            ["{\"a\": [1, 2]}"]
+                {"a": [1, 2]}
+            []
+                {}
+            ["{\"a\": "]
+                the input of the action is not a JSON object: EOF while parsing a value at line 1 column 6
+            ["[1]"]
+                "[1]" is no field: write KEY=VALUE, or one JSON object
+            ["=x"]
+                "=x" is no field: write KEY=VALUE, or one JSON object
+            ["a=1", "a=2"]
+                "a" is given twice: write it once
+        "#]]
+        .assert_eq(&shown.concat());
     }
 
     #[test]
@@ -150,6 +166,16 @@ mod tests {
             [("preset-1", "Balanced"), ("preset-12", "Fast"), ("preset-2", "fast"), ("preset-3", "12")];
         let found = |given| pick("preset", &known, given).map_or_else(|why| why.to_string(), str::to_owned);
         let given = ["preset-1", "12", "balanced", "Fast", "3", "7", "Slow", ""];
-        expect![[r#""#]].assert_eq(&given.map(|given| format!("{given:?}: {}\n", found(given))).concat());
+        expect![[r#"
+            "preset-1": preset-1
+            "12": preset-12
+            "balanced": preset-1
+            "Fast": "Fast" could be preset-12, preset-2: write the id
+            "3": preset-3
+            "7": there is no preset "7", only Balanced, Fast, fast, 12: see `lockstep presets list`
+            "Slow": there is no preset "Slow", only Balanced, Fast, fast, 12: see `lockstep presets list`
+            "": there is no preset "", only Balanced, Fast, fast, 12: see `lockstep presets list`
+        "#]]
+        .assert_eq(&given.map(|given| format!("{given:?}: {}\n", found(given))).concat());
     }
 }

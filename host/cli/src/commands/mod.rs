@@ -75,7 +75,20 @@ async fn with_board<T>(
     command: &str,
     work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_host(context, command, async |_, host| work(host.board(), host).await).await
+    with_host(context, command, async |_, host| {
+        furnish(context, host).await?;
+        work(host.board(), host).await
+    })
+    .await
+}
+
+/// Makes the default workspace of a folder that no host has worked in yet, which would make it first of all.
+async fn furnish(context: &Context, host: &Host) -> anyhow::Result<()> {
+    let board = host.board();
+    if host.server().is_none() && context.named_workspace.is_none() && board.workspaces().await?.is_empty() {
+        board.create_workspace(context.workspace()?, "Default").await?;
+    }
+    Ok(())
 }
 
 /// The same for one that waits until something outside is done: live runs go on meanwhile.

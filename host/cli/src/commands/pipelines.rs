@@ -29,7 +29,7 @@ pub(super) async fn pipelines(context: &Context, command: PipelinesCommand) -> a
                 let found = board.pipelines(&workspace).await?.into_iter().find(|row| row.id == id);
                 found.map_or_else(|| Refused::because(format!("pipeline {id} was just removed")), Ok)
             });
-            context.term.show(&shown.await?, |style, shown| render::pipeline(style, shown))?;
+            context.term.show(&shown.await?, render::pipeline)?;
             Ok(Exit::Done)
         }
         PipelinesCommand::Add { file, name, description, labels } => {

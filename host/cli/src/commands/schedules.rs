@@ -114,7 +114,7 @@ fn recurrence_of(fields: &RecurrenceFields, known: Option<Recurrence>) -> anyhow
     if !is_given {
         return Ok(None);
     }
-    let Some(interval_hours) = fields.every.or(known.as_ref().map(|known| known.interval_hours)) else {
+    let Some(interval_hours) = fields.every.or_else(|| Some(known.as_ref()?.interval_hours)) else {
         return Ok(None);
     };
     let known = known.unwrap_or_else(|| Recurrence {

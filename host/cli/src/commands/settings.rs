@@ -15,7 +15,7 @@ pub(super) async fn settings(context: &Context, command: SettingsCommand) -> any
             let view = with_board(context, "settings show", async |board, _| {
                 Ok(board.spend(&workspace, None).await?.settings)
             });
-            context.term.show(&view.await?, |style, view| render::settings(style, view))?;
+            context.term.show(&view.await?, render::settings)?;
             Ok(Exit::Done)
         }
         SettingsCommand::Set(args) => set(context, &workspace, *args).await,
@@ -113,6 +113,24 @@ mod tests {
         let budgets = budgets.map(|text| format!("{text}: {:?}\n", spend_limit(text))).concat();
         let prices = ["a:b=1.1/8.8", "a=1", "=1/2", "a=b=1/2"];
         let prices = prices.map(|text| format!("{text}: {:?}\n", model_price(text))).concat();
-        expect![[r#""#]].assert_eq(&(limits + &budgets + &prices));
+        expect![[r#"
+            off: Ok(Off)
+            3: Ok(Shared { limit: 3 })
+            bug=2,feature=4: Ok(PerType { limits: {Feature: 4, Bug: 2} })
+            many: Err("write off, a number, or numbers by type such as bug=2,feature=4")
+            bug: Err("write off, a number, or numbers by type such as bug=2,feature=4")
+            bug=-1: Err("write off, a number, or numbers by type such as bug=2,feature=4")
+            story=1: Err("write off, a number, or numbers by type such as bug=2,feature=4")
+            none: Ok(None)
+            0: Ok(Amount(Money(0)))
+            99.5: Ok(Amount(Money(99500000)))
+            -1: Err("\"-1\" is no amount: write a number such as 0.14")
+            NaN: Err("\"NaN\" is no amount: write a number such as 0.14")
+            much: Err("\"much\" is no amount: write a number such as 0.14")
+            a:b=1.1/8.8: Ok(("a:b", Price { input_per_million: Money(1100000), output_per_million: Money(8800000) }))
+            a=1: Err("write the prices of a million tokens read and written, such as 1.1/8.8")
+            =1/2: Err("write a model and its prices, such as openai:gpt-5=1.1/8.8")
+            a=b=1/2: Ok(("a=b", Price { input_per_million: Money(1000000), output_per_million: Money(2000000) }))
+        "#]].assert_eq(&(limits + &budgets + &prices));
     }
 }

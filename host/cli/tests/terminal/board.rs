@@ -1,12 +1,12 @@
 use crate::{Served, write};
-use expect_test::{Expect, expect};
+use expect_test::{ExpectFile, expect, expect_file};
 
-fn transcript(lines: &[&str], expected: Expect, asked: Expect) {
+/// Compares what command lines write, and below that what the service was asked.
+fn transcript(lines: &[&str], expected: ExpectFile) {
     let served = Served::new();
     write(served.folder.path(), "p.toml", PIPELINE);
     let text: String = lines.iter().map(|line| served.transcript(line)).collect();
-    expected.assert_eq(&text);
-    asked.assert_eq(&served.service.calls());
+    expected.assert_eq(&format!("{text}\n{}\n", served.service.calls()));
 }
 
 const PIPELINE: &str = "\
@@ -35,8 +35,7 @@ fn items_are_listed_and_shown() {
             "workspaces list",
             "workspaces add lab 'The lab'",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/items_shown.txt"],
     );
 }
 
@@ -57,8 +56,7 @@ fn items_are_made_and_changed() {
             "items depends 4 3 2",
             "items depends 4 3 2 --remove",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/items_changed.txt"],
     );
 }
 
@@ -72,8 +70,7 @@ fn items_are_run() {
             "items cancel 4",
             "items merge 4",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/items_run.txt"],
     );
 }
 
@@ -86,8 +83,7 @@ fn reviews_are_answered() {
             "reviews reply 3 1 'the customer'",
             "reviews set-status 3 f2 dismissed --json",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/reviews.txt"],
     );
     let served = Served::new();
     for line in [
@@ -102,7 +98,16 @@ fn reviews_are_answered() {
     ] {
         assert!(served.transcript(line).ends_with("= 0\n"), "{line}");
     }
-    expect![[r#""#]].assert_eq(&served.service.calls());
+    expect![[r#"
+        clarity-review of default-4: review {} by anna
+        requirements-review of default-3: incorporate {"feedback":"shorter"} by anna
+        requirements-review of default-3: incorporate {} by anna
+        requirements-review of default-3: proceed {"force":true} by anna
+        requirements-review of default-3: proceed {} by anna
+        requirements-review of default-3: extra-round {} by anna
+        requirements-review of default-3: re-review {} by anna
+        requirements-review of default-3: request-recommendation {"items":[0,1]} by anna"#]]
+    .assert_eq(&served.service.calls());
 }
 
 #[test]
@@ -119,10 +124,40 @@ fn a_parked_step_takes_actions() {
         "runs teardown latest",
     ];
     let text: String = lines.iter().map(|line| served.transcript(line)).collect();
-    expect![[r#""#]].assert_eq(&text);
+    expect![[r#"
+        $ lockstep why latest
+        run-019b8d1a2b30000000000001  blocked
+        merge it waits for human-test (since 2100-01-01 12:00:00, 0ms)
+          Try it
+          who can act: a person
+            lockstep runs act run-019b8d1a2b30000000000001 confirm --step 'merge it'
+            lockstep runs act run-019b8d1a2b30000000000001 request-fix --step 'merge it'
+        = 0
+        $ lockstep runs act latest confirm --step 'merge it'
+        act: run-019b8d1a2b30000000000001 is blocked now
+        = 0
+        $ lockstep runs act latest request-fix 'findings=the total is wrong'
+        act: run-019b8d1a2b30000000000001 is blocked now
+        = 0
+        $ lockstep runs act latest request-fix {"findings":"x"}
+        act: run-019b8d1a2b30000000000001 is blocked now
+        = 0
+        $ lockstep runs act latest request-fix nonsense
+        ! lockstep: "nonsense" is no field: write KEY=VALUE, or one JSON object
+        = 5
+        $ lockstep runs teardown latest
+        teardown: run-019b8d1a2b30000000000001 is blocked now
+        = 0
+    "#]]
+    .assert_eq(&text);
     let calls = served.service.calls();
     let acted: Vec<&str> = calls.lines().filter(|call| call.starts_with(['A', 'T'])).collect();
-    expect![[r#""#]].assert_eq(&acted.join("\n"));
+    expect![[r#"
+        Act { step: Some("merge it"), action: "confirm", input: {} } by anna
+        Act { step: None, action: "request-fix", input: {"findings":"the total is wrong"} } by anna
+        Act { step: None, action: "request-fix", input: {"findings":"x"} } by anna
+        TearDown by anna"#]]
+    .assert_eq(&acted.join("\n"));
 }
 
 #[test]
@@ -147,8 +182,7 @@ fn what_items_choose_from_is_kept() {
             "pipelines archive Old --undo",
             "pipelines rm Old",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/choices.txt"],
     );
 }
 
@@ -176,8 +210,7 @@ fn schedules_spend_settings_and_notices() {
             "notices act run-1:n1",
             "notices dismiss run-1:n1",
         ],
-        expect![[r#""#]],
-        expect![[r#""#]],
+        expect_file!["./transcripts/schedules_money_notices.txt"],
     );
 }
 

@@ -64,7 +64,7 @@ impl FakeService {
                 "actions": ["confirm", "request-fix"] });
             view["steps"][0]["question"] = question;
             view["waiting"] = json!([{ "step": "merge it", "on": "human-test", "reason": "Try it",
-                "since": 1_767_603_660_000_u64, "act": "a person" }]);
+                "since": 4_102_488_000_000_u64, "act": "a person" }]);
         } else if status == "blocked" {
             view["steps"][0]["question"] =
                 json!({ "id": 1, "kind": "approval", "prompt": "Merge?", "asked_at": 0 });

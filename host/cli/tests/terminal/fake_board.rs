@@ -6,13 +6,16 @@ use lockstep_ports::{
 use lockstep_types::board::{
     Item, ItemId, Month, PipelineDef, Preset, Row, Schedule, ScheduleId, ScheduleRun, Workspace, WorkspaceId,
 };
-use lockstep_types::{RunSummary, StepAction};
+use lockstep_types::{RunSummary, StepAction, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, from_value, json};
 
 type Answer<T> = Result<T, ServiceError>;
 
 const NOON: u64 = 1_767_614_400_000;
+
+/// Not yet, so that its age is always 0.
+const LATER: u64 = 4_102_488_000_000;
 
 fn read<T: DeserializeOwned>(value: Value) -> Answer<T> {
     Ok(from_value(value).unwrap())
@@ -52,7 +55,7 @@ fn items() -> Vec<Item> {
 
 fn card(id: &str) -> Card {
     let notice = json!({ "id": 1, "kind": "merge_review", "severity": "urgent", "title": "Merge it?", "body": "",
-        "state": "open", "raised_at": 0 });
+        "state": "open", "raised_at": LATER });
     let item = "default-3".to_owned();
     Card {
         id: id.to_owned(),
@@ -133,10 +136,12 @@ impl BoardService for FakeService {
         let month = month.unwrap_or(Month { year: 2026, month: 1 });
         let price = json!({ "input_per_million": 1.1, "output_per_million": 8.8 });
         let pricing = json!({ "currency": "EUR", "monthly_limit": 100, "prices": { "openai:gpt-5": price } });
+        let mut waits = self.view().summary;
+        waits.updated_at = Timestamp(LATER);
         let settings =
             json!({ "task_limit": { "mode": "per-type", "limits": { "bug": 2 } }, "pricing": pricing });
         read(json!({ "year": month.year, "month": month.month, "cost": 100.25, "input_tokens": 1_234_567,
-            "output_tokens": 89, "settings": settings, "over_budget": true, "paused": [self.view().summary] }))
+            "output_tokens": 89, "settings": settings, "over_budget": true, "paused": [waits] }))
     }
     async fn command(&self, workspace: &WorkspaceId, command: BoardCommand, by: &str) -> Answer<BoardReply> {
         known(workspace)?;

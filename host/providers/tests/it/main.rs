@@ -4,6 +4,7 @@
 
 mod checks;
 mod commands;
+mod credentials;
 mod effects;
 mod fixture;
 mod hostile;

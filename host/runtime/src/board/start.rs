@@ -3,6 +3,7 @@
 use super::left::loose_of;
 use super::{Desk, Writer};
 use crate::components::Kinds;
+use crate::credentials;
 use crate::pipeline_file::{Commands, Kinds as _, read_commands};
 use crate::runtime::{Runtime, Shared};
 use crate::service::{change_source, journal, rejected};
@@ -74,6 +75,9 @@ impl Runtime {
         if starting.asked.replace
             && let Some(run) = desk.live_run(&starting.item)
         {
+            let initiator = by(&starting.asked);
+            let checked = self.shared.check_credentials(&sources.commands.jobs, &initiator).await;
+            checked.map_err(|error| credentials::refused(&error))?;
             self.stop_run(&run, "replaced", &by(&starting.asked)).await?;
         }
         let writer = desk.writer().await;

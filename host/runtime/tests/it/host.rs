@@ -4,8 +4,8 @@ use lockstep_ports::{RunAction, RunService, ServiceError, StartRequest, Wake};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::samples;
 use lockstep_testkit::{
-    FakeChangeSource, FakeChecks, FakeEffects, FakeJobs, FakeMergeability, FakeObservations, FakeWorkspace,
-    MemComponents, MemJournal, ScriptedExecutor, SimClock,
+    FakeChangeSource, FakeChecks, FakeCredentials, FakeEffects, FakeJobs, FakeMergeability, FakeObservations,
+    FakeWorkspace, MemComponents, MemJournal, ScriptedExecutor, SimClock,
 };
 use lockstep_types::{
     Access, Answer, Completion, Descriptor, Effect, EffectOutcome, Fault, JobOutcome, JobRequest, JobResult,
@@ -25,6 +25,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<SimClock>,
     pub(crate) files: Arc<FakeWorkspace>,
     pub(crate) observations: Arc<FakeObservations>,
+    pub(crate) credentials: Arc<FakeCredentials>,
 }
 
 impl World {
@@ -47,7 +48,8 @@ impl World {
             journal,
             components: Arc::default(),
             executor: Arc::new(executor),
-            observations: Arc::new(FakeObservations::default()),
+            observations: Arc::default(),
+            credentials: Arc::default(),
             jobs: Arc::new(jobs),
             effects: Arc::new(effects),
             clock: Arc::new(SimClock::new(Timestamp(1000), 1)),
@@ -78,6 +80,7 @@ impl World {
             checks: Arc::new(FakeChecks::default()),
             mergeability: Arc::new(FakeMergeability::default()),
             workspace: Arc::<FakeWorkspace>::clone(&self.files),
+            credentials: Arc::<FakeCredentials>::clone(&self.credentials),
             observations: Arc::<FakeObservations>::clone(&self.observations),
             jobs: Arc::<FakeJobs>::clone(&self.jobs),
             effects: Arc::<FakeEffects>::clone(&self.effects),

@@ -7,5 +7,6 @@ mod components;
 mod crash;
 mod flow;
 mod host;
+mod outside;
 mod people;
 mod reading;

@@ -1,9 +1,13 @@
 use crate::fake::FakeService;
-use crate::{answer, request, send, shown};
-use expect_test::{Expect, expect};
+use crate::{request, send, shown};
+use expect_test::{Expect, expect, expect_file};
 
 /// Sends requests to one service and compares how each ended, and what the service was asked.
 async fn asked(requests: &[(&str, &'static str)], expected: Expect) {
+    expected.assert_eq(&exchange(requests).await);
+}
+
+async fn exchange(requests: &[(&str, &'static str)]) -> String {
     let service = FakeService::new();
     let mut text = String::new();
     for (line, body) in requests {
@@ -16,19 +20,7 @@ async fn asked(requests: &[(&str, &'static str)], expected: Expect) {
         let ending = if problem.is_empty() { status.as_u16().to_string() } else { problem.trim().to_owned() };
         text.push_str(&format!("{}\n    {ending}\n    {calls}\n", format!("{line} {body}").trim_end()));
     }
-    expected.assert_eq(&text.replace("\n    \n", "\n"));
-}
-
-/// Compares what each request is answered.
-async fn answered(requests: &[(&str, &'static str)], expected: Expect) {
-    let mut text = String::new();
-    for (line, body) in requests {
-        text.push_str(&format!(
-            "{line}\n    {}\n",
-            answer(line, body).await.trim_end().replace('\n', "\n    ")
-        ));
-    }
-    expected.assert_eq(&text);
+    text.replace("\n    \n", "\n")
 }
 
 const SHOP: &str = "/v1/workspaces/shop";
@@ -234,7 +226,7 @@ async fn actions_on_runs_reviews_and_notices_reach_whom_they_are_for() {
                 run-1: TearDown by api
             POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions {"action":"reply","input":{"item":0,"text":"yes"}}
                 200
-                clarity of shop-3: StepAction { name: "reply", input: {"item":0,"text":"yes"}, by: "api" }
+                clarity-review of shop-3: StepAction { name: "reply", input: {"item":0,"text":"yes"}, by: "api" }
             /v1/notices
                 200
                 cards of None
@@ -260,109 +252,47 @@ async fn actions_on_runs_reviews_and_notices_reach_whom_they_are_for() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_apart_and_never_reaches_the_board() {
-    asked(
-        &[
-            ("/v1/workspaces/no%20id/items", ""),
-            ("/v1/workspaces/shop/items/a.b", ""),
-            ("/v1/workspaces/shop/items/%ff", ""),
-            ("PATCH /v1/workspaces/shop/presets/-x", "{}"),
-            ("PUT /v1/workspaces/shop/items/shop-3/dependencies/a%2Fb", ""),
-            ("/v1/workspaces/shop/nothing", ""),
-            ("PUT /v1/workspaces/shop/items", "{}"),
-            ("POST /v1/workspaces/shop/items", "{"),
-            ("POST /v1/workspaces/shop/items", ""),
-            ("POST /v1/workspaces/shop/items", "[]"),
-            ("POST /v1/workspaces/shop/items", r#"{"tilte":"x"}"#),
-            ("POST /v1/workspaces/shop/items", r#"{"title":7}"#),
-            ("POST /v1/workspaces/shop/items", r#"{"title":"x","level":"epic"}"#),
-            ("POST /v1/workspaces/shop/items", r#"{"title":"x","parent":"a b"}"#),
-            ("POST /v1/workspaces/shop/items", r#"{"title":"x","by":7}"#),
-            ("POST /v1/workspaces/shop/items/shop-3/move", "{\"to\":\"shop-1\"}"),
-            ("POST /v1/workspaces/shop/items/shop-3/start", r#"{"pipeline":"a b"}"#),
-            ("POST /v1/workspaces/shop/presets", r#"{"name":"x","ci_max_attempts":-1}"#),
-            ("POST /v1/workspaces/shop/presets", r#"{"name":"x","ci_max_attempts":5000000000}"#),
-            ("POST /v1/workspaces/shop/pipelines", r#"{"name":"x","steps":[{"kind":"agent"}]}"#),
-            (
-                "POST /v1/workspaces/shop/pipelines",
-                r#"{"name":"x","steps":[{"name":"a","kind":"agent","config":"{"}]}"#,
-            ),
-            ("POST /v1/workspaces/shop/schedules", r#"{"name":"x"}"#),
-            ("PATCH /v1/workspaces/shop/settings", r#"{"task_limit":{"mode":"some"}}"#),
-            ("PATCH /v1/workspaces/shop/settings", r#"{"pricing":{"monthly_limit":-1}}"#),
-            ("/v1/workspaces/shop/spend?month=soon", ""),
-            ("/v1/notices?workspace=a%20b", ""),
-            ("POST /v1/runs/run-1/actions", r#"{"action":""}"#),
-            ("POST /v1/runs/run-1/actions", r#"{"action":"x","input":[1]}"#),
-            ("POST /v1/runs/run-1/actions", r#"{"input":{}}"#),
-            ("POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions", r#"{"action":"x","step":"y"}"#),
-            ("POST /v1/workspaces", r#"{"id":"a b"}"#),
-        ],
-        expect![[r#"
-            /v1/workspaces/no%20id/items
-                404 not-found: no such workspace: "no id" is not a workspace id: 1 to 64 letters, digits, - or _
-            /v1/workspaces/shop/items/a.b
-                404 not-found: no such item: "a.b" is not a item id: 1 to 128 letters, digits, - or _
-            /v1/workspaces/shop/items/%ff
-                404 not-found: Invalid URL: Invalid UTF-8 in `id`
-            PATCH /v1/workspaces/shop/presets/-x {}
-                404 not-found: no such preset: "-x" is not a preset id: 1 to 128 letters, digits, - or _
-            PUT /v1/workspaces/shop/items/shop-3/dependencies/a%2Fb
-                404 not-found: no such item: "a/b" is not a item id: 1 to 128 letters, digits, - or _
-            /v1/workspaces/shop/nothing
-                404 not-found: there is nothing at /v1/workspaces/shop/nothing
-            PUT /v1/workspaces/shop/items {}
-                405 wrong-method: /v1/workspaces/shop/items does not take PUT
-            POST /v1/workspaces/shop/items {
-                400 unparsable: the body is not JSON: EOF while parsing an object at line 1 column 1
-            POST /v1/workspaces/shop/items
-                400 unparsable: the body is not JSON: EOF while parsing a value at line 1 column 0
-            POST /v1/workspaces/shop/items []
-                422 invalid: the body is not what this route takes: invalid type: sequence, expected a map at line 1 column 0
-            POST /v1/workspaces/shop/items {"tilte":"x"}
-                422 invalid: the body is not what this route takes: unknown field `tilte`, expected one of `title`, `service_type`, `task_type`, `description`, `preset`, `pipeline`, `module_name`, `auto_start_dependents`, `labels`, `archived`, `responsible`, `repository`, `directory`, `base_branch`, `head_branch`, `tests`
-            POST /v1/workspaces/shop/items {"title":7}
-                422 invalid: the body is not what this route takes: invalid type: integer `7`, expected a string
-            POST /v1/workspaces/shop/items {"title":"x","level":"epic"}
-                422 invalid: `level` cannot be read: unknown variant `epic`, expected one of `service`, `module`, `task`
-            POST /v1/workspaces/shop/items {"title":"x","parent":"a b"}
-                422 invalid: `parent` cannot be read: "a b" is not a item id: 1 to 128 letters, digits, - or _
-            POST /v1/workspaces/shop/items {"title":"x","by":7}
-                422 invalid: `by` cannot be read: invalid type: integer `7`, expected a string
-            POST /v1/workspaces/shop/items/shop-3/move {"to":"shop-1"}
-                422 invalid: the body is not what this route takes: unknown field `to`, expected `parent` or `by` at line 1 column 5
-            POST /v1/workspaces/shop/items/shop-3/start {"pipeline":"a b"}
-                422 invalid: the body is not what this route takes: "a b" is not a pipeline id: 1 to 128 letters, digits, - or _ at line 1 column 18
-            POST /v1/workspaces/shop/presets {"name":"x","ci_max_attempts":-1}
-                422 invalid: the body is not what this route takes: invalid value: integer `-1`, expected u32
-            POST /v1/workspaces/shop/presets {"name":"x","ci_max_attempts":5000000000}
-                422 invalid: the body is not what this route takes: invalid value: integer `5000000000`, expected u32
-            POST /v1/workspaces/shop/pipelines {"name":"x","steps":[{"kind":"agent"}]}
-                422 invalid: `steps` cannot be read: missing field `name`
-            POST /v1/workspaces/shop/pipelines {"name":"x","steps":[{"name":"a","kind":"agent","config":"{"}]}
-                422 invalid: the `config` of step "a" is a text that is not JSON
-            POST /v1/workspaces/shop/schedules {"name":"x"}
-                422 invalid: the body has no `service`: add it
-            PATCH /v1/workspaces/shop/settings {"task_limit":{"mode":"some"}}
-                422 invalid: the body is not what this route takes: unknown variant `some`, expected one of `off`, `shared`, `per-type`
-            PATCH /v1/workspaces/shop/settings {"pricing":{"monthly_limit":-1}}
-                422 invalid: the body is not what this route takes: a limit is an amount, or the word none
-            /v1/workspaces/shop/spend?month=soon
-                422 invalid: "soon" is not a month: write it like 2026-01
-            /v1/notices?workspace=a%20b
-                422 invalid: "a b" is not a workspace id: 1 to 64 letters, digits, - or _
-            POST /v1/runs/run-1/actions {"action":""}
-                422 invalid: `action` is empty: name an action
-            POST /v1/runs/run-1/actions {"action":"x","input":[1]}
-                422 invalid: the body is not what this route takes: invalid type: sequence, expected a map at line 1 column 22
-            POST /v1/runs/run-1/actions {"input":{}}
-                422 invalid: the body is not what this route takes: missing field `action` at line 1 column 12
-            POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions {"action":"x","step":"y"}
-                422 invalid: the body is not what this route takes: unknown field `step`, expected one of `action`, `input`, `by` at line 1 column 20
-            POST /v1/workspaces {"id":"a b"}
-                422 invalid: the body is not what this route takes: "a b" is not a workspace id: 1 to 64 letters, digits, - or _ at line 1 column 12
-        "#]],
-    )
+    let text = exchange(&[
+        ("/v1/workspaces/no%20id/items", ""),
+        ("/v1/workspaces/shop/items/a.b", ""),
+        ("/v1/workspaces/shop/items/%ff", ""),
+        ("PATCH /v1/workspaces/shop/presets/-x", "{}"),
+        ("PUT /v1/workspaces/shop/items/shop-3/dependencies/a%2Fb", ""),
+        ("/v1/workspaces/shop/nothing", ""),
+        ("PUT /v1/workspaces/shop/items", "{}"),
+        ("POST /v1/workspaces/shop/items", "{"),
+        ("POST /v1/workspaces/shop/items", ""),
+        ("POST /v1/workspaces/shop/items", "[]"),
+        ("POST /v1/workspaces/shop/items", r#"{"tilte":"x"}"#),
+        ("POST /v1/workspaces/shop/items", r#"{"title":7}"#),
+        ("POST /v1/workspaces/shop/items", r#"{"title":"x","level":"epic"}"#),
+        ("POST /v1/workspaces/shop/items", r#"{"title":"x","parent":"a b"}"#),
+        ("POST /v1/workspaces/shop/items", r#"{"title":"x","by":7}"#),
+        ("POST /v1/workspaces/shop/items/shop-3/move", "{\"to\":\"shop-1\"}"),
+        ("POST /v1/workspaces/shop/items/shop-3/start", r#"{"pipeline":"a b"}"#),
+        ("POST /v1/workspaces/shop/presets", r#"{"name":"x","ci_max_attempts":-1}"#),
+        ("POST /v1/workspaces/shop/presets", r#"{"name":"x","ci_max_attempts":5000000000}"#),
+        ("POST /v1/workspaces/shop/pipelines", r#"{"name":"x","steps":[{"kind":"agent"}]}"#),
+        (
+            "POST /v1/workspaces/shop/pipelines",
+            r#"{"name":"x","steps":[{"name":"a","kind":"agent","config":"{"}]}"#,
+        ),
+        ("POST /v1/workspaces/shop/schedules", r#"{"name":"x"}"#),
+        ("PATCH /v1/workspaces/shop/settings", r#"{"task_limit":{"mode":"some"}}"#),
+        ("PATCH /v1/workspaces/shop/settings", r#"{"pricing":{"monthly_limit":-1}}"#),
+        ("/v1/workspaces/shop/spend?month=soon", ""),
+        ("/v1/notices?workspace=a%20b", ""),
+        ("POST /v1/runs/run-1/actions", r#"{"action":""}"#),
+        ("POST /v1/runs/run-1/actions", r#"{"action":"x","input":[1]}"#),
+        ("POST /v1/runs/run-1/actions", r#"{"input":{}}"#),
+        (
+            "POST /v1/workspaces/shop/items/shop-3/reviews/clarity-review/actions",
+            r#"{"action":"x","step":"y"}"#,
+        ),
+        ("POST /v1/workspaces", r#"{"id":"a b"}"#),
+    ])
     .await;
+    expect_file!["./board_wrong.txt"].assert_eq(&text);
 }
 
 #[tokio::test]
@@ -419,189 +349,4 @@ async fn an_item_is_started_once_under_its_key() {
     expect![[r#"start shop-3 StartItem { pipeline: None, branch: None, replace: false, by: Some("api"), token: Some("abc") }"#]].assert_eq(&service.calls());
     let made = send(&service, request("POST /v1/workspaces/shop/items", r#"{"title":"x"}"#)).await;
     assert_eq!(made.headers()["location"], "/v1/workspaces/shop/items/shop-5");
-}
-
-#[tokio::test]
-async fn boards_can_be_read() {
-    answered(
-        &[
-            ("/v1/workspaces", ""),
-            ("/v1/workspaces/shop/presets", ""),
-            ("/v1/workspaces/shop/pipelines", ""),
-            ("/v1/workspaces/shop/schedules", ""),
-            ("/v1/workspaces/shop/schedules/schedule-1/runs", ""),
-            ("/v1/workspaces/shop/settings", ""),
-            ("/v1/workspaces/shop/spend?month=2026-11", ""),
-            ("/v1/notices", ""),
-        ],
-        expect![[r#"
-            /v1/workspaces
-                200 {
-                  "workspaces": [
-                    {
-                      "created_at": 1,
-                      "id": "shop",
-                      "last_number": 4,
-                      "name": "The shop"
-                    }
-                  ]
-                }
-            /v1/workspaces/shop/presets
-                200 {
-                  "presets": [
-                    {
-                      "ci_max_attempts": 10,
-                      "id": "preset-1",
-                      "is_default": true,
-                      "max_complexity": 0.5,
-                      "max_impact": 0.5,
-                      "max_review_iterations": 6,
-                      "max_risk": 0.4,
-                      "name": "Balanced",
-                      "release_max_attempts": 1,
-                      "release_watch_minutes": 30,
-                      "tolerated_severity": "none"
-                    }
-                  ]
-                }
-            /v1/workspaces/shop/pipelines
-                200 {
-                  "pipelines": [
-                    {
-                      "archived": false,
-                      "builtin": false,
-                      "created_at": 1,
-                      "description": "",
-                      "id": "pipeline-1",
-                      "labels": [],
-                      "name": "Quick",
-                      "steps": [
-                        {
-                          "approval": false,
-                          "config": "{\"a\":1}",
-                          "enabled": true,
-                          "kind": "agent",
-                          "name": "code"
-                        }
-                      ],
-                      "updated_at": 1
-                    }
-                  ]
-                }
-            /v1/workspaces/shop/schedules
-                200 {
-                  "schedules": [
-                    {
-                      "created_at": 1,
-                      "enabled": true,
-                      "id": "schedule-1",
-                      "last_run": null,
-                      "late_minutes": 0,
-                      "name": "Weekly",
-                      "next_run": 9,
-                      "pipeline": "pipeline-1",
-                      "recurrence": {
-                        "interval_hours": 168,
-                        "timezone": "UTC",
-                        "weekdays": [],
-                        "window_end_hour": null,
-                        "window_start_hour": null
-                      },
-                      "runs": 0,
-                      "task": "shop-4",
-                      "template": "custom"
-                    }
-                  ]
-                }
-            /v1/workspaces/shop/schedules/schedule-1/runs
-                200 {
-                  "runs": [
-                    {
-                      "finished_at": null,
-                      "forced": false,
-                      "number": 1,
-                      "outcome": null,
-                      "run": null,
-                      "schedule": "schedule-1",
-                      "started_at": 1,
-                      "state": "skipped"
-                    }
-                  ]
-                }
-            /v1/workspaces/shop/settings
-                200 {
-                  "pricing": {
-                    "currency": "EUR",
-                    "default_price": {
-                      "input_per_million": 0.14,
-                      "output_per_million": 0.55
-                    },
-                    "monthly_limit": 100,
-                    "prices": {}
-                  },
-                  "task_limit": {
-                    "mode": "off"
-                  },
-                  "waiting_escalation_minutes": 120
-                }
-            /v1/workspaces/shop/spend?month=2026-11
-                200 {
-                  "cost": 0,
-                  "input_tokens": 7,
-                  "month": 11,
-                  "output_tokens": 8,
-                  "over_budget": false,
-                  "paused": [],
-                  "settings": {
-                    "pricing": {
-                      "currency": "EUR",
-                      "default_price": {
-                        "input_per_million": 0.14,
-                        "output_per_million": 0.55
-                      },
-                      "monthly_limit": 100,
-                      "prices": {}
-                    },
-                    "task_limit": {
-                      "mode": "off"
-                    },
-                    "waiting_escalation_minutes": 120
-                  },
-                  "year": 2026
-                }
-            /v1/notices
-                200 {
-                  "notices": [
-                    {
-                      "act": "merge",
-                      "id": "run-1:n1",
-                      "item": "shop-3",
-                      "notice": {
-                        "body": "",
-                        "id": 1,
-                        "kind": "merge_review",
-                        "raised_at": 3,
-                        "severity": "normal",
-                        "state": "open",
-                        "title": "Merge it?"
-                      },
-                      "workspace": "shop"
-                    }
-                  ]
-                }
-        "#]],
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn a_list_of_items_and_an_item_say_the_same() {
-    let read = async |path: &str| {
-        let text = answer(path, "").await;
-        serde_json::from_str::<serde_json::Value>(text.strip_prefix("200 ").unwrap()).unwrap()
-    };
-    let list = read("/v1/workspaces/shop/items").await;
-    let mut item = read("/v1/workspaces/shop/items/shop-3").await;
-    assert_eq!(item.as_object_mut().unwrap().remove("cards"), Some(serde_json::json!([])));
-    assert_eq!(list["items"][0], item);
 }
