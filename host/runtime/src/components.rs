@@ -75,8 +75,8 @@ impl Kinds {
     pub(crate) fn descriptors<T>(&self, ask: impl FnOnce(lockstep_board::Kinds<'_>) -> T) -> T {
         let known = self.active.iter().map(|(kind, active)| (kind.clone(), active.descriptor.clone()));
         let descriptors: BTreeMap<String, Descriptor> = known.collect();
-        // Nothing answers for the health of releases yet.
-        ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: false })
+        // Who answers for the health of releases is said by the repository of an item, and looked at when a run starts.
+        ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: true })
     }
 
     /// What a run of the pipeline is pinned to.

@@ -1,6 +1,6 @@
 use lockstep_types::{Effect, MergeMethod, Pipeline};
 
-/// Job kinds and effects that somebody carries out for a run that belongs to no board: those its pipeline has commands
+/// Job kinds and effects that somebody carries out for a run: those its pipeline, or the repository of its item, has commands
 /// for, and what git does.
 pub(crate) fn wired(pipeline: &Pipeline) -> Vec<String> {
     let git = [Effect::Merge(MergeMethod::default()), Effect::UpdateBranch];

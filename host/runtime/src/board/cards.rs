@@ -1,7 +1,6 @@
 //! Cards for people, under the ids they address them by (SPEC section 21).
 
 use super::Desk;
-use super::desk::CardRow;
 use crate::runtime::Runtime;
 use crate::service::{journal, rejected};
 use lockstep_board::notices::{Act, act};
@@ -17,25 +16,28 @@ enum Place {
 }
 
 impl Runtime {
-    /// All open cards, the oldest first.
-    pub(crate) fn open_cards(&self, workspace: Option<&WorkspaceId>) -> Vec<Card> {
+    /// Open cards, the oldest first: all, or those of a workspace, or of one item of it.
+    pub(crate) fn open_cards(&self, workspace: Option<&WorkspaceId>, item: Option<&ItemId>) -> Vec<Card> {
         let mut cards = Vec::new();
-        for (run, CardRow { workspace, item, notices }) in self.shared.boards.run_cards() {
-            let of_run = |notice| card(run.as_str(), workspace.as_ref(), &item, notice);
-            cards.extend(notices.into_iter().map(of_run));
-        }
-        for desk in self.shared.boards.all() {
+        self.shared.boards.each_card(|run, row| {
+            let is_wanted = workspace.is_none_or(|workspace| row.workspace.as_ref() == Some(workspace))
+                && item.is_none_or(|item| row.item == item.as_str());
+            if is_wanted {
+                let of_run =
+                    |notice: &Notice| card(run.as_str(), row.workspace.as_ref(), &row.item, notice.clone());
+                cards.extend(row.notices.iter().map(of_run));
+            }
+        });
+        let desks = self.shared.boards.all().into_iter();
+        for desk in desks.filter(|desk| workspace.is_none_or(|workspace| desk.id == *workspace)) {
             desk.read(|board| {
-                for item in board.items() {
-                    let open = item.notices.iter().filter(|notice| notice.state == NoticeState::Open);
-                    let of_item = |notice: &Notice| {
-                        card(item.id.as_str(), Some(&desk.id), item.id.as_str(), notice.clone())
-                    };
-                    cards.extend(open.map(of_item));
+                for known in board.items().filter(|known| item.is_none_or(|item| known.id == *item)) {
+                    let open = known.notices.iter().filter(|notice| notice.state == NoticeState::Open);
+                    let id = known.id.as_str();
+                    cards.extend(open.map(|notice| card(id, Some(&desk.id), id, notice.clone())));
                 }
             });
         }
-        cards.retain(|card| workspace.is_none() || card.workspace.as_ref() == workspace);
         cards.sort_by(|a, b| (a.notice.raised_at, &a.id).cmp(&(b.notice.raised_at, &b.id)));
         cards
     }

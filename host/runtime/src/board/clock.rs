@@ -99,11 +99,11 @@ impl Runtime {
     fn overdue_cards(&self, now: Timestamp) -> Vec<(RunId, NoticeId)> {
         let damaged = lock(&self.shared.damaged).clone();
         let mut late = Vec::new();
-        for (run, row) in self.shared.boards.run_cards() {
+        self.shared.boards.each_card(|run, row| {
             let minutes = self.patience(row.workspace.as_ref());
-            let overdue = overdue(&row.notices, minutes, now).filter(|_| !damaged.contains_key(&run));
+            let overdue = overdue(&row.notices, minutes, now).filter(|_| !damaged.contains_key(run));
             late.extend(overdue.map(|notice| (run.clone(), notice.id)));
-        }
+        });
         late
     }
 
@@ -120,10 +120,10 @@ impl Runtime {
             |notice: &&Notice| notice.state == NoticeState::Open && notice.severity == Severity::Normal;
         let late = |notice: &Notice, minutes: u32| notice.raised_at.plus_ms(u64::from(minutes) * MINUTE_MS);
         let mut times: Vec<Timestamp> = Vec::new();
-        for (_, row) in self.shared.boards.run_cards() {
+        self.shared.boards.each_card(|_, row| {
             let minutes = self.patience(row.workspace.as_ref());
             times.extend(row.notices.iter().filter(waits).map(|notice| late(notice, minutes)));
-        }
+        });
         for desk in self.shared.boards.all() {
             if !desk.paused().is_empty() {
                 times.push(next_month(now));

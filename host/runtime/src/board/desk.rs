@@ -23,7 +23,6 @@ pub(crate) struct Boards {
 }
 
 /// The open cards of a run.
-#[derive(Clone)]
 pub(crate) struct CardRow {
     pub(crate) workspace: Option<WorkspaceId>,
     pub(crate) item: String,
@@ -110,15 +109,15 @@ impl Boards {
         }
     }
 
-    /// The open cards of all runs that count: those of a board by the current run of their item only.
-    pub(crate) fn run_cards(&self) -> Vec<(RunId, CardRow)> {
-        let all: Vec<(RunId, CardRow)> =
-            lock(&self.cards).iter().map(|(run, row)| (run.clone(), row.clone())).collect();
-        let counts = |(run, row): &(RunId, CardRow)| match &row.workspace {
-            None => true,
-            Some(workspace) => self.desk(workspace).is_some_and(|desk| desk.is_current(&row.item, run)),
-        };
-        all.into_iter().filter(counts).collect()
+    /// Looks at the open cards of all runs that count: those of a board by the current run of their item only.
+    pub(crate) fn each_card(&self, mut look: impl FnMut(&RunId, &CardRow)) {
+        for (run, row) in &*lock(&self.cards) {
+            let desk = row.workspace.as_ref().map(|workspace| self.desk(workspace));
+            let counts = desk.is_none_or(|desk| desk.is_some_and(|desk| desk.is_current(&row.item, run)));
+            if counts {
+                look(run, row);
+            }
+        }
     }
 
     pub(crate) fn tell_merged(&self, desk: Arc<Desk>, item: ItemId) {

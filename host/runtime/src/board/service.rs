@@ -37,8 +37,7 @@ impl BoardService for Runtime {
             Some(run) => self.shared.outside.journal.row(run).await.map_err(|error| journal(&error))?,
             None => None,
         };
-        let mut cards = self.open_cards(Some(workspace));
-        cards.retain(|card| card.item == id.as_str());
+        let cards = self.open_cards(Some(workspace), Some(id));
         Ok(ItemView { item, run: run.map(|row| row.summary), cards })
     }
 
@@ -143,7 +142,7 @@ impl BoardService for Runtime {
         if let Some(workspace) = workspace {
             self.desk(workspace)?;
         }
-        Ok(self.open_cards(workspace))
+        Ok(self.open_cards(workspace, None))
     }
 
     async fn settle_card(&self, id: &str, action: CardAction, by: &str) -> Result<Card, ServiceError> {

@@ -7,7 +7,7 @@ use crate::credentials;
 use crate::pipeline_file::{Commands, Kinds as _, read_commands};
 use crate::runtime::{Runtime, Shared};
 use crate::service::{change_source, journal, rejected};
-use lockstep_board::{ItemRecord, Start, infra::Infra, run_steps};
+use lockstep_board::{ItemRecord, ShapeStep, Start, infra::Infra, run_steps, shape};
 use lockstep_ports::{RunAction, RunService, ServiceError, StartItem};
 use lockstep_types::board::{Change, Item, ItemId, PipelineDef, PipelineId, ScheduleId};
 use lockstep_types::{
@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 /// Where a repository keeps the commands of its checks and jobs.
 const COMMANDS_FILE: &str = ".lockstep/commands.toml";
+
+/// The observation a release is watched by.
+const RELEASE_HEALTH: &str = "release-health";
 
 /// A start that is asked for.
 pub(crate) struct Starting {
@@ -68,6 +71,7 @@ impl Runtime {
         let planned = self.plan(&desk, &starting, &kinds, starting.asked.replace)?;
         // Git takes its time, and nobody waits for it.
         let sources = self.sources(&planned).await?;
+        check_observability(&planned, &sources.commands, &kinds)?;
         if starting.asked.replace
             && let Some(run) = desk.live_run(&starting.item)
         {
@@ -265,6 +269,23 @@ fn begun(writer: &Writer, starting: &Starting, spec: &RunSpec) -> Result<Vec<Cha
         Ok(changes)
     });
     changes.map_err(rejected)
+}
+
+/// Refuses to watch a release that nobody answers for (SPEC PL-13, RH-13).
+fn check_observability(planned: &Planned, commands: &Commands, kinds: &Kinds) -> Result<(), ServiceError> {
+    let step = |def: &StepDef| ShapeStep {
+        role: def.role.clone(),
+        enabled: true,
+        needs_observability: kinds
+            .descriptor(&def.kind)
+            .is_some_and(|known| known.needs.iter().any(|need| need == "observability")),
+        ..ShapeStep::default()
+    };
+    let steps: Vec<ShapeStep> = planned.steps.iter().map(step).collect();
+    let is_connected = commands.observations.contains_key(RELEASE_HEALTH);
+    shape::check_observability(&steps, is_connected).map_err(|error| {
+        ServiceError::Invalid(format!("{error}: {COMMANDS_FILE} has no [observations.{RELEASE_HEALTH}]"))
+    })
 }
 
 /// The nearest repository and base branch upwards from an item.

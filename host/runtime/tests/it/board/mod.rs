@@ -34,7 +34,11 @@ impl Host {
     }
 
     pub(crate) fn service(&self) -> ItemId {
-        let repository = Some(Some("/repository".to_owned()));
+        self.service_at("/repository")
+    }
+
+    pub(crate) fn service_at(&self, repository: &str) -> ItemId {
+        let repository = Some(Some(repository.to_owned()));
         self.make(ItemLevel::Service, None, ItemPatch { repository, ..ItemPatch::default() })
     }
 

@@ -130,3 +130,23 @@ fn an_environment_is_kept_on_the_item_and_its_teardown_outlives_run_and_host() {
     assert_eq!(host.get(&run).summary.cleanups, 0);
     assert_eq!(host.run(world.journal.live()).unwrap().len(), 0);
 }
+
+#[test]
+fn a_release_is_watched_only_where_somebody_answers_for_it() {
+    let mut world = World::new();
+    let health = "[observations.release-health]\ncommand = [\"health\"]\n";
+    for (repository, text, is_refused) in [("/one", "", true), ("/two", health, false)] {
+        commands(&mut world, text);
+        let host = world.open();
+        let needs = vec!["observability".to_owned()];
+        let bytes = component(&Descriptor { needs, ..descriptor("writer", "3") });
+        host.run(host.runtime.install(&[StandardComponent { name: "writer", bytes: &bytes }])).unwrap();
+        let (task, pipeline) = (host.task(&host.service_at(repository)), host.pipeline(&["watch"]));
+        let told = host.try_start(&task, of(&pipeline));
+        match told {
+            Err(ServiceError::Invalid(text)) => assert!(is_refused, "{text}"),
+            Ok(_) => assert!(!is_refused),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
