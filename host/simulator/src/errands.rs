@@ -20,7 +20,7 @@ impl World<'_> {
         action: StepAction,
     ) -> Result<(), Refusal> {
         let item = self.board.item(block)?.clone();
-        let policy = items::policy_of(self.scenario, &self.board, &item);
+        let policy = items::policy_of(self.scenario, &self.board, &item, None);
         let mut spec = self.spec(&item, one_step(kind, policy), "errand")?;
         spec.context.errand = Some(Errand { action, item_status: item.status });
         // Cards of the current run are open too: the errand does not show them again.

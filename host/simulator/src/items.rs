@@ -43,9 +43,9 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
     Board::from_rows(rows).map_err(|error| SimulationError::Scenario(error.to_string()))
 }
 
-/// The policy of a run of an item (SPEC MP-1).
-pub(crate) fn policy_of(scenario: &Scenario, board: &Board, item: &Item) -> Policy {
-    board.policy_for(item, policy(scenario))
+/// The policy of a run of an item (SPEC MP-1). Without a preset it is that of the pipeline file, if there is one.
+pub(crate) fn policy_of(scenario: &Scenario, board: &Board, item: &Item, of_file: Option<&Policy>) -> Policy {
+    board.policy_for(item, of_file.cloned().unwrap_or_else(|| policy(scenario)))
 }
 
 /// A review row under the names the review components use; what a scenario leaves out is filled in.
