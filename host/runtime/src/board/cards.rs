@@ -6,7 +6,7 @@ use crate::service::{journal, rejected};
 use lockstep_board::notices::{Act, act};
 use lockstep_ports::{Card, CardAction, RunAction, RunService, ServiceError};
 use lockstep_types::board::{ItemId, WorkspaceId};
-use lockstep_types::{Input, Notice, NoticeId, NoticeState, RunId};
+use lockstep_types::{Input, ItemStatus, Notice, NoticeId, NoticeState, RunId};
 use std::sync::Arc;
 
 /// Where a card is kept.
@@ -70,6 +70,12 @@ impl Runtime {
     async fn act_on(&self, place: &Place, card: &Card, by: &str) -> Result<(), ServiceError> {
         match (act(&card.notice.kind), place) {
             (Act::Nothing, _) => Ok(()),
+            // A merge by hand leaves the card that asked for it (D-7 e): nothing is left to do.
+            (Act::ManualMerge, Place::Run(run))
+                if self.recorded(run).await?.run.item_status() == ItemStatus::Done =>
+            {
+                Ok(())
+            }
             (Act::ManualMerge, Place::Run(run)) => self.merge_run(run, by).await,
             (Act::ManualMerge, Place::Item(desk, item)) => self.merge_on_board(desk, item, by).await,
             (Act::Retry, Place::Run(run)) => self.act(run, RunAction::Retry, by).await.map(drop),

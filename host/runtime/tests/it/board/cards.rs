@@ -108,3 +108,15 @@ fn a_card_that_waits_too_long_becomes_urgent() {
     assert_eq!(host.cards()[0].notice.severity, Severity::Urgent);
     assert_eq!((host.count(&run, "notice-escalated"), world.clock.next_due()), (1, None));
 }
+
+#[test]
+fn a_card_whose_merge_was_made_by_hand_can_be_acted_on() {
+    let world = World::new();
+    let host = world.open();
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
+    host.start_item(&task, &pipeline);
+    let id = host.cards()[0].id.clone();
+    host.run(host.runtime.merge_item(&workspace(), &task, "ann")).unwrap();
+    assert_eq!(settle(&host, &id, CardAction::Act).unwrap().notice.state, NoticeState::Acted);
+    assert_eq!((world.effects.performed().len(), host.cards().len()), (1, 0));
+}
