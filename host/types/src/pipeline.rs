@@ -149,6 +149,10 @@ pub struct JobCommand {
     /// (SPEC PC-5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<String>,
+    /// Whether it costs nothing by the token, because a subscription pays for it: it goes on when the budget is spent
+    /// (SPEC SP-4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flat_rate: bool,
 }
 
 /// The command that performs an effect or answers an observation.

@@ -192,6 +192,7 @@ pub(crate) fn sh(script: &str) -> JobCommand {
         env: [].into(),
         pass_env: Vec::new(),
         credentials: Vec::new(),
+        flat_rate: false,
     }
 }
 

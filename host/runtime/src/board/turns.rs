@@ -75,7 +75,8 @@ impl Shared {
     pub(crate) fn admission(&self, spec: &RunSpec, input: &Input, now: Timestamp) -> Admission {
         let desk = self.boards.of(spec).filter(|_| spec.context.errand.is_none());
         let over_budget = desk.is_some_and(|desk| desk.read(|board| left::is_over_budget(board, input, now)));
-        Admission { over_budget, ..Admission::default() }
+        let flat_rate = spec.pipeline.jobs.iter().filter(|(_, job)| job.flat_rate);
+        Admission { over_budget, exempt: flat_rate.map(|(kind, _)| kind.clone()).collect() }
     }
 
     /// What must hold before a run of a board begins again, whether it was retried or restarted (DEVIATIONS D-2): first
