@@ -227,18 +227,10 @@ impl ProcessJobs {
             Ok(secrets) => secrets,
             Err(line) => return Ok(Err(JobOutcome::Failed(line))),
         };
-        let change = &order.context.change;
-        let repository = self.git.open(&change.repository).await?;
+        let repository = self.git.open(&order.context.change.repository).await?;
         let mut record = match known {
             Some(record) => record,
-            None => JobRecord {
-                key: order.key.clone(),
-                repository: change.repository.clone(),
-                branch: change.head_branch.clone(),
-                start_commit: repository.existing_tip(&change.head_branch).await?,
-                starts: 0,
-                settled: None,
-            },
+            None => new_record(order, &repository).await?,
         };
         if order.access == Access::Write
             && let Some(refused) = self.unsaved(&repository, &record, &order.kind).await?
@@ -439,6 +431,19 @@ impl ProcessJobs {
 }
 
 /// The folders of the jobs of one run.
+/// What is remembered of a job that begins: above all where its branch stands.
+async fn new_record(order: &JobOrder, repository: &Repository) -> Result<JobRecord, GitError> {
+    let change = &order.context.change;
+    Ok(JobRecord {
+        key: order.key.clone(),
+        repository: change.repository.clone(),
+        branch: change.head_branch.clone(),
+        start_commit: repository.existing_tip(&change.head_branch).await?,
+        starts: 0,
+        settled: None,
+    })
+}
+
 fn job_folders(run: &Path) -> impl Iterator<Item = JobFolder> + use<> {
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten().take(JOBS_MAX);
     entries.map(|entry| JobFolder::at(entry.path()))

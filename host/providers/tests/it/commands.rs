@@ -140,7 +140,6 @@ async fn an_effect_that_ended_while_no_host_was_there_is_found_ended() {
 async fn what_goes_wrong_with_an_effect_is_one_line() {
     let fixture = Fixture::new();
     let effects = fixture.effects();
-    let mut number = 0;
     let mut found = String::new();
     let mut limited = provider("exec tail -f /dev/null");
     limited.time_limit_s = Some(0);
@@ -172,8 +171,7 @@ async fn what_goes_wrong_with_an_effect_is_one_line() {
         ]
         .map(provider),
     );
-    for mut command in commands {
-        number += 1;
+    for (number, mut command) in (1..).zip(commands) {
         if command.command.last().is_some_and(|script| script == "exec yes") {
             // Endless output is ended by the limit, and nothing but its end is kept.
             command.time_limit_s = Some(0);

@@ -122,12 +122,22 @@ async fn a_dependency_is_put_and_deleted_whatever_there_was() {
 }
 
 #[tokio::test]
-async fn what_items_choose_from_reaches_the_board() {
+async fn presets_reach_the_board() {
     asked_of_the_shop(
         &[
             ("POST /presets", r#"{"name":"Careful","max_risk":0.1}"#),
             ("PATCH /presets/preset-1", r#"{"is_default":true}"#),
             ("DELETE /presets/preset-1", ""),
+        ],
+        expect![[r#""#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_items_choose_from_reaches_the_board() {
+    asked_of_the_shop(
+        &[
             ("POST /pipelines", r#"{"name":"P","steps":[{"name":"code","kind":"agent","config":{"a":[1]}}]}"#),
             ("PATCH /pipelines/pipeline-1", r#"{"steps":[{"name":"code","kind":"agent","config":"{\"a\":1}","enabled":false}]}"#),
             ("PATCH /pipelines/pipeline-1", r#"{"labels":["old"],"archived":true}"#),
