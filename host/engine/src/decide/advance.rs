@@ -203,10 +203,11 @@ impl Run {
         serde_json::from_str(document.value.as_str()).ok()
     }
 
-    /// Whether a step has decided about the change, or is there to (SPEC EN-15): its kind may merge.
+    /// Whether a step has decided about the change, or would have if a restart had not left it behind (SPEC EN-15).
     fn decides_item(&self, ix: StepIx) -> bool {
         let may_merge = |pin: &Pin| pin.grant.effects.iter().any(|effect| effect == MERGE);
-        self.steps[ix].item_status.is_some_and(decides) || self.pin(ix).is_some_and(may_merge)
+        let step = &self.steps[ix];
+        step.item_status.is_some_and(decides) || (step.passed_over && self.pin(ix).is_some_and(may_merge))
     }
 
     fn can_start(&self, ix: StepIx) -> bool {

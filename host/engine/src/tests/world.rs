@@ -3,9 +3,9 @@
 use crate::{Command, Recorded, Turn, timeline};
 use lockstep_types::{
     Access, Admission, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation,
-    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy,
-    QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition,
-    TurnRecord,
+    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, NewNotice, Next, Outcome, Pin, Pipeline,
+    Policy, QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, Severity, StepDef, Timestamp,
+    Transition, TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -102,6 +102,11 @@ pub(super) fn done(output: &str) -> JobOutcome {
     JobOutcome::Done(JobResult { output: output.to_owned(), ..JobResult::default() })
 }
 
+fn notice(kind: &str) -> NewNotice {
+    let text = || kind.to_owned();
+    NewNotice { kind: text(), severity: Severity::Normal, title: text(), body: text() }
+}
+
 /// What a scripted component says next.
 #[derive(Clone, Debug)]
 pub(super) enum Says {
@@ -119,6 +124,8 @@ pub(super) struct World {
     pub(super) recorded: Option<Recorded>,
     pub(super) records: Vec<Vec<u8>>,
     pub(super) now: Timestamp,
+    /// The card that the next call raises.
+    pub(super) tells: Option<&'static str>,
     says: BTreeMap<String, VecDeque<Says>>,
     log: String,
 }
@@ -127,7 +134,14 @@ impl World {
     /// `says`: what the component of each step answers, call by call; after that it completes.
     pub(super) fn new(says: &[(&str, Vec<Says>)]) -> Self {
         let says = says.iter().map(|(step, says)| ((*step).to_owned(), says.clone().into())).collect();
-        Self { recorded: None, records: Vec::new(), now: Timestamp(1000), says, log: String::new() }
+        Self {
+            recorded: None,
+            records: Vec::new(),
+            now: Timestamp(1000),
+            tells: None,
+            says,
+            log: String::new(),
+        }
     }
 
     pub(super) fn started(steps: &[&str], says: &[(&str, Vec<Says>)]) -> Self {
@@ -154,10 +168,11 @@ impl World {
             let name = call.input.step.name.clone();
             let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
             let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
-                Says::Next(next) => Outcome::Transition(Box::new(Transition::new(
-                    JsonText::of(&call.input.step.attempt),
-                    next,
-                ))),
+                Says::Next(next) => {
+                    let mut said = Transition::new(JsonText::of(&call.input.step.attempt), next);
+                    said.notices.extend(self.tells.take().map(notice));
+                    Outcome::Transition(Box::new(said))
+                }
                 Says::Fault(fault) => Outcome::Fault(fault),
             };
             let invocation = Invocation {
