@@ -10,7 +10,7 @@ use crate::notices::forget_closed;
 use crate::text::{at_most, conflict, invalid, labels, line, name, room};
 use lockstep_types::board::{Change, Item, ItemId, ItemPatch, Row, RowKey, TaskType};
 use lockstep_types::{
-    Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, Rejected, Timestamp,
+    Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, Rejected, RunId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub struct ItemRecord {
     pub status: Option<ItemStatus>,
     /// Its pull request.
     pub pull_request: Option<PullRequest>,
+    /// Its run, or none any more.
+    pub current_run: Option<Option<RunId>>,
     /// The branch that carries its change.
     pub head_branch: Option<String>,
     /// All its documents.
@@ -98,6 +100,7 @@ impl Board {
             archived: false,
             responsible: None,
             pull_request: None,
+            current_run: None,
             repository: None,
             directory: None,
             base_branch: None,
@@ -172,6 +175,7 @@ impl Board {
         let mut next = item.clone();
         next.status = record.status.unwrap_or(next.status);
         next.pull_request = record.pull_request.or(next.pull_request);
+        next.current_run = record.current_run.unwrap_or(next.current_run);
         next.head_branch = record.head_branch.or(next.head_branch);
         next.documents = record.documents.unwrap_or(next.documents);
         next.environments = record.environments.unwrap_or(next.environments);

@@ -68,28 +68,36 @@ fn producers(step: &PipelineStep, descriptor: &Descriptor) -> Option<Vec<String>
 /// # Errors
 /// `Invalid` names the first step that is wrong, and what to do.
 pub fn check(steps: &[ShapeStep]) -> Result<(), Rejected> {
-    let enabled: Vec<&ShapeStep> = steps.iter().filter(|step| step.enabled).collect();
-    if enabled.is_empty() {
+    if !steps.iter().any(|step| step.enabled) {
         return Err(invalid("the pipeline has no enabled step: enable or add one"));
     }
-    for (at, step) in enabled.iter().enumerate() {
+    misplaced(steps).map_or(Ok(()), |(_, message)| Err(invalid(message)))
+}
+
+/// The first step that is not where it can be, by its position, and what to do about it (SPEC PL-8 to PL-11).
+#[must_use]
+pub fn misplaced(steps: &[ShapeStep]) -> Option<(usize, String)> {
+    let enabled: Vec<(usize, &ShapeStep)> =
+        steps.iter().enumerate().filter(|(_, step)| step.enabled).collect();
+    for (at, (position, step)) in enabled.iter().enumerate() {
         let role = &step.role;
         if let Some(follows) = &step.follows {
-            let before = at.checked_sub(1).map(|before| &enabled[before].role);
+            let before = at.checked_sub(1).map(|before| &enabled[before].1.role);
             if !before.is_some_and(|before| follows.contains(before)) {
                 let graded = if follows.is_empty() { "nothing".to_owned() } else { follows.join(" or ") };
                 let place =
                     before.map_or_else(|| "comes first".to_owned(), |before| format!("follows {before}"));
-                return Err(invalid(format!(
-                    "{role} grades {graded} and {place}: put it behind a step it grades"
-                )));
+                let message = format!("{role} grades {graded} and {place}: put it behind a step it grades");
+                return Some((*position, message));
             }
         }
-        if step.is_gated() {
-            check_gating(step, &enabled[..at])?;
+        if step.is_gated()
+            && let Some(message) = misgated(step, &enabled[..at])
+        {
+            return Some((*position, message));
         }
     }
-    Ok(())
+    None
 }
 
 /// The thresholds a gating names.
@@ -97,21 +105,22 @@ pub(crate) fn thresholds(gating: &Gating) -> impl Iterator<Item = f64> {
     [gating.min_complexity, gating.min_risk, gating.min_impact].into_iter().flatten()
 }
 
-fn check_gating(step: &ShapeStep, before: &[&ShapeStep]) -> Result<(), Rejected> {
+fn misgated(step: &ShapeStep, before: &[(usize, &ShapeStep)]) -> Option<String> {
     let role = &step.role;
     let has_threshold = step.gating.as_ref().is_some_and(|gating| thresholds(gating).next().is_some());
-    let message = if step.follows.is_none() {
-        format!("{role} depends on an estimate, but only companions may: remove its gating")
+    if step.follows.is_none() {
+        Some(format!("{role} depends on an estimate, but only companions may: remove its gating"))
     } else if !has_threshold {
-        format!("the gating of {role} names no threshold: give a complexity, risk or impact, or remove it")
-    } else if !before.iter().any(|step| step.estimates) {
-        format!(
+        Some(format!(
+            "the gating of {role} names no threshold: give a complexity, risk or impact, or remove it"
+        ))
+    } else if !before.iter().any(|(_, step)| step.estimates) {
+        Some(format!(
             "{role} depends on an estimate, but no enabled step before it makes one: add a task-estimator"
-        )
+        ))
     } else {
-        return Ok(());
-    };
-    Err(invalid(message))
+        None
+    }
 }
 
 /// Checks, when a pipeline is stored, that a release can be watched if a step is to (SPEC PL-13, RH-13).

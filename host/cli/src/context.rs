@@ -1,6 +1,10 @@
 use crate::args::Cli;
 use crate::data::DataFolder;
 use crate::term::Term;
+use lockstep_types::board::WorkspaceId;
+
+/// The workspace where none is named.
+const DEFAULT_WORKSPACE: &str = "default";
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -8,8 +12,12 @@ pub(crate) struct Context {
     pub(crate) folder: DataFolder,
     /// Who is at the terminal, for the journal.
     pub(crate) by: String,
+    /// The workspace that was named.
+    pub(crate) named_workspace: Option<WorkspaceId>,
     /// The `--data` option to repeat in commands that are shown.
     data_option: String,
+    /// The `--workspace` option likewise.
+    workspace_option: String,
 }
 
 impl Context {
@@ -22,7 +30,32 @@ impl Context {
             Some(dir) if !from_environment => format!(" --data {}", quoted(&dir.to_string_lossy())),
             _ => String::new(),
         };
-        Ok(Self { term, folder: DataFolder::find(cli.data.as_deref())?, by, data_option })
+        let from_environment = std::env::var("LOCKSTEP_WORKSPACE").ok();
+        let workspace_option = match &cli.workspace {
+            Some(id) if from_environment.as_deref() != Some(id.as_str()) => format!(" --workspace {id}"),
+            _ => String::new(),
+        };
+        Ok(Self {
+            term,
+            folder: DataFolder::find(cli.data.as_deref())?,
+            by,
+            named_workspace: cli.workspace.clone(),
+            data_option,
+            workspace_option,
+        })
+    }
+
+    /// The workspace that is meant.
+    pub(crate) fn workspace(&self) -> anyhow::Result<WorkspaceId> {
+        match &self.named_workspace {
+            Some(id) => Ok(id.clone()),
+            None => Ok(DEFAULT_WORKSPACE.parse()?),
+        }
+    }
+
+    /// A command of ours about the workspace as it can be typed.
+    pub(crate) fn board_command(&self, rest: &str) -> String {
+        format!("lockstep{}{} {rest}", self.data_option, self.workspace_option)
     }
 
     /// A command of ours as it can be typed.

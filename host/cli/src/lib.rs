@@ -1,7 +1,8 @@
 //! The terminal of Lockstep, and the one place where its rooms are wired together (`wiring`).
 //!
-//! Commands speak to a [`lockstep_ports::RunService`]: the host in this process, or a server that has the data
-//! folder. They never touch the store, a component or a repository themselves and hold no rule about runs.
+//! Commands speak to a [`lockstep_ports::RunService`] and a [`lockstep_ports::BoardService`]: the host in this process,
+//! or a server that has the data folder. They never touch the store, a component or a repository themselves and hold no
+//! rule about runs or boards.
 
 mod args;
 mod commands;

@@ -1,4 +1,6 @@
-//! The service behind a server, as its HTTP client.
+//! The services behind a server, as their HTTP client.
+
+mod board;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};
@@ -21,7 +23,7 @@ const ANSWER_MAX: usize = 256 * 1024 * 1024;
 /// How long the server may take to answer. A long poll takes 15 seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// The same for what re-executes a run or compiles a component.
+/// The same for what re-executes a run, compiles a component, or waits for a reviewer or a merge.
 const WORK_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// How long a server may take to say that it is there.

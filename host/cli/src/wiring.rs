@@ -3,8 +3,11 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::RunService;
-use lockstep_providers::{CheckOptions, GitOptions, JobOptions, LocalChecks, LocalGit, ProcessJobs};
+use lockstep_ports::{BoardService, Clock, RunService};
+use lockstep_providers::{
+    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
+    LocalGit, LocalObservations, ProcessJobs,
+};
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
@@ -28,6 +31,12 @@ impl Local {
     /// The host's service.
     #[must_use]
     pub fn service(&self) -> Arc<dyn RunService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// The host's boards.
+    #[must_use]
+    pub fn board(&self) -> Arc<dyn BoardService> {
         Arc::new(self.runtime.clone())
     }
 
@@ -56,7 +65,12 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let supervisor = supervisor()?;
     let checks =
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
+    let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
+    let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
     let git = Arc::new(git);
     let outside = Outside {
         journal: Arc::clone(&store) as _,
@@ -65,10 +79,12 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         checks: Arc::new(checks),
         mergeability: Arc::clone(&git) as _,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::clone(&git) as _,
+        effects: Arc::new(effects),
+        observations: Arc::new(observations),
+        credentials,
         changes: git,
         jobs: Arc::new(jobs),
-        clock: Arc::new(SystemClock::default()),
+        clock,
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
     let standard: Vec<StandardComponent<'_>> =

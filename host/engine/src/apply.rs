@@ -52,6 +52,7 @@ impl Run {
             documents: spec.context.documents.clone(),
             environments: spec.context.environments.iter().map(HeldEnvironment::kept).collect(),
             cleanups: Vec::new(),
+            strays: Vec::new(),
             questions_asked: 0,
             invocations: 0,
             updated_at: spec.created_at,
@@ -80,30 +81,18 @@ impl Run {
             Event::Answered { .. } => self.answered(at, event)?,
             Event::StepsReset { steps } => {
                 for ix in steps {
+                    self.stray(*ix)?;
                     self.step(*ix)?.reset(at);
                 }
             }
             Event::StepsCleared { steps, passed_over, .. } => self.cleared(at, steps, passed_over)?,
-            Event::NoticeRaised(notice) => {
-                match self.notices.iter_mut().find(|known| known.id == notice.id) {
-                    Some(known) => *known = notice.clone(),
-                    None => self.notices.push(notice.clone()),
-                }
-            }
-            Event::NoticeClosed { id, state } => {
-                let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
-                notice.ok_or(ReplayError::Misfit { event: "notice-closed" })?.state = *state;
-            }
-            Event::NoticeEscalated { id } => {
-                let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
-                notice.ok_or(ReplayError::Misfit { event: "notice-escalated" })?.severity = Severity::Urgent;
-            }
-            Event::ItemChanged { documents, notices } => {
-                self.documents.clone_from(documents);
-                self.notices.extend(notices.iter().cloned());
-            }
+            Event::NoticeRaised(_)
+            | Event::NoticeClosed { .. }
+            | Event::NoticeEscalated { .. }
+            | Event::ItemChanged { .. } => self.cards_changed(event)?,
             Event::CleanupRequested { step, order } => self.cleanup_requested(*step, order)?,
             Event::CleanupSettled { key, outcome } => self.cleanup_settled(key, outcome),
+            Event::StraySettled { key, outcome } => self.stray_settled(key, outcome),
             Event::MergedByHand { .. } => self.item_status = ItemStatus::Done,
             Event::ItemMoved { to } => self.item_status = *to,
             Event::RunBlocked => self.status = RunStatus::Blocked,
@@ -129,7 +118,8 @@ impl Run {
                 self.environments.extend(held);
                 self.step(*step)?.apply(at, event)?;
             }
-            Event::Acted { step, .. }
+            Event::ReworkOrdered { step, .. }
+            | Event::Acted { step, .. }
             | Event::Stayed { step }
             | Event::TimerSet { step, .. }
             | Event::TimerFired { step }
@@ -142,9 +132,37 @@ impl Run {
         Ok(())
     }
 
+    fn cards_changed(&mut self, event: &Event) -> Result<(), ReplayError> {
+        match event {
+            Event::NoticeRaised(notice) => {
+                match self.notices.iter_mut().find(|known| known.id == notice.id) {
+                    Some(known) => *known = notice.clone(),
+                    None => self.notices.push(notice.clone()),
+                }
+            }
+            Event::NoticeClosed { id, state } => {
+                let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
+                notice.ok_or(ReplayError::Misfit { event: "notice-closed" })?.state = *state;
+            }
+            Event::NoticeEscalated { id } => {
+                let notice = self.notices.iter_mut().find(|notice| notice.id == *id);
+                notice.ok_or(ReplayError::Misfit { event: "notice-escalated" })?.severity = Severity::Urgent;
+            }
+            Event::ItemChanged { documents, notices } => {
+                self.documents.clone_from(documents);
+                self.notices.extend(notices.iter().cloned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn failed(&mut self, at: Timestamp, failure: &Failure) {
         self.status = RunStatus::Failed;
         self.failure = Some(failure.clone());
+        for ix in 0..self.steps.len() {
+            self.strays.extend(self.steps[ix].provisioning());
+        }
         for step in &mut self.steps {
             if step.status != StepStatus::Done {
                 step.close_attempt(at, "failed");
@@ -215,6 +233,21 @@ impl Run {
         }
         self.cleanups.push(order.clone());
         Ok(())
+    }
+
+    /// A step will no longer wait for what it may be provisioning.
+    fn stray(&mut self, ix: StepIx) -> Result<(), ReplayError> {
+        let order = self.step(ix)?.provisioning();
+        self.strays.extend(order);
+        Ok(())
+    }
+
+    fn stray_settled(&mut self, key: &EffectKey, outcome: &EffectOutcome) {
+        let Some(at) = self.strays.iter().position(|order| order.key == *key) else {
+            return;
+        };
+        self.strays.remove(at);
+        self.environments.extend(told(outcome).map(|environment| HeldEnvironment::kept(&environment)));
     }
 
     /// A teardown that failed is not tried again, but the environment may still be there (D-21).
@@ -289,6 +322,7 @@ impl Run {
         passed_over: &[StepIx],
     ) -> Result<(), ReplayError> {
         for ix in steps {
+            self.stray(*ix)?;
             self.step(*ix)?.clear(at);
         }
         for ix in passed_over {
@@ -324,6 +358,14 @@ impl HeldEnvironment {
     }
 }
 
+/// The environment that a provision told of.
+fn told(outcome: &EffectOutcome) -> Option<Environment> {
+    match outcome {
+        EffectOutcome::Done(told) => serde_json::from_str(told.as_str()).ok(),
+        _ => None,
+    }
+}
+
 /// The environment a teardown is about, if it names one.
 fn torn_down_by(order: &EffectOrder) -> Option<Environment> {
     match &order.effect {
@@ -336,6 +378,7 @@ impl Step {
     /// Makes an event true that concerns this step alone.
     fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), ReplayError> {
         match event {
+            Event::ReworkOrdered { rework, .. } => self.rework = Some(rework.clone()),
             Event::Acted { action, .. } => {
                 self.interrupted = Some(Box::new(std::mem::take(&mut self.phase)));
                 self.ready(StepEvent::Acted(action.clone()));
@@ -392,6 +435,16 @@ impl Step {
         };
         let environment = serde_json::from_str(told.as_str()).ok()?;
         Some(HeldEnvironment { environment, with: (!keep).then_some(ix), released: false })
+    }
+
+    /// The provision it waits for.
+    fn provisioning(&self) -> Option<EffectOrder> {
+        match &self.phase {
+            Phase::Effect(order) if matches!(order.effect, Effect::Provision { .. }) => {
+                Some((**order).clone())
+            }
+            _ => None,
+        }
     }
 
     fn ready(&mut self, event: StepEvent) {

@@ -27,6 +27,9 @@ pub struct Run {
     /// Teardowns asked for and not yet answered; they outlive the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) cleanups: Vec<EffectOrder>,
+    /// Environments being provisioned for steps that no longer wait for them: they must not be left behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) strays: Vec<EffectOrder>,
     pub(crate) questions_asked: u32,
     pub(crate) invocations: u32,
     pub(crate) updated_at: Timestamp,
@@ -237,10 +240,11 @@ impl Run {
     }
 
     /// Everything asked for and not yet answered: teardowns first, and while one is under way no other effect. Once the
-    /// run has ended only teardowns; while it is paused only what was already under way.
+    /// run has ended only teardowns and what is to be torn down when it is there; while it is paused only what was already under way.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Command<'_>> {
-        let mut commands: Vec<Command<'_>> = self.cleanups.iter().map(Command::Perform).collect();
+        let mut commands: Vec<Command<'_>> =
+            self.cleanups.iter().chain(&self.strays).map(Command::Perform).collect();
         if !self.status.is_live() {
             return commands;
         }

@@ -5,4 +5,5 @@ mod control;
 mod flow;
 mod outside;
 mod properties;
+mod random;
 mod world;

@@ -42,6 +42,7 @@ fn describe(event: &Event) -> Option<Line> {
         Event::TimerSet { .. }
         | Event::TimerFired { .. }
         | Event::RunUnblocked
+        | Event::ReworkOrdered { .. }
         | Event::StepsReset { .. } => return None,
         Event::JobDispatched { step, order } => {
             ("job-dispatched", Some(*step), format!("job {} #{}", order.kind, order.key.number))
@@ -71,6 +72,7 @@ fn describe(event: &Event) -> Option<Line> {
         Event::CleanupRequested { step, order } => {
             ("cleanup-requested", Some(*step), format!("{} #{}", order.effect.name(), order.key.number))
         }
+        Event::StraySettled { outcome, .. } => ("stray-settled", None, effect(outcome)),
         Event::CleanupSettled { outcome, .. } => ("cleanup-settled", None, effect(outcome)),
         Event::StepCompleted { step, completion } => {
             let output = completion.output.as_deref().unwrap_or_default();
@@ -82,6 +84,13 @@ fn describe(event: &Event) -> Option<Line> {
         Event::StepsCleared { steps, by, retry: false, .. } => {
             ("restarted", steps.first().copied(), format!("restarted by {by}"))
         }
+        _ => return describe_run(event),
+    })
+}
+
+/// Events that are about the run as a whole.
+fn describe_run(event: &Event) -> Option<Line> {
+    Some(match event {
         Event::NoticeRaised(notice) => {
             ("notice-raised", None, format!("notice {}: {}", notice.kind, notice.title))
         }
@@ -96,6 +105,8 @@ fn describe(event: &Event) -> Option<Line> {
         Event::RunFailed { step, failure } => {
             ("run-failed", *step, format!("{}: {}", failure.class, failure.message))
         }
+        // Every other event is about a step.
+        _ => return None,
     })
 }
 

@@ -17,6 +17,7 @@ impl Run {
         RunSummary {
             id: self.spec.id.clone(),
             item: self.spec.item.clone(),
+            workspace: self.spec.context.workspace.clone(),
             title: self.spec.title.clone(),
             pipeline: self.spec.pipeline.name.clone(),
             change: self.change.clone(),
@@ -32,7 +33,7 @@ impl Run {
                 .filter(|notice| notice.state == NoticeState::Open)
                 .cloned()
                 .collect(),
-            cleanups: u32::try_from(self.cleanups.len()).unwrap_or(u32::MAX),
+            cleanups: u32::try_from(self.cleanups.len() + self.strays.len()).unwrap_or(u32::MAX),
             is_errand: self.is_errand(),
             created_at: self.spec.created_at,
             updated_at: self.updated_at,
@@ -140,7 +141,7 @@ impl Run {
                 question_word(question.kind),
                 question.prompt.clone(),
                 question.asked_at,
-                how_to_answer(id, question),
+                how_to_answer(id, &def.name, question),
             ),
         }
     }
@@ -156,10 +157,10 @@ fn question_word(kind: QuestionKind) -> &'static str {
     }
 }
 
-fn how_to_answer(id: &lockstep_types::RunId, question: &Question) -> String {
-    if let [first, ..] = question.actions.as_slice() {
-        let actions = question.actions.join(", ");
-        return format!("a person: lockstep runs act {id} STEP {first} (or {actions})");
+fn how_to_answer(id: &lockstep_types::RunId, step: &str, question: &Question) -> String {
+    if let [first, others @ ..] = question.actions.as_slice() {
+        let others = if others.is_empty() { String::new() } else { format!(" (or {})", others.join(", ")) };
+        return format!("a person: lockstep runs act {id} {first} --step {step}{others}");
     }
     let answer = match (question.kind, question.options.as_slice()) {
         (QuestionKind::Approval, _) => "--approve | --request-changes TEXT | --reject REASON".to_owned(),

@@ -181,8 +181,7 @@ pub struct Card {
     pub workspace: Option<WorkspaceId>,
     /// The item.
     pub item: String,
-    /// The card.
-    #[serde(flatten)]
+    /// The card, which has a number of its own.
     pub notice: Notice,
     /// What acting on it does: `merge`, `retry` or `nothing` (SPEC NT-6).
     pub act: String,

@@ -1,4 +1,6 @@
+use crate::BoardCommit;
 use async_trait::async_trait;
+use lockstep_types::board::{Row, WorkspaceId};
 use lockstep_types::{RunId, RunRow};
 
 /// Most rows one call of `rows` gives: a page of a list, and a bound on memory.
@@ -15,6 +17,8 @@ pub struct Commit {
     pub record: Vec<u8>,
     /// For the first record of a run: the client token it was started under, kept so that it starts no second run.
     pub start_token: Option<String>,
+    /// What the turn makes true of a board, durable with it or not at all.
+    pub board: Option<BoardCommit>,
 }
 
 /// Position of a committed record in the feed of all runs.
@@ -98,6 +102,18 @@ pub trait Journal: Send + Sync {
     /// case nothing of it is visible.
     async fn commit(&self, commit: Commit) -> Result<u64, JournalError>;
 
+    /// Makes changes of a board durable that belong to no turn. They have no place in the feed.
+    ///
+    /// # Errors
+    /// If they could not be written; then nothing of them is visible.
+    async fn commit_board(&self, commit: BoardCommit) -> Result<(), JournalError>;
+
+    /// The rows of all boards, those of a workspace one after another.
+    ///
+    /// # Errors
+    /// If the store failed, or a row is damaged or was written by a newer version.
+    async fn boards(&self) -> Result<Vec<(WorkspaceId, Row)>, JournalError>;
+
     /// The row of a run.
     ///
     /// # Errors
@@ -110,11 +126,18 @@ pub trait Journal: Send + Sync {
     /// If the store failed or a row is damaged.
     async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
 
-    /// Ids of the runs whose status is live, oldest first. Does not read the others.
+    /// Ids of the runs whose status is live, or that have teardowns left to carry out, oldest first. Does not read the
+    /// others.
     ///
     /// # Errors
     /// If the store failed.
     async fn live(&self) -> Result<Vec<RunId>, JournalError>;
+
+    /// Ids of the runs that have open cards, live or not, oldest first. Does not read the others.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn with_cards(&self) -> Result<Vec<RunId>, JournalError>;
 
     /// The stored bytes of a run's records from position `from` on, in order.
     ///

@@ -7,6 +7,7 @@
 mod board;
 mod clock;
 mod components;
+mod credentials;
 mod journal;
 mod outside;
 mod recorded;
@@ -18,9 +19,11 @@ pub use board::{
 };
 pub use clock::Clock;
 pub use components::{ComponentStore, ComponentStoreError};
+pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{
-    ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, Wake, Workspace,
+    ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
+    Observations, Wake, Workspace,
 };
 pub use recorded::RecordedObserver;
 pub use service::{

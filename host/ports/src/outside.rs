@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Change, ChangedFile, CheckCommand, CheckReport, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder,
-    JobOutcome, MergeReport, ObserveFailure, RunId,
+    Change, ChangedFile, CheckCommand, CheckReport, EffectOrder, EffectOutcome, EnvironmentReport, Evidence,
+    HealthReport, JobCommand, JobKey, JobOrder, JobOutcome, MergeReport, ObserveFailure, ProviderCommand,
+    RunId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,6 +63,52 @@ pub trait Workspace: Send + Sync {
     async fn read_file(&self, change: &Change, path: &str) -> Result<Option<Vec<u8>>, ObserveFailure>;
 }
 
+/// Whose surroundings are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct ObservationOrder<'a> {
+    /// The run that asks.
+    pub run: &'a RunId,
+    /// Its change.
+    pub change: &'a Change,
+    /// The commands of its pipeline, by name.
+    pub commands: &'a BTreeMap<String, ProviderCommand>,
+}
+
+/// What became of a change outside: its release, and the environments made for it.
+#[async_trait]
+pub trait Observations: Send + Sync {
+    /// The signals of the service the change belongs to. An alert that last changed before `watch_since` is not this
+    /// release's (SPEC RH-6).
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn release_health(
+        &self,
+        order: ObservationOrder<'_>,
+        watch_since: Timestamp,
+    ) -> Result<HealthReport, ObserveFailure>;
+
+    /// What somebody who investigates a regression needs, gathered afresh (SPEC RH-8).
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn evidence(
+        &self,
+        order: ObservationOrder<'_>,
+        watch_since: Timestamp,
+    ) -> Result<Evidence, ObserveFailure>;
+
+    /// Where the environment of this id stands; none if it is not known any more.
+    ///
+    /// # Errors
+    /// If no provider is wired or it could not answer.
+    async fn environment(
+        &self,
+        order: ObservationOrder<'_>,
+        id: &str,
+    ) -> Result<Option<EnvironmentReport>, ObserveFailure>;
+}
+
 /// Carries out jobs.
 #[async_trait]
 pub trait Jobs: Send + Sync {
@@ -82,8 +129,9 @@ pub trait Jobs: Send + Sync {
 /// Changes the outside world.
 #[async_trait]
 pub trait Effects: Send + Sync {
-    /// Performs an effect. The same key again gives the same outcome and changes nothing a second time.
-    async fn perform(&self, order: &EffectOrder) -> EffectOutcome;
+    /// Performs an effect. The same key again gives the same outcome and changes nothing a second time. `command` is what
+    /// the run's pipeline configures for the effect.
+    async fn perform(&self, order: &EffectOrder, command: Option<&ProviderCommand>) -> EffectOutcome;
 }
 
 /// Why a change cannot be taken through a pipeline. Display is one line for whoever asked.
@@ -138,6 +186,19 @@ pub trait ChangeSource: Send + Sync {
         head: &str,
         base: Option<&str>,
     ) -> Result<Change, ChangeSourceError>;
+
+    /// As `resolve`, but makes the head branch from the base branch if it is not there. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// As `resolve`. A source that makes no branches says that there is none.
+    async fn resolve_or_create(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError> {
+        self.resolve(repository, head, base).await
+    }
 
     /// Subject line of the head commit, for a title nobody gave.
     async fn subject(&self, change: &Change) -> Option<String>;

@@ -303,6 +303,8 @@ impl Inner {
             stdin: None,
             time_limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             tethered: true,
+            secret_variables: Vec::new(),
+            masked_file: None,
         };
         let mut environment = environment(&[], &command.env);
         environment.insert("LOCKSTEP_COMMIT".into(), key.commit.clone().into());

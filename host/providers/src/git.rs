@@ -44,7 +44,7 @@ impl GitOptions {
     }
 }
 
-/// Git repositories of this machine. Implements `ChangeSource`, `Mergeability`, `Workspace` and `Effects`; cheap to
+/// Git repositories of this machine. Implements `ChangeSource`, `Mergeability` and `Workspace`; cheap to
 /// clone, and one for all providers of a host, because it keeps those that move a branch from each other's way.
 #[derive(Clone, Debug)]
 pub struct LocalGit {

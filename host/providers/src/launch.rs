@@ -44,6 +44,12 @@ pub(crate) struct Order {
     pub(crate) time_limit_ms: u64,
     /// Whether it ends with the host: the supervisor's standard input is then a pipe that the host holds open.
     pub(crate) tethered: bool,
+    /// Variables whose values are secrets: they are taken out of all that is kept of its output.
+    #[serde(default)]
+    pub(crate) secret_variables: Vec<String>,
+    /// A file it may write, which is to hold none either.
+    #[serde(default)]
+    pub(crate) masked_file: Option<PathBuf>,
 }
 
 /// How a supervised program ended.
@@ -105,6 +111,11 @@ impl Folder {
         self.file("stdout.log")
     }
 
+    /// The end of what it wrote to its standard error.
+    pub(crate) fn stderr(&self) -> PathBuf {
+        self.file("stderr.log")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.file("lock")
     }
@@ -144,7 +155,7 @@ impl Folder {
         let Some((program, args)) = supervisor.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no supervisor program is configured"));
         };
-        for left in [self.exit_file(), self.running_file(), self.log(), self.stdout()] {
+        for left in [self.exit_file(), self.running_file(), self.log(), self.stdout(), self.stderr()] {
             remove_if_there(&left)?;
         }
         write_json(&self.order(), order)?;

@@ -1,20 +1,29 @@
-//! The adapters to the outside world that need no other service: a local git repository, checks and jobs that are
-//! programs of this machine.
+//! The adapters to the outside world that need no other service: a local git repository, checks, jobs, effects
+//! and observations that are programs of this machine.
 //!
 //! Nothing here decides what follows from an answer, and nothing here is called by a component itself. Git is run
 //! with an environment and configuration of ours, so that no setting of a repository makes the host run a program.
 #![warn(missing_docs)]
 
 mod checks;
+mod command;
+mod credentials;
+mod effects;
 mod environment;
 mod files;
 mod git;
 mod launch;
+mod mask;
+mod observations;
 mod process;
 mod supervisor;
 mod text;
 
 pub use checks::{CheckOptions, LocalChecks};
+pub use command::CommandOptions;
+pub use credentials::LocalCredentials;
+pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
+pub use observations::LocalObservations;
 pub use process::{JobOptions, ProcessJobs};
 pub use supervisor::supervise;

@@ -9,11 +9,13 @@ use crate::files::{blocking, create_private_dir, read_end, remove_if_there, remo
 use crate::git::{GitError, LocalGit, Repository, SetupError};
 use crate::launch::{Exit, Order};
 use async_trait::async_trait;
+pub(crate) use job_folder::numbered_name;
 use job_folder::{JobFolder, JobRecord};
-use lockstep_ports::Jobs;
-use lockstep_types::{Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, RunId};
+use lockstep_ports::{Credentials, Jobs, Secret};
+use lockstep_types::{Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, RunId, credential_variable};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +24,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Times a job is begun whose supervisor is lost each time, before it counts as what takes its machine down.
 const STARTS_MAX: u32 = 5;
-/// Longest command shown in a message.
-const COMMAND_SHOWN: usize = 120;
 /// Most bytes of a log that are handed out at once.
 const LOG_TAIL_MAX: usize = 4 << 20;
 /// Folders of jobs that are looked through after a start.
@@ -59,6 +59,7 @@ pub struct ProcessJobs {
     options: Arc<JobOptions>,
     places: Arc<Semaphore>,
     active: Arc<Mutex<HashMap<JobKey, Arc<Active>>>>,
+    credentials: Option<LeasedCredentials>,
 }
 
 /// A job this host is busy with.
@@ -67,6 +68,16 @@ struct Active {
     /// Held by the one who carries it out.
     turn: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
+}
+
+/// What is leased to runs.
+#[derive(Clone)]
+struct LeasedCredentials(Arc<dyn Credentials>);
+
+impl fmt::Debug for LeasedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LeasedCredentials")
+    }
 }
 
 /// The host could not do its part. One line.
@@ -96,7 +107,13 @@ impl ProcessJobs {
         create_private_dir(&jobs)
             .map_err(|source| SetupError { path: jobs.display().to_string(), source })?;
         let places = Arc::new(Semaphore::new(options.parallel.max(1)));
-        Ok(Self { git, options: Arc::new(options), places, active: Arc::default() })
+        Ok(Self { git, options: Arc::new(options), places, active: Arc::default(), credentials: None })
+    }
+
+    /// The same, with credentials for the commands that need some.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Arc<dyn Credentials>) -> Self {
+        Self { credentials: Some(LeasedCredentials(credentials)), ..self }
     }
 
     /// Ends what is still under way for a run and removes all that is kept of its jobs. For runs that are deleted.
@@ -206,6 +223,10 @@ impl ProcessJobs {
         known: Option<JobRecord>,
         lock: File,
     ) -> Result<Result<(), JobOutcome>, Lost> {
+        let secrets = match self.secrets(order, command).await {
+            Ok(secrets) => secrets,
+            Err(line) => return Ok(Err(JobOutcome::Failed(line))),
+        };
         let change = &order.context.change;
         let repository = self.git.open(&change.repository).await?;
         let mut record = match known {
@@ -253,14 +274,34 @@ impl ProcessJobs {
             stdin: Some(folder.context()),
             time_limit_ms: u64::try_from(limit).unwrap_or(u64::MAX),
             tethered: false,
+            secret_variables: secrets.iter().map(|(name, _)| name.clone()).collect(),
+            masked_file: Some(folder.result()),
         };
-        let environment = job_environment(order, command, folder);
+        let mut environment = job_environment(order, command, folder);
+        environment.extend(secrets.iter().map(|(name, secret)| (name.into(), secret.expose().into())));
         let mut child =
             folder.launch.start(&self.options.supervisor, &supervised, &environment, lock).map_err(
                 |error| Lost(format!("{}: the job supervisor could not be started: {error}", order.kind)),
             )?;
         child.wait().await?;
         Ok(Ok(()))
+    }
+
+    /// The credentials a command needs, by the variables it finds them in; or why they cannot be had, in one line.
+    async fn secrets(&self, order: &JobOrder, command: &JobCommand) -> Result<Vec<(String, Secret)>, String> {
+        let mut secrets = Vec::new();
+        for name in &command.credentials {
+            let Some(credentials) = &self.credentials else {
+                return Err(format!(
+                    "{0}: it needs credential {name}, and this host keeps none: remove it from [jobs.{0}]",
+                    order.kind
+                ));
+            };
+            let secret = credentials.0.give(&order.key.run, name).await;
+            let secret = secret.map_err(|error| format!("{}: {error}", order.kind))?;
+            secrets.push((credential_variable(name), secret));
+        }
+        Ok(secrets)
     }
 
     /// The outcome of a job that would in the end not be let onto its branch, for changes nobody committed.
@@ -423,10 +464,4 @@ fn not_configured(kind: &str) -> JobOutcome {
     JobOutcome::NotConfigured(format!(
         "no command carries out {kind}: add [jobs.{kind}] with command = [\"program\", \"argument\"] to the pipeline"
     ))
-}
-
-/// A command as one line.
-fn shown(command: &[String]) -> String {
-    let line: String = command.join(" ").chars().take(COMMAND_SHOWN).collect();
-    format!("`{}`", crate::text::as_line(&line, "(empty)"))
 }

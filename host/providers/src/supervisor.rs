@@ -2,12 +2,14 @@
 
 use crate::files::{read_json, write_json};
 use crate::launch::{Exit, Folder, GRACE, Order, Running, children, start_time};
+use crate::mask::{Held, Mask};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -18,6 +20,8 @@ use tokio::sync::oneshot;
 const LOG_KEPT: u64 = 2 << 20;
 /// Bytes of standard output kept, which are the result of a program that writes no other.
 pub(crate) const STDOUT_KEPT: u64 = 256 << 10;
+/// Bytes of standard error kept by themselves: the last line says why a program failed.
+const STDERR_KEPT: u64 = 4 << 10;
 /// Bytes read from a program at once.
 const CHUNK: usize = 16 << 10;
 /// Times the processes left behind are killed, 10 ms apart; new ones can only come from those not yet dead.
@@ -75,9 +79,14 @@ async fn run_order(folder: &Folder) -> io::Result<Exit> {
         }
         Err(error) => return Ok(Exit::NotStarted(error.to_string())),
     };
-    let log = TailLog::new(folder.log(), LOG_KEPT);
-    let stdout = TailLog::new(folder.stdout(), STDOUT_KEPT);
-    let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), log, stdout));
+    let mask = Arc::new(Mask::new(order.secret_variables.iter().filter_map(|name| std::env::var(name).ok())));
+    let logs = Logs {
+        log: TailLog::new(folder.log(), LOG_KEPT),
+        stdout: TailLog::new(folder.stdout(), STDOUT_KEPT),
+        stderr: TailLog::new(folder.stderr(), STDERR_KEPT),
+        mask: Arc::clone(&mask),
+    };
+    let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), logs));
     let (limit, tether) = (Duration::from_millis(order.time_limit_ms), tether(order.tethered));
     let (ended, forced) = tokio::select! {
         status = child.wait() => (Some(status?), None),
@@ -95,6 +104,9 @@ async fn run_order(folder: &Folder) -> io::Result<Exit> {
     }
     reap_all().await;
     tokio::time::timeout(DRAIN_LIMIT, pumps).await.ok();
+    if let Some(file) = &order.masked_file {
+        mask.file(file)?;
+    }
     Ok(match (forced, ended) {
         (Some(forced), _) => forced,
         (None, Some(status)) => match (status.code(), status.signal()) {
@@ -171,32 +183,48 @@ async fn reap_all() {
     }
 }
 
-/// Writes both outputs to the log as they come, and the standard one to a file of its own as well. A log that cannot be
-/// written is no reason to hold the program up.
-async fn pump(
-    out: Option<impl AsyncRead + Unpin>,
-    err: Option<impl AsyncRead + Unpin>,
-    mut log: TailLog,
-    mut stdout: TailLog,
-) {
+/// Where the output of a program is kept: both streams together, and each by itself. A log that cannot be written is no
+/// reason to hold the program up.
+struct Logs {
+    log: TailLog,
+    stdout: TailLog,
+    stderr: TailLog,
+    mask: Arc<Mask>,
+}
+
+impl Logs {
+    fn out(&mut self, bytes: &[u8]) {
+        self.log.append(bytes);
+        self.stdout.append(bytes);
+    }
+
+    fn err(&mut self, bytes: &[u8]) {
+        self.log.append(bytes);
+        self.stderr.append(bytes);
+    }
+}
+
+/// Writes both outputs to their logs as they come, without secrets.
+async fn pump(out: Option<impl AsyncRead + Unpin>, err: Option<impl AsyncRead + Unpin>, mut logs: Logs) {
     let (Some(mut out), Some(mut err)) = (out, err) else { return };
     let (mut from_out, mut from_err) = (vec![0; CHUNK], vec![0; CHUNK]);
     let (mut out_open, mut err_open) = (true, true);
+    let (mut out_held, mut err_held) = (Held::default(), Held::default());
+    let mask = Arc::clone(&logs.mask);
     while out_open || err_open {
         tokio::select! {
             read = out.read(&mut from_out), if out_open => match read {
-                Ok(length @ 1..) => {
-                    log.append(&from_out[..length]);
-                    stdout.append(&from_out[..length]);
-                }
+                Ok(length @ 1..) => logs.out(&mask.next(&mut out_held, &from_out[..length])),
                 _ => out_open = false,
             },
             read = err.read(&mut from_err), if err_open => match read {
-                Ok(length @ 1..) => log.append(&from_err[..length]),
+                Ok(length @ 1..) => logs.err(&mask.next(&mut err_held, &from_err[..length])),
                 _ => err_open = false,
             },
         }
     }
+    logs.out(&mask.end(&mut out_held));
+    logs.err(&mask.end(&mut err_held));
 }
 
 /// A file that keeps at least the last `kept` bytes appended to it and never holds more than twice that.

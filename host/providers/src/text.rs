@@ -2,6 +2,8 @@
 
 /// Longest line taken from another program into a message of ours: two lines of a terminal.
 const LINE_MAX: usize = 300;
+/// Longest command shown in a message.
+const COMMAND_SHOWN: usize = 120;
 
 /// The first line of `text` that says something, without control characters and the prefixes git puts before it.
 pub(crate) fn one_line(text: &str) -> String {
@@ -18,6 +20,12 @@ pub(crate) fn as_line(text: &str, otherwise: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LINE_MAX).collect();
     let line = line.trim();
     if line.is_empty() { otherwise.to_owned() } else { line.to_owned() }
+}
+
+/// A command as one line.
+pub(crate) fn shown(command: &[String]) -> String {
+    let line: String = command.join(" ").chars().take(COMMAND_SHOWN).collect();
+    format!("`{}`", as_line(&line, "(empty)"))
 }
 
 /// The last lines of `bytes`, at most `lines` of them and `limit` bytes, without trailing blank space.

@@ -1,12 +1,12 @@
 //! The task of one live run: it takes inputs one after another, and is the only one that changes its run.
 
+use crate::board::{Left, Writer};
+use crate::credentials;
 use crate::observer::LiveObserver;
-use crate::runtime::{Drive, Shared, lock};
+use crate::runtime::{Drive, Shared};
 use lockstep_engine::{Command, Finished, Recorded, Run, Turn};
 use lockstep_ports::{JournalError, ServiceError};
-use lockstep_types::{
-    Admission, EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, RunSpec, Timestamp,
-};
+use lockstep_types::{Admission, EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +35,11 @@ pub(crate) struct LiveRun {
 impl LiveRun {
     pub(crate) fn sender(&self) -> mpsc::Sender<Message> {
         self.sender.clone()
+    }
+
+    /// The run as it goes on.
+    pub(crate) fn follow(&self) -> watch::Receiver<Arc<Recorded>> {
+        self.state.clone()
     }
 
     pub(crate) fn state(&self) -> Arc<Recorded> {
@@ -85,8 +90,9 @@ pub(crate) async fn turn(
     recorded: Option<&Recorded>,
     now: Timestamp,
     input: &Input,
+    admission: Admission,
 ) -> Result<Option<Finished>, Rejected> {
-    let mut turn = Turn::begin(recorded, now, input, Admission::default())?;
+    let mut turn = Turn::begin(recorded, now, input, admission)?;
     while let Some(call) = turn.next_call() {
         let observer = LiveObserver { outside: &shared.outside, run: turn.run(), step: call.step };
         let executor = &shared.outside.executor;
@@ -244,24 +250,36 @@ impl Actor {
     /// An ended run that is to go on needs its item for itself, before anything of it begins.
     async fn turn(&mut self, input: &Input) -> Result<(), TurnError> {
         let shared = Arc::clone(&self.shared);
-        let revives = matches!(input, Input::Retry { .. } | Input::Restart { .. })
-            && !self.recorded.run.status().is_live();
+        let begins_again = matches!(input, Input::Retry { .. } | Input::Restart { .. });
+        // Held until the turn is durable: nobody else takes the place that was free.
+        let writer = match begins_again {
+            true => shared.check_again(&self.recorded, input).await?,
+            false => None,
+        };
+        let revives = begins_again && !self.recorded.run.status().is_live();
         if revives {
-            shared.reserve(self.recorded.run.spec()).map_err(TurnError::Rejected)?;
+            let spec = self.recorded.run.spec();
+            shared.reserve(spec).map_err(TurnError::Rejected)?;
+            if let Err(error) = shared.lease(spec).await {
+                shared.release(spec);
+                return Err(TurnError::Rejected(credentials::not_taken(&error)));
+            }
         }
-        let outcome = self.turn_of(input).await;
+        let outcome = self.turn_of(input, writer).await;
         if revives && !self.recorded.run.status().is_live() {
             shared.release(self.recorded.run.spec());
         }
         outcome
     }
 
-    async fn turn_of(&mut self, input: &Input) -> Result<(), TurnError> {
+    async fn turn_of(&mut self, input: &Input, writer: Option<Writer>) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
-        let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input).await? else {
+        let admission = self.shared.admission(self.recorded.run.spec(), input, now);
+        let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await? else {
             return Ok(());
         };
-        let position = self.shared.commit(&finished, None).await?;
+        let left = Left { before: Some(&self.recorded.run), input, finished: &finished };
+        let position = self.shared.commit(left, None, writer.map(|writer| (writer, Vec::new()))).await?;
         let mut before = jobs_wanted(&self.recorded.run);
         if let Input::JobSettled { key, .. } = input {
             before.retain(|wanted| wanted != key);
@@ -321,8 +339,9 @@ impl Actor {
 
     fn start_effect(&self, order: &EffectOrder) -> AbortHandle {
         let (shared, sender, order) = (Arc::clone(&self.shared), self.sender.clone(), order.clone());
+        let command = self.recorded.run.spec().pipeline.effects.get(order.effect.name()).cloned();
         let task = tokio::spawn(async move {
-            let outcome = shared.outside.effects.perform(&order).await;
+            let outcome = shared.outside.effects.perform(&order, command.as_ref()).await;
             deliver(&sender, Input::EffectSettled { key: order.key, outcome }).await;
         });
         task.abort_handle()
@@ -338,6 +357,7 @@ impl Actor {
         self.mailbox.close();
         let spec = self.recorded.run.spec();
         shared.outside.checks.forget(&spec.id).await;
+        shared.end_lease(spec).await;
         shared.release(spec);
         live.remove(&spec.id);
         true
@@ -358,34 +378,7 @@ async fn deliver(sender: &mpsc::WeakSender<Message>, input: Input) {
     }
 }
 
-impl Shared {
-    /// Claims the item for a run (DEVIATIONS D-11).
-    pub(crate) fn reserve(&self, spec: &RunSpec) -> Result<(), Rejected> {
-        let item = (spec.change.repository.clone(), spec.item.clone());
-        let mut items = lock(&self.items);
-        match items.get(&item) {
-            Some(run) if *run != spec.id => Err(Rejected::Conflict(format!(
-                "{} already has the live run {run}: wait for it, or stop it with `lockstep runs stop {run}`",
-                spec.item
-            ))),
-            _ => {
-                items.insert(item, spec.id.clone());
-                Ok(())
-            }
-        }
-    }
-
-    /// Gives the item free, if it is this run that holds it.
-    pub(crate) fn release(&self, spec: &RunSpec) {
-        let item = (spec.change.repository.clone(), spec.item.clone());
-        let mut items = lock(&self.items);
-        if items.get(&item) == Some(&spec.id) {
-            items.remove(&item);
-        }
-    }
-}
-
-enum TurnError {
+pub(crate) enum TurnError {
     Rejected(Rejected),
     Journal(JournalError),
 }

@@ -71,6 +71,14 @@ impl Kinds {
         Ok(pipeline)
     }
 
+    /// Asks the rules of the board about steps of the active kinds.
+    pub(crate) fn descriptors<T>(&self, ask: impl FnOnce(lockstep_board::Kinds<'_>) -> T) -> T {
+        let known = self.active.iter().map(|(kind, active)| (kind.clone(), active.descriptor.clone()));
+        let descriptors: BTreeMap<String, Descriptor> = known.collect();
+        // Who answers for the health of releases is said by the repository of an item, and looked at when a run starts.
+        ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: true })
+    }
+
     /// What a run of the pipeline is pinned to.
     pub(crate) fn pins(&self, pipeline: &Pipeline) -> BTreeMap<String, Pin> {
         let pin = |kind: &String| {

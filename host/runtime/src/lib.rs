@@ -5,13 +5,16 @@
 #![warn(missing_docs)]
 
 mod actor;
+mod board;
 mod clock;
 mod components;
+mod credentials;
 mod observer;
 pub mod pipeline_file;
 mod replay;
 mod runtime;
 mod service;
+mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;

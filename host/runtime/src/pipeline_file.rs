@@ -4,13 +4,22 @@ mod descriptors;
 
 pub use descriptors::Descriptors;
 
-use lockstep_types::{CheckCommand, Descriptor, Gating, JobCommand, JsonText, Pipeline, Policy, StepDef};
+use lockstep_board::{ShapeStep, shape};
+use lockstep_types::{
+    CREDENTIAL_NAME_MAX, CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest,
+    Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use stored::stored_step;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+mod stored;
+
+pub use stored::stored_steps;
 
 /// Bytes of a pipeline file: far more than people write, little enough to parse at once.
 pub const PIPELINE_BYTES_MAX: usize = 1 << 20;
@@ -61,6 +70,10 @@ struct File {
     checks: BTreeMap<Spanned<String>, CheckCommand>,
     #[serde(default)]
     jobs: BTreeMap<Spanned<String>, JobCommand>,
+    #[serde(default)]
+    effects: BTreeMap<Spanned<String>, ProviderCommand>,
+    #[serde(default)]
+    observations: BTreeMap<Spanned<String>, ProviderCommand>,
     #[serde(default)]
     steps: Vec<Spanned<Step>>,
 }
@@ -123,6 +136,57 @@ pub fn read(text: &str, file: &str, kinds: &dyn Kinds) -> Result<Pipeline, Pipel
     }
 }
 
+/// Commands that a repository keeps for runs whose pipeline is stored elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// Of local checks, by name.
+    pub checks: BTreeMap<String, CheckCommand>,
+    /// Of jobs, by kind.
+    pub jobs: BTreeMap<String, JobCommand>,
+    /// Of effects, by name.
+    pub effects: BTreeMap<String, ProviderCommand>,
+    /// Of observations, by name.
+    pub observations: BTreeMap<String, ProviderCommand>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandsFile {
+    #[serde(default)]
+    checks: BTreeMap<Spanned<String>, CheckCommand>,
+    #[serde(default)]
+    jobs: BTreeMap<Spanned<String>, JobCommand>,
+    #[serde(default)]
+    effects: BTreeMap<Spanned<String>, ProviderCommand>,
+    #[serde(default)]
+    observations: BTreeMap<Spanned<String>, ProviderCommand>,
+}
+
+/// The tables of commands of either kind of file.
+struct CommandTables<'f> {
+    checks: &'f BTreeMap<Spanned<String>, CheckCommand>,
+    jobs: &'f BTreeMap<Spanned<String>, JobCommand>,
+    effects: &'f BTreeMap<Spanned<String>, ProviderCommand>,
+    observations: &'f BTreeMap<Spanned<String>, ProviderCommand>,
+}
+
+fn named<T>(table: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
+    table.into_iter().map(|(name, value)| (name.into_inner(), value)).collect()
+}
+
+/// Reads a file of commands: the tables of commands of a pipeline file, and nothing else.
+///
+/// # Errors
+/// `PipelineErrors` lists what is wrong, in the order of the file.
+pub fn read_commands(text: &str, file: &str) -> Result<Commands, PipelineErrors> {
+    let mut reader = Reader { text, problems: Vec::new() };
+    let commands = reader.commands();
+    match commands {
+        Some(commands) if reader.problems.is_empty() => Ok(commands),
+        _ => Err(PipelineErrors { file: file.to_owned(), problems: reader.problems }),
+    }
+}
+
 struct Reader<'t> {
     text: &'t str,
     problems: Vec<Problem>,
@@ -148,7 +212,20 @@ impl Reader<'_> {
         let needs = self.needs(&file, &names);
         let order = self.order(&file, &names, &needs)?;
         self.check_configs(&file, kinds, document.get_ref());
+        self.check_shape(&file, &names, &order, kinds);
         Some(build(file, &names, &needs, &order))
+    }
+
+    /// What holds for the pipelines of a board holds for those of files.
+    fn check_shape(&mut self, file: &File, names: &[String], order: &[usize], kinds: &dyn Kinds) {
+        let shape = |at: &usize| {
+            let step = stored_step(file.steps[*at].get_ref(), &names[*at], None);
+            ShapeStep::new(&step, kinds.descriptor(&step.kind))
+        };
+        let steps: Vec<ShapeStep> = order.iter().map(shape).collect();
+        if let Some((at, message)) = shape::misplaced(&steps) {
+            self.problem(file.steps[order[at]].span(), message);
+        }
     }
 
     fn problem(&mut self, span: Range<usize>, message: String) {
@@ -177,14 +254,67 @@ impl Reader<'_> {
         if let Some(policy) = &file.policy {
             self.check_policy(policy);
         }
+        self.check_commands(&CommandTables {
+            checks: &file.checks,
+            jobs: &file.jobs,
+            effects: &file.effects,
+            observations: &file.observations,
+        });
+    }
+
+    fn check_commands(&mut self, file: &CommandTables<'_>) {
         let commands = file.checks.iter().map(|(name, check)| (name, &check.command, "checks"));
         let commands = commands.chain(file.jobs.iter().map(|(name, job)| (name, &job.command, "jobs")));
+        let provider = |table| move |(name, provider)| provider_command(name, provider, table);
+        let commands = commands.chain(file.effects.iter().map(provider("effects")));
+        let commands = commands.chain(file.observations.iter().map(provider("observations")));
         for (name, command, table) in commands {
             if command.first().is_none_or(|program| program.trim().is_empty()) {
                 let message = format!("[{table}.{}] has an empty command: name a program", name.get_ref());
                 self.problem(name.span(), message);
             }
         }
+        let performed = Effect::COMMANDS.map(str::to_owned);
+        for name in file.effects.keys().filter(|name| !performed.contains(name.get_ref())) {
+            self.problem(name.span(), unknown("effect", name.get_ref(), &performed));
+        }
+        let observed = ObservationRequest::COMMANDS.map(str::to_owned);
+        for name in file.observations.keys().filter(|name| !observed.contains(name.get_ref())) {
+            self.problem(name.span(), unknown("observation", name.get_ref(), &observed));
+        }
+        for (kind, job) in file.jobs {
+            for name in job.credentials.iter().filter(|name| !is_credential_name(name)) {
+                let message = format!(
+                    "{name:?} in [jobs.{}] is not the name of a credential: use 1 to {CREDENTIAL_NAME_MAX} \
+                     lower-case letters, digits and -, a letter first",
+                    kind.get_ref()
+                );
+                self.problem(kind.span(), message);
+            }
+        }
+    }
+
+    fn commands(&mut self) -> Option<Commands> {
+        let file: CommandsFile = match toml::from_str(self.text) {
+            Ok(file) => file,
+            Err(error) => {
+                let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+                self.problem(error.span().unwrap_or(0..0), message);
+                return None;
+            }
+        };
+        self.check_commands(&CommandTables {
+            checks: &file.checks,
+            jobs: &file.jobs,
+            effects: &file.effects,
+            observations: &file.observations,
+        });
+        Some(Commands {
+            checks: named(file.checks),
+            jobs: named(file.jobs),
+            effects: named(file.effects),
+            observations: named(file.observations),
+        })
     }
 
     /// The bounds of SPEC section 9.
@@ -344,8 +474,18 @@ fn build(file: File, names: &[String], needs: &[Vec<usize>], order: &[usize]) ->
         policy: file.policy.map(Spanned::into_inner).unwrap_or_default(),
         checks: file.checks.into_iter().map(|(name, check)| (name.into_inner(), check)).collect(),
         jobs: file.jobs.into_iter().map(|(name, job)| (name.into_inner(), job)).collect(),
+        effects: file.effects.into_iter().map(|(name, effect)| (name.into_inner(), effect)).collect(),
+        observations: file.observations.into_iter().map(|(name, look)| (name.into_inner(), look)).collect(),
         steps,
     }
+}
+
+fn provider_command<'f>(
+    name: &'f Spanned<String>,
+    provider: &'f ProviderCommand,
+    table: &'static str,
+) -> (&'f Spanned<String>, &'f lockstep_types::Command, &'static str) {
+    (name, &provider.command, table)
 }
 
 fn find_cycle(needs: &[Vec<usize>], left: &[usize]) -> Vec<usize> {

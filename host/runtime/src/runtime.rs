@@ -1,9 +1,10 @@
 use crate::actor::{self, LiveRun};
+use crate::board::Boards;
 use crate::components::Kinds;
 use lockstep_engine::{Recorded, ReplayError};
 use lockstep_ports::{
-    ChangeSource, Checks, Clock, Commit, ComponentStore, ComponentStoreError, Effects, FEED_PAGE_MAX, Jobs,
-    Journal, JournalError, LoadError, Mergeability, StepExecutor, Wake, Workspace,
+    ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Credentials, Effects, FEED_PAGE_MAX,
+    Jobs, Journal, JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
 use lockstep_types::{JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,6 +33,10 @@ pub struct Outside {
     pub mergeability: Arc<dyn Mergeability>,
     /// Files of a change.
     pub workspace: Arc<dyn Workspace>,
+    /// Releases and environments.
+    pub observations: Arc<dyn Observations>,
+    /// What jobs need of those who start runs.
+    pub credentials: Arc<dyn Credentials>,
     /// Jobs.
     pub jobs: Arc<dyn Jobs>,
     /// Effects.
@@ -82,7 +87,10 @@ pub(crate) struct Shared {
     pub(crate) kinds: tokio::sync::RwLock<Arc<Kinds>>,
     /// Live runs by id. Locked over loading a run that is not live, so that no run has two tasks.
     pub(crate) live: tokio::sync::Mutex<BTreeMap<RunId, LiveRun>>,
-    /// Repository and item of each live run: a second run over the same item is a conflict (DEVIATIONS D-11).
+    /// The boards.
+    pub(crate) boards: Boards,
+    /// Repository and item of each live run of no board: a second run over the same item is a conflict (DEVIATIONS
+    /// D-11). Boards keep their own.
     pub(crate) items: Mutex<BTreeMap<(String, String), RunId>>,
     /// Held while a run is started under a client token.
     pub(crate) starting: [tokio::sync::Mutex<()>; STARTING_MAX],
@@ -126,6 +134,7 @@ impl Runtime {
             outside,
             kinds: tokio::sync::RwLock::new(Arc::new(kinds)),
             live: tokio::sync::Mutex::default(),
+            boards: Boards::default(),
             items: Mutex::default(),
             starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),
             damaged: Mutex::default(),
@@ -134,12 +143,18 @@ impl Runtime {
             stopping: watch::Sender::new(false),
             drive,
         });
+        shared.load_boards().await?;
         match drive {
             Drive::Runs => shared.recover().await?,
             Drive::Nothing => shared.claim_items().await?,
         }
         tokio::spawn(forward_wakes(Arc::clone(&shared), waker.wakes));
-        Ok(Self { shared })
+        let runtime = Self { shared };
+        if drive == Drive::Runs {
+            runtime.create_default_workspace().await?;
+            tokio::spawn(runtime.clone().watch_the_clock());
+        }
+        Ok(runtime)
     }
 
     /// Lets every run finish the turn it is in and start no other. Jobs under way go on outside and are found again.
@@ -184,8 +199,9 @@ impl Shared {
         let mut live = self.live.lock().await;
         for recorded in recovered {
             let spec = recorded.run.spec();
-            let item = (spec.change.repository.clone(), spec.item.clone());
-            lock(&self.items).insert(item, spec.id.clone());
+            if recorded.run.status().is_live() {
+                self.recover_claim(&recorded).await?;
+            }
             live.insert(spec.id.clone(), actor::spawn(Arc::clone(self), recorded));
         }
         Ok(())
@@ -194,8 +210,10 @@ impl Shared {
     /// Learns which items have a live run.
     async fn claim_items(&self) -> Result<(), JournalError> {
         for id in self.outside.journal.live().await? {
-            if let Some(row) = self.outside.journal.row(&id).await? {
-                lock(&self.items).insert((row.summary.change.repository, row.summary.item), id);
+            let Some(row) = self.outside.journal.row(&id).await? else { continue };
+            let summary = row.summary;
+            if summary.status.is_live() && !summary.is_errand {
+                self.claim(&summary);
             }
         }
         Ok(())
@@ -205,16 +223,6 @@ impl Shared {
     pub(crate) async fn load(&self, id: &RunId) -> Result<Result<Recorded, ReplayError>, JournalError> {
         let records = self.outside.journal.records(id, 1).await?;
         Ok(Recorded::replay(id, records.iter().map(Vec::as_slice)))
-    }
-
-    /// Makes a finished turn durable, and gives its position in the feed.
-    pub(crate) async fn commit(
-        &self,
-        finished: &lockstep_engine::Finished,
-        start_token: Option<String>,
-    ) -> Result<u64, JournalError> {
-        let commit = Commit { row: finished.recorded.row(), record: finished.bytes.clone(), start_token };
-        self.outside.journal.commit(commit).await
     }
 
     /// Tells whoever follows the feed that it has grown. Only once the new state can be read: a follower that looks

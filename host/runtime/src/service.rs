@@ -1,15 +1,19 @@
 //! The host as its drivers see it.
 
 use crate::actor::{self, LiveRun};
+use crate::board::{Left, Writer};
 use crate::components::store;
+use crate::credentials;
 use crate::replay;
 use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
+use crate::wired::wired;
 use async_trait::async_trait;
 use lockstep_engine::{Phase, Recorded, timeline};
 use lockstep_ports::{
     ActivateRequest, ChangeSourceError, ComponentView, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX,
     ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
+use lockstep_types::board::Change;
 use lockstep_types::{
     Activation, Digest, Input, ItemContext, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary,
     RunView, StepAction, TimelineEntry, TurnRecord,
@@ -80,13 +84,9 @@ impl RunService for Runtime {
 
     async fn act(&self, run: &RunId, action: RunAction, by: &str) -> Result<RunSummary, ServiceError> {
         let input = self.input_of(run, action, by).await?;
-        for _ in 0..HANDOVER_TRIES {
-            let sender = self.task_of(run).await?;
-            if let Some(answer) = actor::send(&sender, input.clone()).await {
-                return answer.map(|recorded| recorded.run.summary());
-            }
-        }
-        Err(ServiceError::Unavailable(format!("run {run} is busy: try again")))
+        let recorded = self.send(run, input).await?;
+        self.shared.extend_lease(recorded.run.spec()).await;
+        Ok(recorded.run.summary())
     }
 
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
@@ -215,24 +215,46 @@ enum StartError {
 
 impl Runtime {
     async fn start_once(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
-        let Some(token) = request.token.clone() else {
-            return self.start_run(request).await;
-        };
-        // The same token twice at the same time: the second waits, and finds the run of the first.
-        let turnstile = usize::from(Digest::of(token.as_bytes()).bytes()[0]) % STARTING_MAX;
-        let _alone = self.shared.starting[turnstile].lock().await;
-        match self.shared.outside.journal.started_under(&token).await.map_err(|error| journal(&error))? {
-            Some(run) => Ok(self.get(&run).await?.summary),
-            None => self.start_run(request).await,
+        let (_alone, known) = self.turnstile(request.token.as_deref()).await?;
+        if let Some(summary) = known {
+            return Ok(summary);
         }
-    }
-
-    async fn start_run(&self, request: StartRequest) -> Result<RunSummary, ServiceError> {
-        let shared = &self.shared;
         let token = request.token.clone();
         let spec = self.spec_of(request).await?;
+        self.launch(spec, token, None).await
+    }
+
+    /// Waits for a start under the same token that is under way, and gives the run that was started under it.
+    pub(crate) async fn turnstile(
+        &self,
+        token: Option<&str>,
+    ) -> Result<(Option<tokio::sync::MutexGuard<'_, ()>>, Option<RunSummary>), ServiceError> {
+        let Some(token) = token else { return Ok((None, None)) };
+        let place = usize::from(Digest::of(token.as_bytes()).bytes()[0]) % STARTING_MAX;
+        let alone = self.shared.starting[place].lock().await;
+        let known =
+            self.shared.outside.journal.started_under(token).await.map_err(|error| journal(&error))?;
+        let known = match known {
+            Some(run) => Some(self.get(&run).await?.summary),
+            None => None,
+        };
+        Ok((Some(alone), known))
+    }
+
+    /// Begins a run, with what that changes on its board.
+    pub(crate) async fn launch(
+        &self,
+        spec: RunSpec,
+        token: Option<String>,
+        board: Option<(Writer, Vec<Change>)>,
+    ) -> Result<RunSummary, ServiceError> {
+        let shared = &self.shared;
         shared.reserve(&spec).map_err(rejected)?;
-        let started = self.first_turn(&spec, token).await;
+        if let Err(error) = shared.lease(&spec).await {
+            shared.release(&spec);
+            return Err(credentials::refused(&error));
+        }
+        let started = self.first_turn(&spec, token, board).await;
         // From the commit on somebody may act on the run, and so start its task: then all else is up to that.
         let mut live = shared.live.lock().await;
         match &started {
@@ -240,7 +262,10 @@ impl Runtime {
             Ok(recorded) if recorded.run.status().is_live() && self.is_current(recorded).await => {
                 live.insert(spec.id.clone(), actor::spawn(Arc::clone(shared), recorded.clone()));
             }
-            _ => shared.release(&spec),
+            _ => {
+                shared.release(&spec);
+                shared.end_lease(&spec).await;
+            }
         }
         drop(live);
         match started {
@@ -286,23 +311,30 @@ impl Runtime {
             description: request.description.unwrap_or_default(),
             initiator: request.by.unwrap_or_else(|| "operator".to_owned()),
             pins: kinds.pins(&pipeline),
+            context: ItemContext { wired: Some(wired(&pipeline)), ..ItemContext::default() },
             pipeline,
             change,
-            context: ItemContext::default(),
             created_at: now,
         })
     }
 
-    async fn first_turn(&self, spec: &RunSpec, token: Option<String>) -> Result<Recorded, StartError> {
+    async fn first_turn(
+        &self,
+        spec: &RunSpec,
+        token: Option<String>,
+        board: Option<(Writer, Vec<Change>)>,
+    ) -> Result<Recorded, StartError> {
         let input = Input::Start(Box::new(spec.clone()));
-        let finished = actor::turn(&self.shared, None, spec.created_at, &input).await;
+        let admission = self.shared.admission(spec, &input, spec.created_at);
+        let finished = actor::turn(&self.shared, None, spec.created_at, &input, admission).await;
         let finished = finished.map_err(|error| StartError::Service(rejected(error)))?;
         let Some(finished) = finished else {
             return Err(StartError::Service(ServiceError::Internal(
                 "the start of a run had no effect".to_owned(),
             )));
         };
-        match self.shared.commit(&finished, token).await {
+        let left = Left { before: None, input: &input, finished: &finished };
+        match self.shared.commit(left, token, board).await {
             Ok(position) => {
                 self.shared.announce(position);
                 Ok(finished.recorded)
@@ -313,7 +345,7 @@ impl Runtime {
     }
 
     /// The run as it stands: from its task if it is live, else folded from its journal.
-    async fn recorded(&self, run: &RunId) -> Result<Arc<Recorded>, ServiceError> {
+    pub(crate) async fn recorded(&self, run: &RunId) -> Result<Arc<Recorded>, ServiceError> {
         let live = self.shared.live.lock().await.get(run).map(LiveRun::state);
         match live {
             Some(recorded) => Ok(recorded),
@@ -329,8 +361,22 @@ impl Runtime {
         loaded.map_err(|error| ServiceError::Internal(format!("{error}: see `lockstep verify {run}`")))
     }
 
+    /// Hands an input to a run, and waits until what follows from it is durable.
+    pub(crate) async fn send(&self, run: &RunId, input: Input) -> Result<Arc<Recorded>, ServiceError> {
+        for _ in 0..HANDOVER_TRIES {
+            let sender = self.task_of(run).await?;
+            if let Some(answer) = actor::send(&sender, input.clone()).await {
+                return answer;
+            }
+        }
+        Err(ServiceError::Unavailable(format!("run {run} is busy: try again")))
+    }
+
     /// The task of a run, started if the run has ended or was not live.
-    async fn task_of(&self, run: &RunId) -> Result<tokio::sync::mpsc::Sender<actor::Message>, ServiceError> {
+    pub(crate) async fn task_of(
+        &self,
+        run: &RunId,
+    ) -> Result<tokio::sync::mpsc::Sender<actor::Message>, ServiceError> {
         if *self.shared.stopping.borrow() {
             return Err(ServiceError::Unavailable(
                 "the host is going down: try again when it is back".to_owned(),
@@ -455,7 +501,7 @@ pub(crate) fn journal(error: &JournalError) -> ServiceError {
     }
 }
 
-fn change_source(error: ChangeSourceError) -> ServiceError {
+pub(crate) fn change_source(error: ChangeSourceError) -> ServiceError {
     match error {
         ChangeSourceError::Dirty { .. } => ServiceError::Conflict(error.to_string()),
         _ => ServiceError::Invalid(error.to_string()),

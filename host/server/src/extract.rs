@@ -5,9 +5,12 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::{HeaderMap, header, request::Parts};
 use http_body_util::LengthLimitError;
-use lockstep_types::RunId;
+use lockstep_types::board::WorkspaceId;
+use lockstep_types::{InvalidId, RunId};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_json::{Map, Value};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Largest JSON body: the longest is a pipeline file with a description, a few ten kilobytes.
@@ -46,6 +49,43 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = read(request, JSON_BODY_MAX).await?;
         if bytes.is_empty() { Ok(Self(T::default())) } else { parse(&bytes).map(Self) }
+    }
+}
+
+/// A JSON body whose fields are those of something stored, with who sends it as `by` beside them.
+pub(crate) struct Fields {
+    fields: Map<String, Value>,
+    pub(crate) by: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBody(fields) = JsonBody::from_request(request, state).await?;
+        let mut fields = Self { fields, by: None };
+        fields.by = fields.take("by")?;
+        Ok(fields)
+    }
+}
+
+impl Fields {
+    /// Takes one field out; none if it is missing or `null`.
+    pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
+        let value = self.fields.remove(name).unwrap_or_default();
+        serde_json::from_value(value)
+            .map_err(|error| Problem::new(problem::INVALID, format!("`{name}` cannot be read: {error}")))
+    }
+
+    /// Takes one field out that has to be there.
+    pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Problem> {
+        let missing = || Problem::new(problem::INVALID, format!("the body has no `{name}`: add it"));
+        self.take(name)?.ok_or_else(missing)
+    }
+
+    /// Everything that was not taken out.
+    pub(crate) fn rest<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        serde_json::from_value(Value::Object(self.fields)).map_err(|error| not_taken(&error))
     }
 }
 
@@ -108,6 +148,38 @@ pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
     text.parse().map_err(|error| Problem::new(problem::NOT_FOUND, format!("no such run: {error}")))
 }
 
+/// The board a path names.
+pub(crate) struct PathBoard(pub(crate) WorkspaceId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathBoard {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let PathOf(text) = PathOf::<String>::from_request_parts(parts, state).await?;
+        board_id(&text).map(Self)
+    }
+}
+
+/// The board a path names, and something on it.
+pub(crate) struct PathOn<T>(pub(crate) WorkspaceId, pub(crate) T);
+
+impl<S: Send + Sync, T: FromStr<Err = InvalidId> + Send> FromRequestParts<S> for PathOn<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let PathOf((board, id)) = PathOf::<(String, String)>::from_request_parts(parts, state).await?;
+        Ok(Self(board_id(&board)?, board_id(&id)?))
+    }
+}
+
+/// Reads an id of a path; what cannot be one names nothing.
+pub(crate) fn board_id<T: FromStr<Err = InvalidId>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: InvalidId| {
+        let what = error.what.trim_end_matches(" id");
+        Problem::new(problem::NOT_FOUND, format!("no such {what}: {error}"))
+    })
+}
+
 /// The `Idempotency-Key` header.
 pub(crate) struct ClientToken(pub(crate) Option<String>);
 
@@ -155,9 +227,11 @@ fn is_limit(error: &axum::Error) -> bool {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        Category::Data => {
-            Problem::new(problem::INVALID, format!("the body is not what this route takes: {error}"))
-        }
+        Category::Data => not_taken(&error),
         _ => Problem::new(problem::UNPARSABLE, format!("the body is not JSON: {error}")),
     })
+}
+
+fn not_taken(error: &serde_json::Error) -> Problem {
+    Problem::new(problem::INVALID, format!("the body is not what this route takes: {error}"))
 }

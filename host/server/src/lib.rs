@@ -1,7 +1,8 @@
 //! The HTTP interface of the host: `/v1`, its event stream and the errors of both.
 //!
-//! It translates between HTTP and [`lockstep_ports::RunService`] and decides who may speak to it. It never stores
-//! anything, never looks behind the service and holds no rule about runs.
+//! It translates between HTTP and the services of the host, [`lockstep_ports::RunService`] and
+//! [`lockstep_ports::BoardService`], and decides who may speak to it. It never stores anything, never looks behind the
+//! services and holds no rule about runs or boards.
 
 mod extract;
 mod guard;

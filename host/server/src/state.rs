@@ -1,7 +1,7 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::RunService;
+use lockstep_ports::{BoardService, RunService};
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
 /// Event streams and long polls open at once: each holds a connection and reads every record of the feed, and a local
 /// service has a handful of readers.
@@ -28,6 +28,8 @@ pub struct AppState(Arc<Shared>);
 
 struct Shared {
     service: Arc<dyn RunService>,
+    board: Arc<dyn BoardService>,
+    dependencies: Mutex<()>,
     options: Options,
     streams: Arc<Semaphore>,
     replays: Arc<Semaphore>,
@@ -36,11 +38,13 @@ struct Shared {
 }
 
 impl AppState {
-    /// The state of a server in front of `service`.
+    /// The state of a server in front of `service` and `board`.
     #[must_use]
-    pub fn new(service: Arc<dyn RunService>, options: Options) -> Self {
+    pub fn new(service: Arc<dyn RunService>, board: Arc<dyn BoardService>, options: Options) -> Self {
         Self(Arc::new(Shared {
             service,
+            board,
+            dependencies: Mutex::default(),
             options,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
@@ -63,6 +67,15 @@ impl AppState {
 
     pub(crate) fn service(&self) -> &Arc<dyn RunService> {
         &self.0.service
+    }
+
+    pub(crate) fn board(&self) -> &Arc<dyn BoardService> {
+        &self.0.board
+    }
+
+    /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.
+    pub(crate) fn dependencies(&self) -> &Mutex<()> {
+        &self.0.dependencies
     }
 
     pub(crate) fn options(&self) -> &Options {

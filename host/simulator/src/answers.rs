@@ -137,7 +137,7 @@ impl World<'_> {
 /// The component's actions that an action of the script stands for.
 fn steps_of(action: &Action, document: Option<&Value>) -> Vec<(String, Value)> {
     let one = |name: &str, input: Value| vec![(name.to_owned(), input)];
-    let item = action.args.get("item").cloned().unwrap_or(json!(0));
+    let item = action.args.get("item").cloned().unwrap_or_else(|| json!(0));
     match action.name.as_str() {
         "run_review" => one("review", json!({})),
         "incorporate" => match action.text("feedback") {

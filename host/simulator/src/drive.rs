@@ -470,7 +470,7 @@ impl World<'_> {
         let entry = &self.runs[at];
         let spec = entry.run().spec();
         let (run, block) = (spec.id.clone(), entry.block.as_str().to_owned());
-        let step = spec.pipeline.steps.get(step).map(|def| def.name.clone());
+        let step = spec.pipeline.steps.get(step).map(|def| def.role.clone());
         let (at, seq, what) = (self.now, entry.recorded.seq, "simulated".to_owned());
         self.timeline.push((self.trace.at(), block, TimelineEntry { run, seq, at, step, what, text }));
     }
@@ -478,9 +478,16 @@ impl World<'_> {
     /// Keeps what happened for people.
     pub(crate) fn tell(&mut self, block: &ItemId, finished: &Finished) {
         let line = self.trace.at();
-        let entries = lockstep_engine::timeline(finished.recorded.run.spec(), &finished.record);
-        let block = block.as_str();
-        self.timeline.extend(entries.into_iter().map(|entry| (line, block.to_owned(), entry)));
+        let spec = finished.recorded.run.spec();
+        // Scenarios call steps by what they do, and so does the story.
+        let role = |name: String| {
+            let def = spec.pipeline.steps.iter().find(|def| def.name == name);
+            def.map_or(name, |def| def.role.clone())
+        };
+        for entry in lockstep_engine::timeline(spec, &finished.record) {
+            let step = entry.step.map(role);
+            self.timeline.push((line, block.as_str().to_owned(), TimelineEntry { step, ..entry }));
+        }
     }
 
     /// Writes down the effects that events have in the trace.

@@ -20,7 +20,7 @@ impl World<'_> {
         action: StepAction,
     ) -> Result<(), Refusal> {
         let item = self.board.item(block)?.clone();
-        let policy = items::policy_of(self.scenario, &self.board, &item);
+        let policy = items::policy_of(self.scenario, &self.board, &item, None);
         let mut spec = self.spec(&item, one_step(kind, policy), "errand")?;
         spec.context.errand = Some(Errand { action, item_status: item.status });
         // Cards of the current run are open too: the errand does not show them again.
@@ -157,6 +157,8 @@ fn one_step(kind: &str, policy: lockstep_types::Policy) -> Pipeline {
         policy,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: vec![StepDef {
             name: mapping::step_name(0),
             kind: kind.to_owned(),

@@ -43,9 +43,9 @@ pub(crate) fn board(scenario: &Scenario, now: Timestamp) -> Result<Board, Simula
     Board::from_rows(rows).map_err(|error| SimulationError::Scenario(error.to_string()))
 }
 
-/// The policy of a run of an item (SPEC MP-1).
-pub(crate) fn policy_of(scenario: &Scenario, board: &Board, item: &Item) -> Policy {
-    board.policy_for(item, policy(scenario))
+/// The policy of a run of an item (SPEC MP-1). Without a preset it is that of the pipeline file, if there is one.
+pub(crate) fn policy_of(scenario: &Scenario, board: &Board, item: &Item, of_file: Option<&Policy>) -> Policy {
+    board.policy_for(item, of_file.cloned().unwrap_or_else(|| policy(scenario)))
 }
 
 /// A review row under the names the review components use; what a scenario leaves out is filled in.
@@ -114,8 +114,11 @@ fn item(
         service_type: def
             .service_type
             .as_deref()
-            .map_or(Ok(ServiceType::default()), |name| word("type", name))?,
-        task_type: def.task_type.as_deref().map_or(Ok(TaskType::default()), |name| word("taskType", name))?,
+            .map_or_else(|| Ok(ServiceType::default()), |name| word("type", name))?,
+        task_type: def
+            .task_type
+            .as_deref()
+            .map_or_else(|| Ok(TaskType::default()), |name| word("taskType", name))?,
         status: def.status.as_deref().map_or(Ok(ItemStatus::Planned), |name| word("status", name))?,
         description: def.description.clone(),
         depends_on: def.depends_on.iter().map(|on| id(on)).collect::<Result<Vec<ItemId>, _>>()?,
@@ -127,6 +130,7 @@ fn item(
         archived: false,
         responsible: None,
         pull_request: def.pull_request.clone(),
+        current_run: None,
         repository: None,
         directory: None,
         base_branch: None,

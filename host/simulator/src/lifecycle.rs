@@ -21,6 +21,7 @@ impl World<'_> {
     pub(crate) async fn start(&mut self, action: &Action) -> Result<(), Refusal> {
         let block = self.item_id(action.block())?;
         let wanted = action.text("pipeline").or(self.first_pipeline.as_deref());
+        let of_file = self.file.filter(|file| Some(file.name.as_str()) == wanted).map(|file| &file.policy);
         let def = wanted.and_then(|id| self.pipelines.get(id)).cloned();
         let def = def.ok_or_else(|| Rejected::NotFound("there is no such pipeline".to_owned()))?;
         let old = self.run_of(block.as_str());
@@ -38,7 +39,7 @@ impl World<'_> {
             self.drop_run(at)?;
         }
         let item = self.board.item(&block)?.clone();
-        let policy = items::policy_of(self.scenario, &self.board, &item);
+        let policy = items::policy_of(self.scenario, &self.board, &item, of_file);
         let id = self.counters.next_execution();
         let spec = self.spec(&item, mapping::pipeline(&def, policy), &id)?;
         let loose = spec.context.notices.clone();

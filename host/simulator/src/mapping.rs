@@ -107,6 +107,8 @@ pub(crate) fn pipeline(def: &PipelineDef, policy: Policy) -> Pipeline {
         policy,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: steps.collect(),
     }
 }

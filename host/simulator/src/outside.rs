@@ -48,18 +48,19 @@ pub(crate) struct Wired {
 impl Wired {
     fn of(scenario: &Scenario) -> Self {
         let (wiring, providers) = (&scenario.wiring, &scenario.providers);
-        let environment = wiring.environment.unwrap_or(providers.environment.is_some());
+        let or = |flag: Option<bool>, scripted: bool| flag.unwrap_or(scripted);
+        let environment = or(wiring.environment, providers.environment.is_some());
         Self {
-            ci: wiring.ci.unwrap_or(providers.ci.is_some()),
-            mergeability: wiring.mergeability.unwrap_or(providers.mergeability.is_some()),
-            release_health: wiring.release_health.unwrap_or(providers.release_health.is_some()),
-            requirements: wiring.requirements.unwrap_or(providers.llm.is_some()),
-            clarity: wiring.clarity.unwrap_or(providers.llm.is_some()),
+            ci: or(wiring.ci, providers.ci.is_some()),
+            mergeability: or(wiring.mergeability, providers.mergeability.is_some()),
+            release_health: or(wiring.release_health, providers.release_health.is_some()),
+            requirements: or(wiring.requirements, providers.llm.is_some()),
+            clarity: or(wiring.clarity, providers.llm.is_some()),
             merger: wiring.merger.unwrap_or(true),
-            tracker: wiring.tracker.unwrap_or(providers.tracker.is_some()),
+            tracker: or(wiring.tracker, providers.tracker.is_some()),
             environment,
             teardown: wiring.environment_teardown.unwrap_or(environment),
-            branch: wiring.branch_updater.unwrap_or(providers.branch.is_some()),
+            branch: or(wiring.branch_updater, providers.branch.is_some()),
             incident: wiring.incident.unwrap_or(false),
             jobs: wiring.async_executor.unwrap_or(true),
             notifications: wiring.notifications.unwrap_or(true),
@@ -116,7 +117,7 @@ impl Outside {
         *count
     }
 
-    fn script<'a>(script: Option<&'a Vec<Value>>) -> &'a [Value] {
+    fn script(script: Option<&Vec<Value>>) -> &[Value] {
         script.map(Vec::as_slice).unwrap_or_default()
     }
 

@@ -18,7 +18,7 @@ pub fn story(scenario: &Scenario, simulated: &Simulated) -> String {
         }
         for (_, block, entry) in simulated.timeline.iter().filter(|(line, ..)| *line == at) {
             let step = entry.step.as_deref().unwrap_or("run");
-            let _ = writeln!(text, "     {}  {block:<8} {step:<8} {}", entry.at, entry.text);
+            let _ = writeln!(text, "     {}  {block:<8} {step:<20} {}", entry.at, entry.text);
         }
     }
     let end = &simulated.trace["final"];

@@ -62,6 +62,8 @@ pub(crate) struct World<'a> {
     pub(crate) executor: &'a dyn StepExecutor,
     pub(crate) pipelines: BTreeMap<String, PipelineDef>,
     pub(crate) first_pipeline: Option<String>,
+    /// The pipeline the user brought.
+    pub(crate) file: Option<&'a Pipeline>,
     pub(crate) board: Board,
     /// Parents of items at the beginning.
     parents: BTreeMap<ItemId, Option<ItemId>>,
@@ -118,7 +120,7 @@ impl<'a> World<'a> {
         scenario: &'a Scenario,
         kinds: &'a Kinds,
         executor: &'a dyn StepExecutor,
-        pipeline: Option<&Pipeline>,
+        pipeline: Option<&'a Pipeline>,
     ) -> Result<Self, SimulationError> {
         let now = scenario.config.clock_start.map_or(CLOCK_START, Timestamp);
         let board = items::board(scenario, now)?;
@@ -138,6 +140,7 @@ impl<'a> World<'a> {
             executor,
             pipelines,
             first_pipeline,
+            file: pipeline,
             parents: board.items().map(|item| (item.id.clone(), item.parent.clone())).collect(),
             board,
             runs: Vec::new(),

@@ -35,16 +35,23 @@ pub(crate) struct Request {
     pub(crate) reply: Reply,
 }
 
+/// A row of a board under its key; without a value it goes.
+pub(crate) type RowWrite = (Vec<u8>, Option<Vec<u8>>);
+
 pub(crate) enum Write {
     /// A turn; the row is encoded by whoever asks, so that the one committer need not.
     Turn {
         run: RunId,
         seq: u64,
         is_live: bool,
+        has_cards: bool,
         row: Vec<u8>,
         record: Vec<u8>,
         token: Option<String>,
+        board: Vec<RowWrite>,
     },
+    /// Rows of a board, encoded likewise.
+    Board(Vec<RowWrite>),
     Component(Box<ComponentInfo>),
     Activation(Box<Activation>),
     /// Nothing, but try to open a database that failed.
@@ -54,10 +61,15 @@ pub(crate) enum Write {
 impl Write {
     fn bytes(&self) -> usize {
         match self {
-            Self::Turn { row, record, .. } => row.len() + record.len(),
+            Self::Turn { row, record, board, .. } => row.len() + record.len() + rows_bytes(board),
+            Self::Board(rows) => rows_bytes(rows),
             _ => 0,
         }
     }
+}
+
+fn rows_bytes(rows: &[RowWrite]) -> usize {
+    rows.iter().filter_map(|(_, value)| value.as_ref()).map(Vec::len).sum()
 }
 
 /// Why a write is not added to a batch.
@@ -232,7 +244,7 @@ fn write(database: &Database, batch: Batch) -> Result<(), Failure> {
 /// Adds a write to the batch, and gives the end of the feed after it.
 fn stage(changes: &mut Changes<'_>, write: &Write, feed_end: u64, at: &str) -> Result<u64, Refused> {
     match write {
-        Write::Turn { run, seq, is_live, row, record, token } => {
+        Write::Turn { run, seq, is_live, has_cards, row, record, token, board } => {
             let stored = stored_seq(changes, run).map_err(|error| refused(error, at))?;
             let seq = *seq;
             if seq.checked_sub(1) != Some(stored) {
@@ -245,16 +257,17 @@ fn stage(changes: &mut Changes<'_>, write: &Write, feed_end: u64, at: &str) -> R
                 }
                 changes.put(token, run.as_str().as_bytes())?;
             }
-            let live = keys::live(run);
-            match (changes.contains(&live)?, *is_live) {
-                (false, true) => changes.put(live, &[])?,
-                (true, false) => changes.remove(live)?,
-                _ => {}
-            }
+            mark(changes, keys::live(run), *is_live)?;
+            mark(changes, keys::cards(run), *has_cards)?;
+            put_rows(changes, board)?;
             changes.put(keys::row(run), row)?;
             changes.put(keys::record(run, seq), record)?;
             changes.put(keys::feed(feed_end + 1), &feed_value(run, seq))?;
             Ok(feed_end + 1)
+        }
+        Write::Board(rows) => {
+            put_rows(changes, rows)?;
+            Ok(feed_end)
         }
         Write::Component(info) => {
             let key = keys::component(&info.digest);
@@ -272,6 +285,22 @@ fn stage(changes: &mut Changes<'_>, write: &Write, feed_end: u64, at: &str) -> R
         }
         Write::Recover => Ok(feed_end),
     }
+}
+
+/// Keeps a run in an index, or out of it.
+fn mark(changes: &mut Changes<'_>, key: Vec<u8>, is_in: bool) -> Result<(), ReadError> {
+    match (changes.contains(&key)?, is_in) {
+        (false, true) => changes.put(key, &[]),
+        (true, false) => changes.remove(key),
+        _ => Ok(()),
+    }
+}
+
+fn put_rows(changes: &mut Changes<'_>, rows: &[RowWrite]) -> Result<(), ReadError> {
+    rows.iter().try_for_each(|(key, value)| match value {
+        Some(value) => changes.put(key.clone(), value),
+        None => changes.remove(key.clone()),
+    })
 }
 
 /// A value of one run that is damaged must not hold up the others.

@@ -3,9 +3,10 @@
 use crate::committer::{Write, run_id};
 use crate::error::{Failure, Shared};
 use crate::values::ReadError;
-use crate::{SledStore, keys, values};
+use crate::{SledStore, boards, keys, values};
 use async_trait::async_trait;
-use lockstep_ports::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+use lockstep_ports::{BoardCommit, Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+use lockstep_types::board::{Row, WorkspaceId};
 use lockstep_types::{RunId, RunRow};
 use sled::Db;
 
@@ -17,7 +18,7 @@ const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[async_trait]
 impl Journal for SledStore {
     async fn commit(&self, commit: Commit) -> Result<u64, JournalError> {
-        let Commit { row, record, start_token } = commit;
+        let Commit { row, record, start_token, board } = commit;
         let encoded = serde_json::to_vec(&row);
         let row_bytes = encoded
             .map_err(|error| Failure::Io("encode a row", Shared::new(error)).journal(&self.inner.shown()))?;
@@ -25,15 +26,28 @@ impl Journal for SledStore {
             let error = Shared::new(format!("a record may have {RECORD_BYTES_MAX} bytes"));
             return Err(Failure::Io("write a record", error).journal(&self.inner.shown()));
         }
+        let board = board.map_or(Ok(Vec::new()), |board| boards::encode(&board));
+        let board = board.map_err(|failure| failure.journal(&self.inner.shown()))?;
         self.write(Write::Turn {
             seq: row.seq,
             is_live: row.summary.status.is_live() || row.summary.cleanups > 0,
+            has_cards: !row.summary.open_notices.is_empty(),
             run: row.summary.id,
             row: row_bytes,
             record,
             token: start_token,
+            board,
         })
         .await
+    }
+
+    async fn commit_board(&self, commit: BoardCommit) -> Result<(), JournalError> {
+        let rows = boards::encode(&commit).map_err(|failure| failure.journal(&self.inner.shown()))?;
+        self.write(Write::Board(rows)).await.map(drop)
+    }
+
+    async fn boards(&self) -> Result<Vec<(WorkspaceId, Row)>, JournalError> {
+        self.read(boards::all).await
     }
 
     async fn row(&self, run: &RunId) -> Result<Option<RunRow>, JournalError> {
@@ -61,14 +75,11 @@ impl Journal for SledStore {
     }
 
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
-        self.read(|db| {
-            let mut runs = Vec::new();
-            for key in db.scan_prefix(keys::LIVE).keys() {
-                runs.push(run_id(key.map_err(sled_failure)?[keys::LIVE.len()..].to_vec())?);
-            }
-            Ok(runs)
-        })
-        .await
+        self.read(|db| marked(db, keys::LIVE)).await
+    }
+
+    async fn with_cards(&self) -> Result<Vec<RunId>, JournalError> {
+        self.read(|db| marked(db, keys::CARDS)).await
     }
 
     async fn records(&self, run: &RunId, from: u64) -> Result<Vec<Vec<u8>>, JournalError> {
@@ -107,6 +118,12 @@ impl Journal for SledStore {
     fn feed_end(&self) -> u64 {
         self.inner.feed_end()
     }
+}
+
+/// The runs in an index.
+fn marked(db: &Db, index: &[u8]) -> Result<Vec<RunId>, Failure> {
+    let keys = db.scan_prefix(index).keys();
+    keys.map(|key| run_id(key.map_err(sled_failure)?[index.len()..].to_vec())).collect()
 }
 
 /// Records, and the key to go on at.

@@ -1,6 +1,7 @@
 //! Keys. One tree holds everything; the first byte says what a key is for, so that each kind of thing lies together
 //! and in the order it is read.
 
+use lockstep_types::board::{RowKey, WorkspaceId};
 use lockstep_types::{Digest, RunId};
 
 /// Version of the layout of keys and values.
@@ -9,6 +10,10 @@ pub(crate) const SCHEMA: &[u8] = b"m/schema";
 pub(crate) const FEED: &[u8] = b"f/";
 /// `l/` run: runs that can still go on.
 pub(crate) const LIVE: &[u8] = b"l/";
+/// `n/` run: runs with open cards.
+pub(crate) const CARDS: &[u8] = b"n/";
+/// `b/` workspace, `/`, row: what boards are made of. No id contains a `/`.
+pub(crate) const BOARDS: &[u8] = b"b/";
 /// `w/` run: what lists show of a run.
 pub(crate) const ROWS: &[u8] = b"w/";
 /// `c/` digest: what is known of a component.
@@ -32,6 +37,14 @@ pub(crate) fn row(run: &RunId) -> Vec<u8> {
 
 pub(crate) fn live(run: &RunId) -> Vec<u8> {
     [LIVE, run.as_str().as_bytes()].concat()
+}
+
+pub(crate) fn cards(run: &RunId) -> Vec<u8> {
+    [CARDS, run.as_str().as_bytes()].concat()
+}
+
+pub(crate) fn board(workspace: &WorkspaceId, row: &RowKey) -> Vec<u8> {
+    [BOARDS, format!("{workspace}/{row}").as_bytes()].concat()
 }
 
 pub(crate) fn feed(position: u64) -> Vec<u8> {

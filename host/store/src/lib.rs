@@ -5,6 +5,7 @@
 //! writes from two threads: sled 0.34 can lock up when several flush at once from its own pool.
 #![warn(missing_docs)]
 
+mod boards;
 mod committer;
 mod components;
 mod error;

@@ -118,9 +118,14 @@ impl<'a> Changes<'a> {
         Ok(())
     }
 
-    /// Takes a key away.
-    pub(crate) fn remove(&mut self, key: Vec<u8>) -> sled::Result<()> {
-        self.set(key, None)
+    /// Takes a value away, with its parts.
+    pub(crate) fn remove(&mut self, key: Vec<u8>) -> Result<(), ReadError> {
+        let parts = self.raw(&key)?.map_or(Ok(0), |head| parts_of(&head))?;
+        for number in 1..=parts {
+            self.set(keys::part(&key, number), None)?;
+        }
+        self.set(key, None)?;
+        Ok(())
     }
 
     /// The last key that begins with `prefix`, as it will be. Such keys are never removed.

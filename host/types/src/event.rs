@@ -179,6 +179,13 @@ pub enum Event {
         /// How.
         outcome: EffectOutcome,
     },
+    /// An environment was provisioned, or not, for a step that no longer waits for it.
+    StraySettled {
+        /// Which effect.
+        key: EffectKey,
+        /// How.
+        outcome: EffectOutcome,
+    },
     /// A step parks until a person answers.
     Asked {
         /// Which step.
@@ -233,6 +240,13 @@ pub enum Event {
     StepsReset {
         /// Which.
         steps: Vec<StepIx>,
+    },
+    /// A step that is pending is to do its work again, with this in mind.
+    ReworkOrdered {
+        /// Which.
+        step: StepIx,
+        /// What is to be different.
+        rework: ReworkOrder,
     },
     /// Steps go back to pending by retry or restart; nothing of what happened in them stays (SPEC RT-5, D-1).
     StepsCleared {

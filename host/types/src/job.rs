@@ -172,6 +172,9 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Those that a command of the pipeline performs; the others are git's.
+    pub const COMMANDS: [&str; 4] = ["provision", "teardown", "open-ticket", "annotate-incident"];
+
     /// The WIT case: what descriptors and grants name.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -7,6 +7,7 @@
 pub mod board;
 mod change;
 mod component;
+mod credential;
 mod event;
 mod failure;
 mod ids;
@@ -25,6 +26,7 @@ mod view;
 
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
 pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant};
+pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_name};
 pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
 pub use ids::{Digest, EffectKey, InvalidId, JobKey, NoticeId, QuestionId, RunId};
@@ -42,8 +44,8 @@ pub use observation::{
     ObserveFailure, PastAttempt, Signal, SignalKind, SignalState, Verdict,
 };
 pub use pipeline::{
-    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, StepDef,
-    ToleratedSeverity,
+    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, ProviderCommand, StepDef,
+    ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
 pub use rejected::Rejected;

@@ -36,6 +36,9 @@ pub enum ObservationRequest {
 }
 
 impl ObservationRequest {
+    /// Names of the commands of a pipeline that answer some of them.
+    pub const COMMANDS: [&str; 3] = ["release-health", "evidence", "environment"];
+
     /// The WIT interface and function, for people: `checks.read`.
     #[must_use]
     pub fn name(&self) -> &'static str {

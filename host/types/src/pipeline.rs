@@ -1,6 +1,6 @@
 use crate::JsonText;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A named, versioned list of steps with what they need to run: the content of a pipeline file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,8 +22,29 @@ pub struct Pipeline {
     /// Commands of jobs, by kind.
     #[serde(default)]
     pub jobs: BTreeMap<String, JobCommand>,
+    /// Commands of effects, by the names in `Effect::COMMANDS`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<String, ProviderCommand>,
+    /// Commands that answer observations, by the names in `ObservationRequest::COMMANDS`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub observations: BTreeMap<String, ProviderCommand>,
     /// The steps in order; disabled ones are already left out.
     pub steps: Vec<StepDef>,
+}
+
+impl Pipeline {
+    /// Names of the credentials its jobs need, which its runs lease before they start (SPEC PC-5).
+    #[must_use]
+    pub fn credentials(&self) -> Vec<String> {
+        credentials_of(&self.jobs)
+    }
+}
+
+/// Names of the credentials that jobs need, sorted.
+#[must_use]
+pub fn credentials_of(jobs: &BTreeMap<String, JobCommand>) -> Vec<String> {
+    let names: BTreeSet<&String> = jobs.values().flat_map(|job| &job.credentials).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// One step of a pipeline.
@@ -122,6 +143,29 @@ pub struct JobCommand {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Names of variables of the host's environment that are passed on: a key a coding agent needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
+    /// Names of credentials of the run's initiator that it needs. It finds `github-token` in the variable `GITHUB_TOKEN`
+    /// (SPEC PC-5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<String>,
+}
+
+/// The command that performs an effect or answers an observation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderCommand {
+    /// Run in the repository as the operator checked it out, with its request as JSON on its standard input and in the
+    /// file `LOCKSTEP_REQUEST`. It answers with JSON on its standard output. Exit status 0 is done, 75 is failed for now,
+    /// all else failed; the answer `{"refused": "why"}` says that doing the same again would not help.
+    pub command: Command,
+    /// Seconds until it is ended and counts as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit_s: Option<u64>,
+    /// Added to its environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Names of variables of the host's environment that are passed on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
 }

@@ -1,3 +1,4 @@
+use crate::board::WorkspaceId;
 use crate::{Change, Digest, Fact, Failure, ItemStatus, Notice, Progress, Question, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,9 @@ pub struct RunSummary {
     pub id: RunId,
     /// Item of work.
     pub item: String,
+    /// The workspace of the item; none: the run belongs to no board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceId>,
     /// Title of the work.
     pub title: String,
     /// Name of the pipeline.

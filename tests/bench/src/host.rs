@@ -7,7 +7,10 @@ use lockstep_ports::{ActivateRequest, CheckOrder, Checks, Observer, RunService, 
 use lockstep_runtime::{Drive, Outside, Runtime, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_store::SledStore;
-use lockstep_testkit::{FakeChangeSource, FakeEffects, FakeJobs, FakeMergeability, FakeWorkspace};
+use lockstep_testkit::{
+    FakeChangeSource, FakeCredentials, FakeEffects, FakeJobs, FakeMergeability, FakeObservations,
+    FakeWorkspace,
+};
 use lockstep_types::{
     CheckReport, Digest, Grant, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunId,
     RunStatus, StepInput,
@@ -77,6 +80,8 @@ impl Host {
             checks: Arc::new(NoChecks),
             mergeability: Arc::new(FakeMergeability::new([])),
             workspace: Arc::new(FakeWorkspace::default()),
+            credentials: Arc::new(FakeCredentials::default()),
+            observations: Arc::new(FakeObservations::default()),
             jobs: Arc::new(FakeJobs::new()),
             effects: Arc::new(FakeEffects::new()),
             changes: Arc::new(FakeChangeSource::default()),

@@ -6,6 +6,7 @@
 
 mod host;
 mod machine;
+mod scenarios;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let folder = tempfile::tempdir_in(&args.dir).context("make a folder for the measurement")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure_scenarios(args.seconds))?;
     runtime.block_on(measure(&args, folder.path()))?;
     drop(runtime);
     let (first, ready) = machine::time_to_ready(&args.lockstep, folder.path())?;
@@ -50,6 +52,19 @@ fn main() -> Result<()> {
         "start to ready, {RUNS_STORED} finished runs stored: first {:.0} ms, then {:.0} ms",
         millis(first),
         millis(ready)
+    );
+    Ok(())
+}
+
+async fn measure_scenarios(seconds: u64) -> Result<()> {
+    let rates = scenarios::measure(Duration::from_secs(seconds)).await?;
+    println!(
+        "{} scenarios with the real components: {:.2} s, and {:.2} s to load those; \
+         with recorded ones {:.0} scenarios a second\n",
+        rates.scenarios,
+        rates.once.as_secs_f64(),
+        rates.load.as_secs_f64(),
+        rates.scripted
     );
     Ok(())
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use lockstep_ports::{Clock, Effects, Jobs};
 use lockstep_testkit::{FakeEffects, SimClock};
 use lockstep_types::{
-    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult, Timestamp,
+    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
+    ProviderCommand, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -169,9 +170,9 @@ impl SimEffects {
 
 #[async_trait]
 impl Effects for SimEffects {
-    async fn perform(&self, order: &EffectOrder) -> EffectOutcome {
+    async fn perform(&self, order: &EffectOrder, command: Option<&ProviderCommand>) -> EffectOutcome {
         self.way(&order.key, "there").await;
-        let outcome = self.fake.perform(order).await;
+        let outcome = self.fake.perform(order, command).await;
         lock(&self.outcomes).insert(order.key.clone(), outcome.clone());
         self.way(&order.key, "back").await;
         outcome

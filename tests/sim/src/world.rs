@@ -8,7 +8,8 @@ use crate::random::{Random, mix};
 use lockstep_ports::{Checks, Journal};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::{
-    FakeChangeSource, FakeChecks, FakeMergeability, FakeWorkspace, MemComponents, MemJournal, SimClock,
+    FakeChangeSource, FakeChecks, FakeCredentials, FakeMergeability, FakeObservations, FakeWorkspace,
+    MemComponents, MemJournal, SimClock,
 };
 use lockstep_types::{CheckReport, Digest, ObserveFailure, RunId, RunRow, Timestamp};
 use std::collections::BTreeMap;
@@ -221,6 +222,8 @@ impl World {
             checks,
             mergeability: Arc::new(FakeMergeability::default()),
             workspace: Arc::new(FakeWorkspace::default()),
+            credentials: Arc::new(FakeCredentials::default()),
+            observations: Arc::new(FakeObservations::default()),
             jobs: Arc::<SimJobs>::clone(&self.jobs),
             effects: Arc::<SimEffects>::clone(&self.effects),
             changes: Arc::new(FakeChangeSource::default()),

@@ -1,7 +1,9 @@
 use crate::{Script, lock};
 use async_trait::async_trait;
 use lockstep_ports::{Effects, Jobs};
-use lockstep_types::{EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome};
+use lockstep_types::{
+    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, ProviderCommand,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use tokio::sync::watch;
@@ -173,7 +175,7 @@ impl FakeEffects {
 
 #[async_trait]
 impl Effects for FakeEffects {
-    async fn perform(&self, order: &EffectOrder) -> EffectOutcome {
+    async fn perform(&self, order: &EffectOrder, _command: Option<&ProviderCommand>) -> EffectOutcome {
         let mut state = lock(&self.0);
         *state.arrivals.entry(order.key.clone()).or_default() += 1;
         if let Some(outcome) = state.outcomes.get(&order.key) {

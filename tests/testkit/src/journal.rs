@@ -1,6 +1,7 @@
 use crate::lock;
 use async_trait::async_trait;
-use lockstep_ports::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+use lockstep_ports::{BoardCommit, Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+use lockstep_types::board::{Change, Row, RowKey, WorkspaceId};
 use lockstep_types::{RunId, RunRow};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,8 @@ struct State {
     /// Commits taken and not yet flushed, in order.
     pending: Vec<(Commit, oneshot::Sender<Result<u64, JournalError>>)>,
     is_closed: bool,
+    /// What the next commit of a board ends with.
+    board_failure: Option<JournalError>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -27,6 +30,7 @@ struct Durable {
     records: BTreeMap<RunId, Vec<Vec<u8>>>,
     tokens: BTreeMap<String, RunId>,
     feed: Vec<(RunId, u64)>,
+    boards: BTreeMap<(WorkspaceId, RowKey), Row>,
 }
 
 impl Default for MemJournal {
@@ -42,7 +46,8 @@ impl MemJournal {
         Self { state: Arc::default(), is_manual: false }
     }
 
-    /// A journal where commits wait until the test calls `flush`, `flush_first`, `fail` or `crash`.
+    /// A journal where commits wait until the test calls `flush`, `flush_first`, `fail` or `crash`. Commits of boards that
+    /// belong to no turn are durable at once.
     #[must_use]
     pub fn manual() -> Self {
         Self { state: Arc::default(), is_manual: true }
@@ -79,6 +84,11 @@ impl MemJournal {
             drop(reply.send(Err(error())));
         }
         count
+    }
+
+    /// Refuses the next commit of a board that belongs to no turn.
+    pub fn fail_next_board(&self, error: JournalError) {
+        lock(&self.state).board_failure = Some(error);
     }
 
     /// Loses what was not flushed, and gives the journal as it is when opened again. This one answers `Closed` from now on.
@@ -137,10 +147,22 @@ impl Durable {
         if let Some(token) = commit.start_token {
             self.tokens.insert(token, run.clone());
         }
+        if let Some(board) = commit.board {
+            self.apply_board(board);
+        }
         self.feed.push((run.clone(), commit.row.seq));
         self.records.entry(run.clone()).or_default().push(commit.record);
         self.rows.insert(run, commit.row);
         self.feed.len() as u64
+    }
+
+    fn apply_board(&mut self, commit: BoardCommit) {
+        for change in commit.changes {
+            match change {
+                Change::Put(row) => drop(self.boards.insert((commit.workspace.clone(), row.key()), row)),
+                Change::Remove(key) => drop(self.boards.remove(&(commit.workspace.clone(), key))),
+            }
+        }
     }
 }
 
@@ -158,6 +180,32 @@ impl Journal for MemJournal {
             answer
         };
         answer.await.map_err(|_| JournalError::Closed)?
+    }
+
+    async fn commit_board(&self, commit: BoardCommit) -> Result<(), JournalError> {
+        let mut state = lock(&self.state);
+        if state.is_closed {
+            return Err(JournalError::Closed);
+        }
+        if let Some(error) = state.board_failure.take() {
+            return Err(error);
+        }
+        state.durable.apply_board(commit);
+        Ok(())
+    }
+
+    async fn boards(&self) -> Result<Vec<(WorkspaceId, Row)>, JournalError> {
+        self.read(|durable| {
+            let rows = durable.boards.iter();
+            rows.map(|((workspace, _), row)| (workspace.clone(), row.clone())).collect()
+        })
+    }
+
+    async fn with_cards(&self) -> Result<Vec<RunId>, JournalError> {
+        self.read(|durable| {
+            let carded = durable.rows.values().filter(|row| !row.summary.open_notices.is_empty());
+            carded.map(|row| row.summary.id.clone()).collect()
+        })
     }
 
     async fn row(&self, run: &RunId) -> Result<Option<RunRow>, JournalError> {

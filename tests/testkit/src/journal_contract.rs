@@ -1,5 +1,12 @@
 //! What every journal has to do, told as tests. `journal_contract_tests!` makes one test of each.
 
+mod boards;
+
+pub use boards::{
+    a_board_changes_with_its_turn_or_not_at_all, a_removed_row_is_gone, rows_of_boards_outlive_reopening,
+    runs_with_open_cards_are_found,
+};
+
 use crate::samples::{commit, record, row, run_id};
 use async_trait::async_trait;
 use lockstep_ports::{Commit, FEED_PAGE_MAX, Journal, JournalError, ROWS_PAGE_MAX};
@@ -38,6 +45,10 @@ macro_rules! journal_contract_tests {
             many_may_commit_at_once,
             one_of_many_equal_commits_wins,
             what_was_acknowledged_outlives_reopening,
+            rows_of_boards_outlive_reopening,
+            a_removed_row_is_gone,
+            a_board_changes_with_its_turn_or_not_at_all,
+            runs_with_open_cards_are_found,
         );
     };
     (@each $make:expr; $($rule:ident),* $(,)?) => {

@@ -6,6 +6,7 @@
 
 mod clock;
 mod components;
+mod credentials;
 mod executor;
 mod jobs;
 mod journal;
@@ -16,10 +17,11 @@ mod script;
 
 pub use clock::SimClock;
 pub use components::MemComponents;
+pub use credentials::FakeCredentials;
 pub use executor::ScriptedExecutor;
 pub use jobs::{FakeEffects, FakeJobs};
 pub use journal::MemJournal;
-pub use outside::{FakeChangeSource, FakeChecks, FakeMergeability, FakeWorkspace};
+pub use outside::{FakeChangeSource, FakeChecks, FakeMergeability, FakeObservations, FakeWorkspace};
 pub use script::Script;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

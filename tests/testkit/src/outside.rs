@@ -1,7 +1,13 @@
 use crate::{Script, lock};
 use async_trait::async_trait;
-use lockstep_ports::{ChangeSource, ChangeSourceError, CheckOrder, Checks, Mergeability, Workspace};
-use lockstep_types::{Change, ChangedFile, CheckReport, MergeReport, ObserveFailure, RunId};
+use lockstep_ports::{
+    ChangeSource, ChangeSourceError, CheckOrder, Checks, Mergeability, ObservationOrder, Observations,
+    Workspace,
+};
+use lockstep_types::{
+    Change, ChangedFile, CheckReport, EnvironmentReport, Evidence, HealthReport, MergeReport, ObserveFailure,
+    RunId, Timestamp,
+};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -83,6 +89,64 @@ impl Workspace for FakeWorkspace {
 
     async fn read_file(&self, _change: &Change, path: &str) -> Result<Option<Vec<u8>>, ObserveFailure> {
         Ok(self.files.get(path).cloned())
+    }
+}
+
+/// Releases and environments that read as scripted. Without a script: not configured.
+#[derive(Debug, Default)]
+pub struct FakeObservations(Mutex<ObservationScripts>);
+
+#[derive(Debug, Default)]
+struct ObservationScripts {
+    health: Script<Result<HealthReport, ObserveFailure>>,
+    evidence: Script<Result<Evidence, ObserveFailure>>,
+    environments: Script<Result<Option<EnvironmentReport>, ObserveFailure>>,
+}
+
+impl FakeObservations {
+    /// Looks at the release give these in turn; the last repeats.
+    pub fn set_health(&self, reports: impl IntoIterator<Item = Result<HealthReport, ObserveFailure>>) {
+        lock(&self.0).health = Script::new(reports);
+    }
+
+    /// Evidence is gathered as this.
+    pub fn set_evidence(&self, evidence: impl IntoIterator<Item = Result<Evidence, ObserveFailure>>) {
+        lock(&self.0).evidence = Script::new(evidence);
+    }
+
+    /// Looks at any environment give these in turn; the last repeats.
+    pub fn set_environments(
+        &self,
+        reports: impl IntoIterator<Item = Result<Option<EnvironmentReport>, ObserveFailure>>,
+    ) {
+        lock(&self.0).environments = Script::new(reports);
+    }
+}
+
+#[async_trait]
+impl Observations for FakeObservations {
+    async fn release_health(
+        &self,
+        _order: ObservationOrder<'_>,
+        _watch_since: Timestamp,
+    ) -> Result<HealthReport, ObserveFailure> {
+        lock(&self.0).health.next_answer().unwrap_or(Err(ObserveFailure::NotConfigured))
+    }
+
+    async fn evidence(
+        &self,
+        _order: ObservationOrder<'_>,
+        _watch_since: Timestamp,
+    ) -> Result<Evidence, ObserveFailure> {
+        lock(&self.0).evidence.next_answer().unwrap_or(Err(ObserveFailure::NotConfigured))
+    }
+
+    async fn environment(
+        &self,
+        _order: ObservationOrder<'_>,
+        _id: &str,
+    ) -> Result<Option<EnvironmentReport>, ObserveFailure> {
+        lock(&self.0).environments.next_answer().unwrap_or(Err(ObserveFailure::NotConfigured))
     }
 }
 

@@ -35,6 +35,7 @@ pub fn row(run: &RunId, seq: u64, status: RunStatus) -> RunRow {
         summary: RunSummary {
             id: run.clone(),
             item: "item-1".to_owned(),
+            workspace: None,
             title: format!("title {seq}"),
             pipeline: "standard".to_owned(),
             change: change(),
@@ -62,7 +63,12 @@ pub fn record(run: &RunId, seq: u64) -> Vec<u8> {
 /// A commit of `record(run, seq)` while the run goes on.
 #[must_use]
 pub fn commit(run: &RunId, seq: u64) -> Commit {
-    Commit { row: row(run, seq, RunStatus::Running), record: record(run, seq), start_token: None }
+    Commit {
+        row: row(run, seq, RunStatus::Running),
+        record: record(run, seq),
+        start_token: None,
+        board: None,
+    }
 }
 
 /// What a component of a kind says of itself: it may do nothing and takes any configuration.

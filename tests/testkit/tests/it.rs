@@ -141,6 +141,9 @@ fn job(number: u32) -> JobOrder {
             resolved: None,
             rework: None,
             facts: Vec::new(),
+            documents: Vec::new(),
+            environment: None,
+            initiator: String::new(),
             input: JsonText::null(),
         },
         time_limit_ms: None,
@@ -193,7 +196,7 @@ async fn an_effect_is_performed_once_per_key() {
         requested_at: Timestamp(1),
     };
     for _ in 0..3 {
-        assert_eq!(effects.perform(&order).await, EffectOutcome::Done(JsonText::null()));
+        assert_eq!(effects.perform(&order, None).await, EffectOutcome::Done(JsonText::null()));
     }
     assert_eq!((effects.performed().len(), effects.arrivals()[&order.key]), (1, 3));
 }

@@ -12,7 +12,7 @@ if grep -q '"rework"' "$LOCKSTEP_CONTEXT"; then
     mv src/lib.rs.new src/lib.rs
     echo "documented every public function, as the review asked"
 else
-    mkdir -p changes
+    mkdir -p "$(dirname "changes/$branch.md")"
     printf -- '- %s\n' "$title" >>"changes/$branch.md"
     echo "noted the change in changes/$branch.md"
 fi

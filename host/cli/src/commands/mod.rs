@@ -1,20 +1,31 @@
 //! One file per command. A command opens the host, calls the service, shows the answer and says how it ends.
 
+mod board;
 mod component;
-mod pipeline;
+mod items;
+mod notices;
+mod pipelines;
+mod presets;
 mod replay;
+mod reviews;
 mod run;
 mod runs;
+mod schedules;
 mod serve;
+mod settings;
 mod simulate;
+mod spend;
 mod step;
+mod workspaces;
+
+pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::wiring::Drive;
-use lockstep_ports::RunService;
+use lockstep_ports::{BoardService, RunService};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -28,7 +39,15 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
         Command::Component(command) => component::component(context, command).await,
-        Command::Pipeline(command) => pipeline::pipeline(context, command).await,
+        Command::Items(command) => items::items(context, command).await,
+        Command::Reviews(command) => reviews::reviews(context, command).await,
+        Command::Notices(args) => notices::notices(context, args).await,
+        Command::Schedules(command) => schedules::schedules(context, command).await,
+        Command::Spend(args) => spend::spend(context, args).await,
+        Command::Presets(command) => presets::presets(context, command).await,
+        Command::Pipelines(command) => pipelines::pipelines(context, command).await,
+        Command::Settings(command) => settings::settings(context, command).await,
+        Command::Workspaces(command) => workspaces::workspaces(context, command).await,
         Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Replay(arg) => replay::replay(context, &arg.run).await,
         Command::Verify(arg) => replay::verify(context, &arg.run).await,
@@ -46,6 +65,40 @@ async fn with_host<T>(
 ) -> anyhow::Result<T> {
     let host = Host::open(context, command, Drive::Nothing).await?;
     let result = work(host.service(), &host).await;
+    host.close().await;
+    result
+}
+
+/// The same for a command about boards.
+async fn with_board<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_host(context, command, async |_, host| {
+        furnish(context, host).await?;
+        work(host.board(), host).await
+    })
+    .await
+}
+
+/// Makes the default workspace of a folder that no host has worked in yet, which would make it first of all.
+async fn furnish(context: &Context, host: &Host) -> anyhow::Result<()> {
+    let board = host.board();
+    if host.server().is_none() && context.named_workspace.is_none() && board.workspaces().await?.is_empty() {
+        board.create_workspace(context.workspace()?, "Default").await?;
+    }
+    Ok(())
+}
+
+/// The same for one that waits until something outside is done: live runs go on meanwhile.
+async fn with_working_board<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn BoardService>, &Host) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let host = Host::open(context, command, Drive::Runs).await?;
+    let result = work(host.board(), &host).await;
     host.close().await;
     result
 }

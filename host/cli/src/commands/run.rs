@@ -1,4 +1,4 @@
-use super::{pipeline, runs::exit_of};
+use super::{pipelines, runs::exit_of};
 use crate::args::RunArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
@@ -111,7 +111,7 @@ fn start_request(context: &Context, args: &RunArgs) -> anyhow::Result<StartReque
         return Refused::because("the path of the repository is not UTF-8");
     };
     Ok(StartRequest {
-        pipeline: pipeline::read(file)?,
+        pipeline: pipelines::read(file)?,
         pipeline_file: Some(file.to_string_lossy().into_owned()),
         repository: repository.to_owned(),
         branch: branch.clone(),

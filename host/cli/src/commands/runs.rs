@@ -1,5 +1,5 @@
-use super::{read_text, run, with_host};
-use crate::args::{AnswerArgs, RunsCommand};
+use super::{board, read_text, run, with_host};
+use crate::args::{ActArgs, AnswerArgs, RunsCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::follow;
@@ -39,6 +39,11 @@ pub(super) async fn runs(context: &Context, command: RunsCommand) -> anyhow::Res
         }
         RunsCommand::Pause(arg) => act(context, &arg.run, "pause", RunAction::Pause).await,
         RunsCommand::Resume(arg) => act(context, &arg.run, "resume", RunAction::Resume).await,
+        RunsCommand::Act(ActArgs { run, action, step, input }) => {
+            let input = board::input(&input)?;
+            act(context, &run.run, "act", RunAction::Act { step, action, input }).await
+        }
+        RunsCommand::Teardown(arg) => act(context, &arg.run, "teardown", RunAction::TearDown).await,
     }
 }
 
@@ -77,18 +82,20 @@ async fn show(context: &Context, run: &str, with_timeline: bool) -> anyhow::Resu
         Ok(RunPage { run: service.get(&id).await?, timeline })
     });
     context.term.show(&page.await?, |style, page| {
-        render::show(style, &page.run, page.timeline.as_deref().unwrap_or_default(), render::now())
+        let timeline = page.timeline.as_deref().unwrap_or_default();
+        render::show(style, &page.run, timeline, context, render::now())
     })?;
     Ok(Exit::Done)
 }
 
 /// `lockstep why`
 pub(super) async fn why(context: &Context, run: &str) -> anyhow::Result<Exit> {
-    let summary = with_host(context, "why", async |service, _| {
+    let view = with_host(context, "why", async |service, _| {
         let id = ids::find(&*service, run).await?;
-        Ok(service.get(&id).await?.summary)
+        Ok(service.get(&id).await?)
     });
-    context.term.show(&summary.await?, |style, run| render::why(style, run, render::now()))?;
+    let view = view.await?;
+    context.term.show(&view.summary, |style, _| render::why(style, &view, context, render::now()))?;
     Ok(Exit::Done)
 }
 

@@ -1,4 +1,4 @@
-use super::{pipeline, read_file};
+use super::{pipelines, read_file};
 use crate::args::SimulateArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
@@ -68,7 +68,7 @@ async fn add_component(simulator: &mut Simulator, given: &str) -> anyhow::Result
 
 fn read_pipeline(simulator: &Simulator, file: &Path) -> anyhow::Result<Pipeline> {
     let known = simulator.kinds.0.iter().map(|(name, kind)| (name.clone(), kind.descriptor.clone()));
-    let text = pipeline::read(file)?;
+    let text = pipelines::read(file)?;
     let read = pipeline_file::read(&text, &file.to_string_lossy(), &Descriptors(known.collect()));
     read.map_err(|errors| Refused(errors.to_string()).into())
 }

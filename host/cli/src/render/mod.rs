@@ -3,14 +3,22 @@
 //! Whatever comes from outside (titles, outputs, logs) is cleaned of control characters before it gets near a
 //! terminal, which would otherwise obey them.
 
+mod board;
 mod component;
+mod item;
 mod report;
+mod review;
 mod run;
 mod step;
 mod timeline;
 
+pub(crate) use board::{
+    cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
+};
 pub(crate) use component::{activated, component_added, components, history};
+pub(crate) use item::{item, items, status_word};
 pub(crate) use report::{replay, verify};
+pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
 pub(crate) use step::{StepPage, step};
 
@@ -175,7 +183,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// `1 call`, `2 calls`
-fn counted(number: usize, what: &str) -> String {
+pub(crate) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -35,7 +35,13 @@ pub(crate) fn runs(style: &Style, runs: &[RunSummary], now: Timestamp) -> String
 }
 
 /// A run whole.
-pub(crate) fn show(style: &Style, run: &RunView, timeline: &[TimelineEntry], now: Timestamp) -> String {
+pub(crate) fn show(
+    style: &Style,
+    run: &RunView,
+    timeline: &[TimelineEntry],
+    context: &Context,
+    now: Timestamp,
+) -> String {
     let summary = &run.summary;
     let change = &summary.change;
     let mut text = format!(
@@ -92,7 +98,7 @@ pub(crate) fn show(style: &Style, run: &RunView, timeline: &[TimelineEntry], now
     }
     if !summary.waiting.is_empty() {
         text.push('\n');
-        summary.waiting.iter().for_each(|waiting| text.push_str(&waits(style, waiting, now)));
+        summary.waiting.iter().for_each(|waiting| text.push_str(&waits(style, run, waiting, context, now)));
     }
     text
 }
@@ -134,22 +140,40 @@ pub(super) fn took_ms(step: &StepView, now: Timestamp) -> Option<u64> {
     Some(step.finished_at.unwrap_or(now).ms_since(started).saturating_sub(step.waited_ms))
 }
 
-fn waits(style: &Style, waiting: &Waiting, now: Timestamp) -> String {
+fn waits(style: &Style, run: &RunView, waiting: &Waiting, context: &Context, now: Timestamp) -> String {
     let since = duration(now.ms_since(waiting.since));
     let step = if waiting.step.is_empty() { "the run" } else { &waiting.step };
     let head = format!("{} waits for {}", line(step, TITLE_MAX), waiting.on);
-    format!(
+    let actions =
+        run.steps.iter().find(|step| step.name == waiting.step).map(|step| acts(run, step, context));
+    let actions = actions.unwrap_or_default();
+    let who = if actions.is_empty() { waiting.act.as_str() } else { "a person" };
+    let mut text = format!(
         "{} (since {}, {since})\n  {}\n  {} {}\n",
         style.paint(Tone::Attention, &head),
         style.moment(waiting.since),
         style.paint(Tone::Plain, &line(&waiting.reason, usize::MAX)),
         style.paint(Tone::Faint, "who can act:"),
-        style.paint(Tone::Plain, &line(&waiting.act, usize::MAX)),
-    )
+        style.paint(Tone::Plain, &line(who, usize::MAX)),
+    );
+    actions.iter().for_each(|action| text.push_str(&format!("    {action}\n")));
+    text
+}
+
+/// The commands that take the actions a parked step allows.
+fn acts(run: &RunView, step: &StepView, context: &Context) -> Vec<String> {
+    let actions = step.question.iter().flat_map(|question| &question.actions);
+    let (id, name) = (&run.summary.id, quoted(&line(&step.name, usize::MAX)));
+    actions
+        .map(|action| {
+            context.command(&format!("runs act {id} {} --step {name}", quoted(&line(action, usize::MAX))))
+        })
+        .collect()
 }
 
 /// What a run waits for, since when, and who can act.
-pub(crate) fn why(style: &Style, run: &RunSummary, now: Timestamp) -> String {
+pub(crate) fn why(style: &Style, view: &RunView, context: &Context, now: Timestamp) -> String {
+    let run = &view.summary;
     let state = style.paint(status_tone(run.status), run.status.word());
     let mut text = format!("{}  {state}\n", style.paint(Tone::Strong, run.id.as_str()));
     if let Some(failure) = &run.failure {
@@ -163,7 +187,7 @@ pub(crate) fn why(style: &Style, run: &RunSummary, now: Timestamp) -> String {
         };
         text.push_str(&format!("It waits for nothing: {state}.\n"));
     }
-    run.waiting.iter().for_each(|waiting| text.push_str(&waits(style, waiting, now)));
+    run.waiting.iter().for_each(|waiting| text.push_str(&waits(style, view, waiting, context, now)));
     text
 }
 
@@ -208,7 +232,11 @@ fn needs(style: &Style, run: &RunView, context: &Context, here: bool) -> String 
         if let Some(proposal) = &question.proposal {
             text.push_str(&excerpt(style, proposal));
         }
-        for answer in answers(question) {
+        for action in acts(run, step, context) {
+            text.push_str(&format!("  {action}\n"));
+        }
+        // With actions it is not answered otherwise.
+        for answer in if question.actions.is_empty() { answers(question) } else { Vec::new() } {
             text.push_str(&format!(
                 "  {}\n",
                 context.command(&format!("runs answer {id} {} {answer}", question.id))

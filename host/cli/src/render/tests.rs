@@ -154,14 +154,14 @@ fn a_run_shows_its_steps_and_what_it_waits_for() {
           2 checks pending
           who can act: the host looks again at 2026-01-05T09:06:00.000Z
     "#]]
-    .assert_eq(&show(&plain(), &run, &[entry(None, "created", "small: a into b")], NOW));
+    .assert_eq(&show(&plain(), &run, &[entry(None, "created", "small: a into b")], &context(), NOW));
     expect![[r#"
         run-019b8d1a2b3c4d5e6f708192  running
         gate waits for timer (since 2026-01-05 09:03:20, 1m 40s)
           2 checks pending
           who can act: the host looks again at 2026-01-05T09:06:00.000Z
     "#]]
-    .assert_eq(&why(&plain(), &run.summary, NOW));
+    .assert_eq(&why(&plain(), &run, &context(), NOW));
 }
 
 #[test]
@@ -210,6 +210,41 @@ fn a_parked_run_says_exactly_what_to_type() {
           lockstep --data '/d a' run --resume run-019b8d1a2b3c4d5e6f708192
     "#]]
     .assert_eq(&question(choice));
+    let review = json!({ "id": 3, "kind": "review", "prompt": "2 findings", "asked_at": 0,
+        "actions": ["reply", "incorporate"] });
+    expect![[r#"
+        gate needs an answer (q3)
+          2 findings
+          lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 reply --step gate
+          lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 incorporate --step gate
+        then go on with
+          lockstep --data '/d a' run --resume run-019b8d1a2b3c4d5e6f708192
+    "#]]
+    .assert_eq(&question(review));
+}
+
+#[test]
+fn a_parked_step_names_the_actions_it_takes() {
+    let waiting = json!([{ "step": "gate", "on": "human-test", "reason": "try it",
+        "since": 1_767_603_800_000_u64, "act": "a person: lockstep runs act R confirm --step gate" }]);
+    let question = json!({ "id": 1, "kind": "human-test", "prompt": "try it", "asked_at": 0,
+        "actions": ["confirm", "request-fix"] });
+    let run = view(
+        &json!({ "status": "blocked", "waiting": waiting }),
+        &json!({ "status": "waiting-decision", "question": question }),
+    );
+    let text = why(&plain(), &run, &context(), NOW);
+    expect![[r#"
+        run-019b8d1a2b3c4d5e6f708192  blocked
+        gate waits for human-test (since 2026-01-05 09:03:20, 1m 40s)
+          try it
+          who can act: a person
+            lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 confirm --step gate
+            lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 request-fix --step gate
+    "#]]
+    .assert_eq(&text);
+    let lines = text.lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert!(show(&plain(), &run, &[], &context(), NOW).contains(&lines));
 }
 
 #[test]
@@ -239,7 +274,7 @@ fn every_end_of_a_run_has_its_line() {
 fn call(number: u32, event: &Value, outcome: &Value) -> Value {
     let run = json!({ "id": "r", "item": "login", "title": "t", "description": "",
         "change": { "repository": "/repo", "base_branch": "main", "head_branch": "fix-login" },
-        "now": 1_767_603_700_000_u64 });
+        "item_status": "in-progress", "now": 1_767_603_700_000_u64 });
     let step = json!({ "name": "gate", "kind": "ci-gate", "role": "gate", "config": "{}", "policy": "{}",
         "attempt": 1, "is_final": false });
     let checks = json!([{ "name": "test", "status": "completed", "conclusion": "failure" },

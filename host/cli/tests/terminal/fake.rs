@@ -27,7 +27,7 @@ impl FakeService {
         self.calls.lock().unwrap().join("\n")
     }
 
-    fn called(&self, call: String) {
+    pub(crate) fn called(&self, call: String) {
         self.calls.lock().unwrap().push(call);
     }
 
@@ -40,11 +40,11 @@ impl FakeService {
         *self.end.borrow()
     }
 
-    fn view(&self) -> RunView {
+    pub(crate) fn view(&self) -> RunView {
         let status = match (self.records(), self.fate().as_str()) {
             (0 | 1, _) => "running",
             (_, "bad") => "failed",
-            (_, "ask") => "blocked",
+            (_, "ask" | "try") => "blocked",
             _ => "done",
         };
         let mut view = json!({
@@ -59,7 +59,13 @@ impl FakeService {
         if status == "failed" {
             view["failure"] = json!({ "class": "timeout", "message": "too slow" });
         }
-        if status == "blocked" {
+        if self.fate() == "try" && status == "blocked" {
+            let question = json!({ "id": 1, "kind": "human-test", "prompt": "Try it", "asked_at": 0,
+                "actions": ["confirm", "request-fix"] });
+            view["steps"][0]["question"] = question;
+            view["waiting"] = json!([{ "step": "merge it", "on": "human-test", "reason": "Try it",
+                "since": 4_102_488_000_000_u64, "act": "a person" }]);
+        } else if status == "blocked" {
             view["steps"][0]["question"] =
                 json!({ "id": 1, "kind": "approval", "prompt": "Merge?", "asked_at": 0 });
         }

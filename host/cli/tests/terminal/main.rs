@@ -1,8 +1,10 @@
 //! The binary as the client of a server: what it writes, how it ends, whose data folder it takes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod board;
 mod client;
 mod fake;
+mod fake_board;
 mod folder;
 
 use fake::FakeService;
@@ -32,8 +34,9 @@ impl Served {
         write(folder.path(), "token", &token);
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
-        let served: Arc<FakeService> = Arc::clone(&service);
-        let state = AppState::new(served, Options { token, allow_remote: false });
+        let (runs, boards): (Arc<FakeService>, Arc<FakeService>) =
+            (Arc::clone(&service), Arc::clone(&service));
+        let state = AppState::new(runs, boards, Options { token, allow_remote: false });
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }
@@ -60,10 +63,24 @@ fn held(folder: &Path, command: &str) -> File {
     lock
 }
 
+/// The words of a command line, in which quotes keep a word together.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            c => words.last_mut().unwrap().push(c),
+        }
+    }
+    words
+}
+
 fn lockstep(folder: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(line.split(' ')).current_dir(folder).stdin(Stdio::null());
+    command.args(words(line)).current_dir(folder).stdin(Stdio::null());
     command.env("LOCKSTEP_DATA", folder).env("TZ", "UTC").env("USER", "anna").env_remove("LOCKSTEP_LOG");
+    command.env_remove("LOCKSTEP_WORKSPACE");
     command
 }
 

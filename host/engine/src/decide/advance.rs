@@ -28,6 +28,10 @@ impl Decider {
             }
             self.block_or_unblock();
         }
+        if !self.run.steps.iter().any(Step::is_parked) {
+            // A rework took back the question: its card goes with it.
+            self.dismiss(|kind| kind == DECISION_REQUIRED);
+        }
         if self.events.iter().any(changes_waits) {
             self.card_for_parked_steps();
         }
@@ -37,7 +41,8 @@ impl Decider {
     fn start_ready_steps(&mut self) {
         for ix in 0..self.run.steps.len() {
             if self.run.can_start(ix) {
-                self.emit(Event::StepStarted { step: ix, rework: None });
+                let rework = self.run.steps[ix].rework.clone();
+                self.emit(Event::StepStarted { step: ix, rework });
             }
         }
     }
@@ -157,8 +162,13 @@ impl Decider {
         let begun = |ix: &StepIx| self.run.steps[*ix].status != StepStatus::Pending;
         let steps: Vec<StepIx> = self.run.with_descendants(producer).into_iter().filter(begun).collect();
         self.emit(Event::StepsReset { steps });
-        let rework = Some(ReworkOrder { feedback, comments, previous, by });
-        self.emit(Event::StepStarted { step: producer, rework });
+        let left_to_a_person = |step: &Step| step.item_status == Some(ItemStatus::PrReady);
+        if self.run.item_status == ItemStatus::PrReady && !self.run.steps.iter().any(left_to_a_person) {
+            self.move_item(ItemStatus::InProgress);
+        }
+        // It begins with the other steps that can, once no other step changes the head branch.
+        let rework = ReworkOrder { feedback, comments, previous, by };
+        self.emit(Event::ReworkOrdered { step: producer, rework });
     }
 }
 
@@ -203,11 +213,10 @@ impl Run {
         serde_json::from_str(document.value.as_str()).ok()
     }
 
-    /// Whether a step has decided about the change, or would have if a restart had not left it behind (SPEC EN-15).
+    /// Whether a step has decided about the change, or is there to (SPEC EN-15): its kind may merge.
     fn decides_item(&self, ix: StepIx) -> bool {
         let may_merge = |pin: &Pin| pin.grant.effects.iter().any(|effect| effect == MERGE);
-        let step = &self.steps[ix];
-        step.item_status.is_some_and(decides) || (step.passed_over && self.pin(ix).is_some_and(may_merge))
+        self.steps[ix].item_status.is_some_and(decides) || self.pin(ix).is_some_and(may_merge)
     }
 
     fn can_start(&self, ix: StepIx) -> bool {

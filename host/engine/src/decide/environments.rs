@@ -14,6 +14,26 @@ impl Decider {
         }
     }
 
+    /// Whether an effect is a provision nobody waits for any more, and then whether its environment is to be kept.
+    pub(super) fn stray(&self, key: &EffectKey) -> Option<bool> {
+        let order = self.run.strays.iter().find(|order| order.key == *key)?;
+        Some(matches!(order.effect, Effect::Provision { keep: true, .. }))
+    }
+
+    /// Two steps may have provisioned at the same time: the environment that was there first goes.
+    pub(super) fn keep_newest(&mut self) {
+        if let Some(newest) = self.run.environments.last().map(|held| held.environment.id.clone()) {
+            self.tear_down(|held| held.environment.id != newest);
+        }
+    }
+
+    /// Nobody waited for the environment that has just come.
+    pub(super) fn release_newest(&mut self) {
+        if let Some(newest) = self.run.environments.last().map(|held| held.environment.id.clone()) {
+            self.tear_down(|held| held.environment.id == newest);
+        }
+    }
+
     /// Those that go down with their step when the run is stopped or restarted.
     pub(super) fn tear_down_with_steps(&mut self) {
         self.tear_down(|held| {

@@ -52,7 +52,16 @@ impl Decider {
     pub(super) fn effect_settled(&mut self, key: &EffectKey, outcome: &EffectOutcome) {
         let waits = |phase: &Phase| matches!(phase, Phase::Effect(order) if order.key == *key);
         if let Some(ix) = self.step_in(waits) {
+            let before = self.run.environments.len();
             self.emit(Event::EffectSettled { step: ix, outcome: outcome.clone() });
+            if self.run.environments.len() > before {
+                self.keep_newest();
+            }
+        } else if let Some(keep) = self.stray(key) {
+            self.emit(Event::StraySettled { key: key.clone(), outcome: outcome.clone() });
+            if !keep || self.run.environments.len() > 1 {
+                self.release_newest();
+            }
         } else if self.run.cleanups.iter().any(|order| order.key == *key) {
             self.emit(Event::CleanupSettled { key: key.clone(), outcome: outcome.clone() });
         }

@@ -1,7 +1,8 @@
-use super::world::{World, ask, complete, pipeline, spec};
+use super::world::{World, ask, complete};
 use expect_test::expect;
 use lockstep_types::{
-    Answer, Completion, Effect, Input, ItemStatus, MergeMethod, Next, NoticeId, NoticeState, QuestionKind,
+    Answer, Completion, Effect, Input, ItemStatus, JsonText, MergeMethod, NewNotice, Next, NoticeId,
+    NoticeState, QuestionKind, Severity, Transition,
 };
 
 fn approve(proposal: Option<&str>) -> Answer {
@@ -92,7 +93,7 @@ fn a_grader_hands_requested_changes_to_its_producer() {
 fn consent_comes_before_a_change_of_the_outside_world() {
     let merge =
         Next::Perform { effect: Effect::Merge(MergeMethod::Merge), proposal: Some("risk 0.1".to_owned()) };
-    let mut world = World::started(&["m!", "z"], &[("m", vec![merge.into(), complete("merged").into()])]);
+    let mut world = World::started(&["m!+", "z"], &[("m", vec![merge.into(), complete("merged").into()])]);
     assert!(world.run().outstanding().is_empty(), "nothing is performed before the answer");
     world.answer(1, approve(None), None);
     assert_eq!(world.run().outstanding().len(), 1);
@@ -175,9 +176,10 @@ fn a_card_that_a_person_dismissed_is_not_raised_again_for_the_same_wait() {
 fn d_3_a_decision_about_the_item_is_told_once_it_is_approved() {
     let status = Some(ItemStatus::PrReady);
     let decision = Next::Complete(Completion { item_status: status, ..Completion::default() });
-    let mut world = World::new(&[("a", vec![decision.into()])]);
-    world.tells = Some("merge_review");
-    world.input(&Input::Start(Box::new(spec(pipeline(&["a!", "b"])))));
+    let mut said = Transition::new(JsonText::null(), decision);
+    let text = || "merge_review".to_owned();
+    said.notices.push(NewNotice { kind: text(), severity: Severity::Normal, title: text(), body: text() });
+    let mut world = World::started(&["a!", "b"], &[("a", vec![said.into()])]);
     assert!(world.text().ends_with("= blocked item Blocked notices [\"decision_required\"]\n"));
     world.answer(1, approve(None), None);
     assert!(world.text().ends_with("= done item PrReady notices [\"merge_review\"]\n"), "{}", world.text());

@@ -107,7 +107,6 @@ fn restart_after_a_merge_leaves_the_item_done_restart_at_it_does_not() {
 
 #[test]
 fn rt_2_a_restart_may_pass_over_steps_that_are_not_done() {
-    // A step that might have merged is left behind: nobody is told that none does (SPEC EN-15).
     let mut world = World::started(&["a!", "b", "c"], &[("c", vec![dispatch("work").into()])]);
     world.input(&restart("c"));
     world.answer(1, lockstep_types::Answer::Approve { proposal: None }, None);
@@ -127,8 +126,9 @@ fn rt_2_a_restart_may_pass_over_steps_that_are_not_done() {
         c      job-settled      job done: c
         c      invoked          complete
         c      step-completed   done: c
+               notice-raised    notice pipeline_complete: task went through p
                run-completed    done
-        = done item PrReady notices []
+        = done item PrReady notices ["pipeline_complete"]
     "#]]
     .assert_eq(&world.text());
     world.input(&restart("b"));

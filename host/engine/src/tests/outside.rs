@@ -50,7 +50,7 @@ fn an_outcome_nobody_waits_for_changes_nothing() {
 fn a_job_moves_the_head_that_an_effect_is_about() {
     let merge = Next::Perform { effect: Effect::Merge(MergeMethod::Squash), proposal: None };
     let says = [("a", vec![dispatch("a").into(), merge.into(), complete("merged").into()])];
-    let mut world = World::started(&["a"], &says);
+    let mut world = World::started(&["a+"], &says);
     let head_commit = Some("bbbbbbbbbbbbbbbb".to_owned());
     world.job(&JobOutcome::Done(JobResult { head_commit, ..JobResult::default() }));
     let run = world.run().clone();
@@ -71,9 +71,8 @@ fn a_job_moves_the_head_that_an_effect_is_about() {
         a      effect-settled   performed: "ccc"
         a      invoked          complete
         a      step-completed   done: merged
-               notice-raised    notice pipeline_complete: task went through p
                run-completed    done
-        = done item PrReady notices ["pipeline_complete"]
+        = done item PrReady notices []
     "#]]
     .assert_eq(&world.text());
 }

@@ -1,93 +1,33 @@
 //! What must hold for any pipeline, any components and any order of things.
 
-use super::world::{Says, World, ask, complete, dispatch, done, pipeline, rework, spec};
-use crate::{Command, Phase};
+use super::random::{self, Act, NAMES, Script};
+use super::world::{World, done};
+use crate::{Command, Phase, Step};
 use lockstep_types::{
-    Answer, Effect, EffectOutcome, FailureClass, Fault, Input, ItemStatus, JobOutcome, JsonText, MergeMethod,
-    Next, NoticeState, QuestionId, QuestionKind, RunStatus, StepStatus, Timestamp,
+    Admission, Effect, Event, Input, ItemStatus, NoticeState, RunStatus, StepIx, StepStatus, Timestamp,
 };
 use proptest::prelude::*;
 
-const STEPS: [&str; 5] = ["a", "b?", "c!", "d needs b", "e needs c,d"];
-const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// Rounds in which a run that is helped along comes to an end.
+const ROUNDS_MAX: usize = 500;
 
-fn says() -> impl Strategy<Value = Says> {
-    let fault = Fault { class: FailureClass::Trapped, message: "trap".to_owned(), backtrace: None };
-    prop_oneof![
-        6 => Just(complete("out").into()),
-        4 => Just(dispatch("work").into()),
-        2 => Just(Next::Wait { ms: 10, reason: "time".to_owned() }.into()),
-        2 => Just(ask(QuestionKind::Decision, &["A", "B"]).into()),
-        1 => Just(ask(QuestionKind::Review, &[]).into()),
-        2 => Just(rework("a", "again").into()),
-        2 => Just(Next::Perform { effect: Effect::Merge(MergeMethod::Merge), proposal: None }.into()),
-        1 => Just(Next::Skip("nothing to do".to_owned()).into()),
-        1 => Just(Says::Fault(fault)),
-    ]
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Settle(JobOutcome),
-    Time(u64),
-    Poke,
-    Answer(Answer),
-    Stop,
-    Retry,
-    Restart(usize),
-    Pause,
-    Resume,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let choose =
-        |choice: &str| Answer::Choose { choice: choice.to_owned(), text: None, comments: Vec::new() };
-    prop_oneof![
-        8 => Just(Act::Settle(done("job"))),
-        1 => Just(Act::Settle(JobOutcome::Failed("broken".to_owned()))),
-        2 => any::<bool>().prop_map(|transient| Act::Settle(JobOutcome::Evicted { transient, message: "gone".to_owned() })),
-        4 => (0_u64..30).prop_map(Act::Time),
-        1 => Just(Act::Poke),
-        4 => Just(Act::Answer(choose("A"))),
-        4 => Just(Act::Answer(Answer::Approve { proposal: None })),
-        1 => Just(Act::Answer(Answer::RequestChanges { feedback: "other".to_owned(), comments: Vec::new() })),
-        1 => Just(Act::Answer(Answer::Reject { reason: String::new() })),
-        1 => Just(Act::Stop),
-        2 => Just(Act::Retry),
-        1 => (0_usize..5).prop_map(Act::Restart),
-        1 => Just(Act::Pause),
-        2 => Just(Act::Resume),
-    ]
-}
-
-fn open_question(world: &World) -> Option<QuestionId> {
-    world.run().steps().iter().find_map(|step| match &step.phase {
-        Phase::Question { question, .. } => Some(question.id),
-        _ => None,
-    })
+fn started(script: &Script) -> World {
+    let says: Vec<_> = NAMES.into_iter().zip(script.says.iter().cloned()).collect();
+    let mut world = World::new(&says);
+    world.input(&Input::Start(Box::new(random::spec(script))));
+    world
 }
 
 fn perform(world: &mut World, act: &Act) {
-    let by = || "ann".to_owned();
-    match act {
-        Act::Settle(outcome) => world.settle(outcome, &EffectOutcome::Done(JsonText::null())),
-        Act::Time(ms) => {
-            world.now = Timestamp(world.now.0 + ms);
-            world.input(&Input::Tick);
+    random::perform(world, act);
+    // A turn may end at its bound of calls with more to be made.
+    let has_calls =
+        |world: &World| world.run().outstanding().iter().any(|command| matches!(command, Command::Invoke(_)));
+    for _ in 0..ROUNDS_MAX {
+        if !has_calls(world) {
+            return;
         }
-        Act::Poke => world.input(&Input::Poke),
-        Act::Answer(answer) => {
-            if let Some(question) = open_question(world) {
-                world.answer(question.0, answer.clone(), None);
-            }
-        }
-        Act::Stop => world.input(&Input::Stop { reason: String::new(), class: None, by: by() }),
-        Act::Retry => world.input(&Input::Retry { head_commit: None, by: by() }),
-        Act::Restart(step) => {
-            world.input(&Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by() });
-        }
-        Act::Pause => world.input(&Input::Pause { by: by(), over_budget: false }),
-        Act::Resume => world.input(&Input::Resume { by: by() }),
+        world.input(&Input::Tick);
     }
 }
 
@@ -96,9 +36,15 @@ fn check(world: &World) {
     let open = |kind: &str| {
         run.notices().iter().any(|notice| notice.state == NoticeState::Open && notice.kind == kind)
     };
-    let parked = run.steps().iter().any(|step| matches!(step.phase, Phase::Question { .. }));
+    let parked = run.steps().iter().any(Step::is_parked);
     if !run.status().is_live() {
-        assert!(run.outstanding().is_empty(), "a run that has ended asks for nothing");
+        // An environment that comes when nobody waits for it any more has to be torn down.
+        let of_environments = |command: &Command<'_>| match command {
+            Command::Perform(order) => matches!(order.effect, Effect::Teardown(_) | Effect::Provision { .. }),
+            Command::Invoke(_) | Command::Dispatch(_) => false,
+        };
+        let asks_for = run.outstanding();
+        assert!(asks_for.iter().all(of_environments), "a run that has ended asks for no work: {asks_for:?}");
         assert_eq!(run.next_wakeup(), None);
         assert!(!parked);
     }
@@ -108,44 +54,98 @@ fn check(world: &World) {
         assert!(!open("decision_required"), "a notice is closed with the wait it is about");
     }
     match run.status() {
-        RunStatus::Blocked => assert!(parked && run.outstanding().is_empty()),
-        RunStatus::Done => assert!(run.steps().iter().all(crate::Step::is_behind)),
+        RunStatus::Blocked => assert!(parked),
+        RunStatus::Done => assert!(run.steps().iter().all(Step::is_behind)),
         RunStatus::Running => {
-            let goes_on = !run.outstanding().is_empty() || run.next_wakeup().is_some();
+            let held = run.steps().iter().any(|step| matches!(step.phase, Phase::Effect(_)));
+            let goes_on = !run.outstanding().is_empty() || run.next_wakeup().is_some() || held;
             assert!(goes_on, "a running run waits for something that comes by itself");
-            assert!(run.item_status() != ItemStatus::Blocked, "nobody is waited for");
         }
         RunStatus::Paused | RunStatus::Failed => {}
     }
-    let writers = run.steps().iter().zip(STEPS).filter(|(step, name)| {
+    check_item(world);
+    check_steps(world);
+}
+
+/// Every item status has a reason behind it.
+fn check_item(world: &World) {
+    let (run, says) = (world.run(), |status: ItemStatus| {
+        world.run().steps().iter().any(|step| step.item_status == Some(status))
+    });
+    let merged_by_hand = events(world).any(|event| matches!(event, Event::MergedByHand { .. }));
+    match run.item_status() {
+        ItemStatus::Blocked => {
+            let waits = run.status() != RunStatus::Running && run.status() != RunStatus::Done;
+            assert!(waits, "blocked, but nobody is waited for");
+        }
+        ItemStatus::InProgress => assert!(run.status().is_live(), "in progress, but nothing goes on"),
+        ItemStatus::PrReady => {
+            let merge_left = matches!(run.status(), RunStatus::Done) || says(ItemStatus::PrReady);
+            assert!(merge_left, "it awaits a merge that nobody left to a person");
+        }
+        ItemStatus::Done => {
+            let was_said = events(world).any(|event| {
+                matches!(event, Event::StepCompleted { completion, .. }
+                    if completion.item_status == Some(ItemStatus::Done))
+            });
+            assert!(was_said || merged_by_hand, "done, but nobody said so");
+        }
+        ItemStatus::Planned | ItemStatus::Ready => panic!("no step of these tests plans anything"),
+    }
+}
+
+fn check_steps(world: &World) {
+    let run = world.run();
+    let writers = run.steps().iter().zip(&run.spec().pipeline.steps).filter(|(step, def)| {
         let under_way = matches!(step.status, StepStatus::Working | StepStatus::WaitingDecision);
-        !name.contains('?') && !step.passed_over && under_way
+        def.kind != "reader" && !step.passed_over && under_way
     });
     assert!(!run.status().is_live() || writers.count() <= 1, "two steps change the head branch at once");
     for step in run.steps() {
         let unfinished = step.attempts.iter().filter(|attempt| attempt.finished_at.is_none()).count();
         assert!(unfinished <= 1, "a step has one execution at a time");
     }
+    let here = run.environments().iter().filter(|held| !held.released).count();
+    assert!(here <= 1, "an item has one environment at a time");
+    for ix in 0..run.steps().len() {
+        check_finished_once(world, ix);
+    }
+}
+
+/// No step finishes twice without having begun again in between.
+fn check_finished_once(world: &World, ix: StepIx) {
+    let mut open = false;
+    for event in events(world) {
+        match event {
+            Event::StepStarted { step, .. } if *step == ix => open = true,
+            Event::StepCompleted { step, .. } | Event::StepSkipped { step, .. } if *step == ix => {
+                assert!(open, "step {ix} finished without having begun");
+                open = false;
+            }
+            Event::StepsReset { steps } | Event::StepsCleared { steps, .. } if steps.contains(&ix) => {
+                open = false;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn events(world: &World) -> impl Iterator<Item = &Event> {
+    world.turns.iter().flat_map(|turn| &turn.events)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn invariants_hold_and_the_journal_folds_to_the_run(
-        says in prop::collection::vec(prop::collection::vec(says(), 0..6), 5),
-        acts in prop::collection::vec(act(), 0..60),
+        script in random::script(),
+        acts in prop::collection::vec(random::act(), 0..60),
     ) {
-        let script: Vec<(&str, Vec<Says>)> = NAMES.into_iter().zip(says).collect();
-        let mut world = World::new(&script);
-        world.input(&Input::Start(Box::new(spec(pipeline(&STEPS)))));
+        let mut world = started(&script);
         check(&world);
         for act in &acts {
             perform(&mut world, act);
-            // A turn may end at its bound of calls with more to be made.
-            while world.run().outstanding().iter().any(|command| matches!(command, Command::Invoke(_))) {
-                world.input(&Input::Tick);
-            }
             check(&world);
         }
         let live = world.recorded.clone().unwrap();
@@ -155,62 +155,32 @@ proptest! {
     }
 
     #[test]
-    fn a_prefix_of_the_journal_is_a_run_that_can_go_on(
-        says in prop::collection::vec(prop::collection::vec(says(), 0..4), 5),
-        acts in prop::collection::vec(act(), 0..30),
+    fn a_prefix_of_the_journal_and_the_rest_give_the_same_run(
+        script in random::script(),
+        acts in prop::collection::vec(random::act(), 0..30),
         cut in 0_usize..30,
     ) {
-        let script: Vec<(&str, Vec<Says>)> = NAMES.into_iter().zip(says).collect();
-        let mut world = World::new(&script);
-        world.input(&Input::Start(Box::new(spec(pipeline(&STEPS)))));
+        let mut world = started(&script);
         for act in &acts {
             perform(&mut world, act);
         }
         let cut = 1 + cut % world.records.len();
-        let mut recovered = World::new(&[]);
-        recovered.now = Timestamp(world.now.0 + 1000);
-        recovered.recorded = Some(world.replayed(cut));
-        recovered.records = world.records[..cut].to_vec();
-        for _ in 0..500 {
-            if !recovered.run().status().is_live() {
-                break;
-            }
-            recovered.now = Timestamp(recovered.now.0 + 1000);
-            let by = "ann".to_owned();
-            recovered.input(&Input::Resume { by });
-            recovered.input(&Input::Tick);
-            recovered.settle(&done("job"), &EffectOutcome::Done(JsonText::null()));
-            for answer in [
-                Answer::Approve { proposal: None },
-                Answer::Choose { choice: "A".to_owned(), text: None, comments: Vec::new() },
-            ] {
-                if let Some(question) = open_question(&recovered) {
-                    recovered.answer(question.0, answer, None);
-                }
+        let mut run = world.replayed(cut).run;
+        for turn in &world.turns[cut..] {
+            for event in &turn.events {
+                run.apply(turn.at, event).unwrap();
             }
         }
-        prop_assert!(!recovered.run().status().is_live(), "what was recovered came to an end");
+        prop_assert_eq!(&run, world.run());
+        prop_assert!(comes_to_an_end(&world, cut), "what was recovered from a prefix came to an end");
     }
 
     #[test]
-    fn the_same_input_twice_gives_the_same_end(
-        says in prop::collection::vec(prop::collection::vec(says(), 0..4), 5),
-    ) {
-        let script: Vec<(&str, Vec<Says>)> = NAMES.into_iter().zip(says).collect();
+    fn the_same_input_twice_gives_the_same_end(script in random::script()) {
         let ends = [false, true].map(|doubled| {
-            let mut world = World::new(&script);
-            world.input(&Input::Start(Box::new(spec(pipeline(&STEPS)))));
-            for _ in 0..60 {
-                let run = world.run().clone();
-                let inputs: Vec<Input> = run.outstanding().into_iter().filter_map(|command| match command {
-                    Command::Dispatch(order) => Some(Input::JobSettled { key: order.key.clone(), outcome: done("x") }),
-                    Command::Perform(order) => {
-                        let outcome = EffectOutcome::Done(JsonText::null());
-                        Some(Input::EffectSettled { key: order.key.clone(), outcome })
-                    }
-                    Command::Invoke(_) => None,
-                }).collect();
-                for input in inputs {
+            let mut world = started(&script);
+            for round in 0..60 {
+                for input in inputs_wanted(&world, round) {
                     world.input(&input);
                     if doubled {
                         world.input(&input);
@@ -226,4 +196,49 @@ proptest! {
         });
         prop_assert_eq!(&ends[0], &ends[1]);
     }
+}
+
+/// Everything the run waits for, each with the key or token it comes under.
+fn inputs_wanted(world: &World, round: usize) -> Vec<Input> {
+    let asked = |step: &Step| match &step.phase {
+        Phase::Question { question, .. } => Some(Input::Answered {
+            question: question.id,
+            answer: random::answer_to(question),
+            token: Some(format!("answer {round}")),
+            by: "ann".to_owned(),
+        }),
+        _ => None,
+    };
+    let run = world.run();
+    let commands = run.outstanding().into_iter().filter_map(|command| match command {
+        Command::Dispatch(order) => Some(Input::JobSettled { key: order.key.clone(), outcome: done("x") }),
+        Command::Perform(order) => {
+            let outcome = random::performed(order);
+            Some(Input::EffectSettled { key: order.key.clone(), outcome })
+        }
+        Command::Invoke(_) => None,
+    });
+    commands.chain(run.steps().iter().filter_map(asked)).collect()
+}
+
+fn comes_to_an_end(world: &World, cut: usize) -> bool {
+    let mut recovered = World::new(&[]);
+    recovered.now = Timestamp(world.now.0 + 1000);
+    recovered.recorded = Some(world.replayed(cut));
+    for round in 0..ROUNDS_MAX {
+        if !recovered.run().status().is_live() {
+            return true;
+        }
+        recovered.now = Timestamp(recovered.now.0 + 1000);
+        recovered.admission = Admission::default();
+        recovered.input(&Input::Resume { by: "ann".to_owned() });
+        recovered.input(&Input::Tick);
+        for input in inputs_wanted(&recovered, round) {
+            recovered.input(&input);
+        }
+        for step in 0..NAMES.len() {
+            random::perform(&mut recovered, &Act::Step(step));
+        }
+    }
+    !recovered.run().status().is_live()
 }

@@ -3,28 +3,33 @@
 use crate::{Command, Recorded, Turn, timeline};
 use lockstep_types::{
     Access, Admission, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation,
-    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, NewNotice, Next, Outcome, Pin, Pipeline,
-    Policy, QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, Severity, StepDef, Timestamp,
-    Transition, TurnRecord,
+    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy,
+    QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition,
+    TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// A step as tests write it: `name`, `name needs a,b`, with `!` for approval and `?` for one that only reads.
+/// A step as tests write it: `name`, `name needs a,b`, with `!` for approval, `?` for one that only reads and `+` for one
+/// that may merge.
 pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
     let mut defs: Vec<StepDef> = Vec::new();
     for (at, text) in steps.iter().enumerate() {
         let (head, needs) =
             text.split_once(" needs ").map_or((*text, None), |(head, needs)| (head, Some(needs)));
-        let name = head.trim_end_matches(['!', '?']).to_owned();
+        let name = head.trim_end_matches(['!', '?', '+']).to_owned();
         let position = |need: &str| defs.iter().position(|def: &StepDef| def.name == need).unwrap();
         let needs = match needs {
             Some("nothing") => Vec::new(),
             Some(needs) => needs.split(',').map(position).collect(),
             None => at.checked_sub(1).into_iter().collect(),
         };
-        let kind = if head.contains('?') { "reader" } else { "writer" };
+        let kind = match head {
+            head if head.contains('?') => "reader",
+            head if head.contains('+') => "merger",
+            _ => "writer",
+        };
         defs.push(StepDef {
             role: name.clone(),
             name,
@@ -42,17 +47,21 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
         policy: Policy::default(),
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        effects: BTreeMap::new(),
+        observations: BTreeMap::new(),
         steps: defs,
     }
 }
 
 pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
-    let grant = Grant {
-        imports: Vec::new(),
-        jobs: vec!["work".to_owned(), "{role}".to_owned()],
-        effects: vec!["merge".to_owned()],
+    let pin = |access, effects: &[&str]| {
+        let grant = Grant {
+            imports: Vec::new(),
+            jobs: vec!["work".to_owned(), "{role}".to_owned()],
+            effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
+        };
+        Pin { digest: Digest::of(b"component"), grant, access }
     };
-    let pin = |access| Pin { digest: Digest::of(b"component"), grant: grant.clone(), access };
     RunSpec {
         id: "run-1".parse().unwrap(),
         item: "task".to_owned(),
@@ -60,8 +69,12 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
         description: String::new(),
         initiator: "somebody".to_owned(),
         pipeline: Arc::new(pipeline),
-        pins: [("writer".to_owned(), pin(Access::Write)), ("reader".to_owned(), pin(Access::ReadOnly))]
-            .into(),
+        pins: [
+            ("writer".to_owned(), pin(Access::Write, &["provision"])),
+            ("merger".to_owned(), pin(Access::Write, &["merge", "provision"])),
+            ("reader".to_owned(), pin(Access::ReadOnly, &["provision"])),
+        ]
+        .into(),
         change: Change {
             repository: "/repo".to_owned(),
             base_branch: "main".to_owned(),
@@ -102,30 +115,31 @@ pub(super) fn done(output: &str) -> JobOutcome {
     JobOutcome::Done(JobResult { output: output.to_owned(), ..JobResult::default() })
 }
 
-fn notice(kind: &str) -> NewNotice {
-    let text = || kind.to_owned();
-    NewNotice { kind: text(), severity: Severity::Normal, title: text(), body: text() }
-}
-
 /// What a scripted component says next.
 #[derive(Clone, Debug)]
 pub(super) enum Says {
-    Next(Next),
+    Transition(Box<Transition>),
     Fault(Fault),
 }
 
 impl From<Next> for Says {
     fn from(next: Next) -> Self {
-        Self::Next(next)
+        Transition::new(JsonText::null(), next).into()
+    }
+}
+
+impl From<Transition> for Says {
+    fn from(transition: Transition) -> Self {
+        Self::Transition(Box::new(transition))
     }
 }
 
 pub(super) struct World {
     pub(super) recorded: Option<Recorded>,
     pub(super) records: Vec<Vec<u8>>,
+    pub(super) turns: Vec<TurnRecord>,
     pub(super) now: Timestamp,
-    /// The card that the next call raises.
-    pub(super) tells: Option<&'static str>,
+    pub(super) admission: Admission,
     says: BTreeMap<String, VecDeque<Says>>,
     log: String,
 }
@@ -137,8 +151,9 @@ impl World {
         Self {
             recorded: None,
             records: Vec::new(),
+            turns: Vec::new(),
             now: Timestamp(1000),
-            tells: None,
+            admission: Admission::default(),
             says,
             log: String::new(),
         }
@@ -163,16 +178,16 @@ impl World {
     }
 
     pub(super) fn try_input(&mut self, input: &Input) -> Result<(), Rejected> {
-        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input, Admission::default())?;
+        let mut turn = Turn::begin(self.recorded.as_ref(), self.now, input, self.admission.clone())?;
+        let says_before = self.says.clone();
         while let Some(call) = turn.next_call() {
             let name = call.input.step.name.clone();
             let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
             let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
-                Says::Next(next) => {
-                    let mut said = Transition::new(JsonText::of(&call.input.step.attempt), next);
-                    said.notices.extend(self.tells.take().map(notice));
-                    Outcome::Transition(Box::new(said))
-                }
+                Says::Transition(transition) => Outcome::Transition(Box::new(Transition {
+                    state: JsonText::of(&call.input.step.attempt),
+                    ..*transition
+                })),
                 Says::Fault(fault) => Outcome::Fault(fault),
             };
             let invocation = Invocation {
@@ -185,11 +200,16 @@ impl World {
                 fuel: 1,
                 peak_memory: 0,
             };
-            turn.called(call.step, invocation)?;
+            if let Err(rejected) = turn.called(call.step, invocation) {
+                // A component is asked again what was refused, and answers the same.
+                self.says = says_before;
+                return Err(rejected);
+            }
         }
         if let Some(finished) = turn.finish() {
             self.write(&finished.record, finished.recorded.run.spec());
             self.records.push(finished.bytes);
+            self.turns.push(finished.record);
             self.recorded = Some(finished.recorded);
         }
         Ok(())

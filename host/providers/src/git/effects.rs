@@ -5,8 +5,6 @@ use super::repository::Repository;
 use super::worktree::Moved;
 use super::{LocalGit, refs::commit_id};
 use crate::files::{blocking, read_json, remove_if_there, write_json};
-use async_trait::async_trait;
-use lockstep_ports::Effects;
 use lockstep_types::{Digest, Effect, EffectKey, EffectOrder, EffectOutcome, JsonText, MergeMethod};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -26,9 +24,10 @@ struct Intent {
     new: String,
 }
 
-#[async_trait]
-impl Effects for LocalGit {
-    async fn perform(&self, order: &EffectOrder) -> EffectOutcome {
+impl LocalGit {
+    /// Merges a change into its base branch, or its base branch into it. The same key again gives the same outcome and
+    /// moves nothing a second time. Any other effect is not configured.
+    pub async fn perform(&self, order: &EffectOrder) -> EffectOutcome {
         let method = match &order.effect {
             Effect::Merge(method) => Some(*method),
             Effect::UpdateBranch => None,
@@ -44,9 +43,7 @@ impl Effects for LocalGit {
             Err(Halt::Failed(text)) => EffectOutcome::Failed(text),
         }
     }
-}
 
-impl LocalGit {
     /// Moves the base branch (a merge by a method) or the head branch (an update, no method).
     async fn move_target(&self, order: &EffectOrder, method: Option<MergeMethod>) -> Result<JsonText, Halt> {
         let repository = self.open(&order.change.repository).await?;

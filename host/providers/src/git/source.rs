@@ -59,6 +59,32 @@ impl ChangeSource for LocalGit {
         })
     }
 
+    async fn resolve_or_create(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError> {
+        match self.resolve(repository, head, base).await {
+            Err(ChangeSourceError::NoBranch { branch, .. }) if branch == head => {}
+            resolved => return resolved,
+        }
+        let opened = self.open(repository).await.map_err(|error| ChangeSourceError::Git {
+            repository: as_line(repository, "(empty)"),
+            reason: one_line(&error.to_string()),
+        })?;
+        let base = match base {
+            Some(base) => base.to_owned(),
+            None => opened.default_base(head).await?,
+        };
+        let tip = opened.resolve_branch(&base).await?;
+        let name = branch_ref(head).map_err(|_| opened.no_branch_name(head))?;
+        // Only if it is still not there: somebody else's branch of that name is theirs.
+        let created = opened.call(["update-ref", &name, &tip, ""]).checked().await;
+        created.map_err(|error| opened.unreadable(&error))?;
+        self.resolve(repository, head, Some(&base)).await
+    }
+
     async fn subject(&self, change: &Change) -> Option<String> {
         let repository = self.open(&change.repository).await.ok()?;
         let commit = match &change.head_commit {
@@ -88,6 +114,14 @@ impl Repository {
         match self.tip(branch).await.map_err(|error| self.unreadable(&error))? {
             Some(commit) => Ok(commit),
             None => Err(missing(self.suggestion(branch).await)),
+        }
+    }
+
+    fn no_branch_name(&self, branch: &str) -> ChangeSourceError {
+        ChangeSourceError::NoBranch {
+            repository: self.shown(),
+            branch: branch.chars().take(200).collect(),
+            hint: "that is not a branch name".into(),
         }
     }
 

@@ -42,18 +42,22 @@ pub(super) struct Settled {
     pub(super) result: JobResult,
 }
 
+/// A name among the files of a run for what a step asked for under a number; whatever the step is called, it stays there.
+pub(crate) fn numbered_name(step: &str, number: u32) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let kept: String = step.chars().map(|c| if is_plain(c) { c } else { '-' }).take(STEP_NAME_KEPT).collect();
+    // A name that had to be changed is told from others by what it was.
+    let mark = if kept == step && !kept.is_empty() {
+        String::new()
+    } else {
+        format!("~{}", Digest::of(step.as_bytes()).short())
+    };
+    format!("{kept}{mark}.{number}")
+}
+
 impl JobFolder {
     pub(super) fn new(jobs: &Path, key: &JobKey) -> Self {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let step: String =
-            key.step.chars().map(|c| if plain(c) { c } else { '-' }).take(STEP_NAME_KEPT).collect();
-        // A name that had to be changed is told from others by what it was.
-        let mark = if step == key.step && !step.is_empty() {
-            String::new()
-        } else {
-            format!("~{}", Digest::of(key.step.as_bytes()).short())
-        };
-        let name = format!("{step}{mark}.{}", key.number);
+        let name = numbered_name(&key.step, key.number);
         Self { launch: Folder::new(jobs.join(key.run.as_str()).join(name)) }
     }
 

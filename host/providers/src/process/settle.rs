@@ -2,12 +2,12 @@
 
 use super::job_folder::{JobFolder, JobRecord, Settled};
 use super::result::{read_result, with_output};
-use super::{Lost, ProcessJobs, shown};
+use super::{Lost, ProcessJobs};
 use crate::environment::not_set;
 use crate::files::{blocking, read_bounded};
 use crate::git::{CommitSpec, Moved, Repository, Worktree, short};
 use crate::launch::Exit;
-use crate::text::as_line;
+use crate::text::{as_line, shown};
 use lockstep_types::{Access, JobCommand, JobOrder, JobOutcome, JobResult};
 use std::path::PathBuf;
 

@@ -1,5 +1,4 @@
 use crate::fixture::{Fixture, NOW, merged_commit};
-use lockstep_ports::Effects;
 use lockstep_types::{Effect, EffectOutcome, JsonText, MergeMethod};
 use std::path::Path;
 

@@ -1,9 +1,11 @@
 //! A repository with a `main` and a `feature` branch, and what is needed to ask the providers about it.
 
-use lockstep_providers::{GitOptions, JobOptions, LocalGit, ProcessJobs};
+use lockstep_providers::{
+    CommandOptions, GitOptions, JobOptions, LocalEffects, LocalGit, LocalObservations, ProcessJobs,
+};
 use lockstep_types::{
     Access, Change, Effect, EffectKey, EffectOrder, EffectOutcome, JobCommand, JobContext, JobKey, JobOrder,
-    JsonText, MergeMethod, RunId, Timestamp,
+    JsonText, MergeMethod, ProviderCommand, RunId, Timestamp,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -123,6 +125,14 @@ impl Fixture {
         ProcessJobs::new(self.git.clone(), JobOptions::new(supervisor())).unwrap()
     }
 
+    pub(crate) fn effects(&self) -> LocalEffects {
+        LocalEffects::new(self.git.clone(), CommandOptions::for_effects(supervisor()))
+    }
+
+    pub(crate) fn observations(&self) -> LocalObservations {
+        LocalObservations::new(&self.git, CommandOptions::for_observations(supervisor())).unwrap()
+    }
+
     pub(crate) fn job(&self, access: Access) -> JobOrder {
         let key = JobKey { run: run_id(), step: "code".into(), number: 1 };
         let context = JobContext {
@@ -177,6 +187,16 @@ pub(crate) fn supervisor() -> Vec<OsString> {
 
 pub(crate) fn sh(script: &str) -> JobCommand {
     JobCommand {
+        command: vec!["sh".into(), "-c".into(), script.into()],
+        time_limit_s: None,
+        env: [].into(),
+        pass_env: Vec::new(),
+        credentials: Vec::new(),
+    }
+}
+
+pub(crate) fn provider(script: &str) -> ProviderCommand {
+    ProviderCommand {
         command: vec!["sh".into(), "-c".into(), script.into()],
         time_limit_s: None,
         env: [].into(),

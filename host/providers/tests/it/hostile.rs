@@ -1,7 +1,7 @@
 //! Repositories that try to have the host run something, or write somewhere else.
 
 use crate::fixture::{Fixture, merged_commit, sh};
-use lockstep_ports::{ChangeSource, Effects, Jobs, Mergeability, Workspace};
+use lockstep_ports::{ChangeSource, Jobs, Mergeability, Workspace};
 use lockstep_types::{Access, Effect, JobOutcome, MergeMethod, Verdict};
 use std::os::unix::fs::PermissionsExt as _;
 

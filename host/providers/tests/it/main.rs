@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests may fail their test")]
 
 mod checks;
+mod commands;
+mod credentials;
 mod effects;
 mod fixture;
 mod hostile;
 mod jobs;
+mod looks;
 mod observe;

@@ -150,3 +150,20 @@ async fn files_are_read_at_the_head_commit() {
         assert!(read(refused).await.is_err(), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_branch_that_is_not_there_is_made_once_from_the_base() {
+    let fixture = Fixture::new();
+    let repo = fixture.repo().to_str().unwrap().to_owned();
+    let main = fixture.git.resolve(&repo, "feature", Some("main")).await.unwrap();
+    let made = fixture.git.resolve_or_create(&repo, "lockstep/shop-1", Some("main")).await.unwrap();
+    assert_eq!((made.base_branch.as_str(), made.head_branch.as_str()), ("main", "lockstep/shop-1"));
+    assert_ne!(made.head_commit, main.head_commit, "it is the base's commit, not another branch's");
+    assert_eq!(fixture.git.resolve_or_create(&repo, "lockstep/shop-1", None).await.unwrap(), made);
+    let known = fixture.git.resolve_or_create(&repo, "feature", None).await.unwrap();
+    assert_eq!(known, main, "a branch that is there stays as it is");
+    for wrong in ["..", "-d"] {
+        assert!(fixture.git.resolve_or_create(&repo, wrong, Some("main")).await.is_err(), "{wrong}");
+    }
+    assert!(fixture.git.resolve_or_create(&repo, "new", Some("nothing")).await.is_err());
+}

@@ -1,4 +1,4 @@
-use super::{Kinds, read};
+use super::{Kinds, read, stored_steps};
 use expect_test::{Expect, expect};
 use lockstep_types::{Access, Descriptor, JsonText};
 
@@ -136,7 +136,7 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
     check(
         "name = 'p'\nstep = 1\n",
         &expect![[r#"
-        p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `policy`, `checks`, `jobs`, `steps`
+        p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `policy`, `checks`, `jobs`, `effects`, `observations`, `steps`
     "#]],
     );
     check(
@@ -151,6 +151,72 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
             p.toml:2:1: policy `max_risk` is 1.5: it must be between 0 and 1
             p.toml:2:1: policy `ci_max_attempts` is 51: it must be 0 to 50
             p.toml:5:7: [jobs.coder] has an empty command: name a program
+        "#]],
+    );
+}
+
+#[test]
+fn a_board_keeps_every_step_in_an_order_that_fits() {
+    let text = |steps: &str| {
+        let (name, steps) = stored_steps(&format!("name = 'p'\n{steps}"), "p.toml").unwrap();
+        let step = |step: lockstep_types::board::PipelineStep| {
+            format!("{} {} {:?} {} {:?}\n", step.name, step.role(), step.needs, step.enabled, step.config)
+        };
+        format!("{name}\n{}", steps.into_iter().map(step).collect::<String>())
+    };
+    let code = "[[steps]]\nkind = 'agent'\nrole = 'coder'\nconfig = { a = 1 }\n";
+    let gate = "[[steps]]\nname = 'ci'\nkind = 'gate'\nenabled = false\n";
+    expect![[r#"
+        p
+        coder coder None true {"a":1}
+        ci gate None false {}
+    "#]]
+    .assert_eq(&text(&format!("{code}{gate}")));
+    let late = "[[steps]]\nname = 'late'\nkind = 'gate'\nneeds = ['coder']\n";
+    expect![[r#"
+        p
+        coder coder Some([]) true {"a":1}
+        late gate Some(["coder"]) true {}
+    "#]]
+    .assert_eq(&text(&format!("{late}{code}needs = []\n")));
+    let error = stored_steps("name = 'p'\n[[steps]]\nkind = 'a'\nneeds = ['b']", "p.toml").unwrap_err();
+    expect![[r#"p.toml:4:10: unknown step "b": did you mean "a"?"#]].assert_eq(&error.to_string());
+}
+
+#[test]
+fn commands_of_effects_and_observations_are_known_by_name() {
+    check(
+        r#"
+name = "p"
+[effects.provison]
+command = ["up"]
+[effects.merge]
+command = ["git"]
+[effects.teardown]
+command = [" "]
+[observations.release_health]
+command = ["health"]
+[jobs.coder]
+command = ["code"]
+credentials = ["github-token", "GitHub token"]
+[[steps]]
+kind = "agent"
+"#,
+        &expect![[r#"
+            p.toml:3:10: unknown effect "provison": did you mean "provision"?
+            p.toml:5:10: unknown effect "merge": known are provision, teardown, open-ticket, annotate-incident
+            p.toml:7:10: [effects.teardown] has an empty command: name a program
+            p.toml:9:15: unknown observation "release_health": did you mean "release-health"?
+            p.toml:11:7: "GitHub token" in [jobs.coder] is not the name of a credential: use 1 to 64 lower-case letters, digits and -, a letter first
+        "#]],
+    );
+    check(
+        r#"
+name = "p"
+effects.provision = { command = ["up"], when = 1 }
+"#,
+        &expect![[r#"
+            p.toml:3:41: unknown field `when`, expected one of `command`, `time_limit_s`, `env`, `pass_env`
         "#]],
     );
 }

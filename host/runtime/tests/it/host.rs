@@ -4,8 +4,8 @@ use lockstep_ports::{RunAction, RunService, ServiceError, StartRequest, Wake};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::samples;
 use lockstep_testkit::{
-    FakeChangeSource, FakeChecks, FakeEffects, FakeJobs, FakeMergeability, FakeWorkspace, MemComponents,
-    MemJournal, ScriptedExecutor, SimClock,
+    FakeChangeSource, FakeChecks, FakeCredentials, FakeEffects, FakeJobs, FakeMergeability, FakeObservations,
+    FakeWorkspace, MemComponents, MemJournal, ScriptedExecutor, SimClock,
 };
 use lockstep_types::{
     Access, Answer, Completion, Descriptor, Effect, EffectOutcome, Fault, JobOutcome, JobRequest, JobResult,
@@ -23,6 +23,9 @@ pub(crate) struct World {
     pub(crate) jobs: Arc<FakeJobs>,
     pub(crate) effects: Arc<FakeEffects>,
     pub(crate) clock: Arc<SimClock>,
+    pub(crate) files: Arc<FakeWorkspace>,
+    pub(crate) observations: Arc<FakeObservations>,
+    pub(crate) credentials: Arc<FakeCredentials>,
 }
 
 impl World {
@@ -45,9 +48,12 @@ impl World {
             journal,
             components: Arc::default(),
             executor: Arc::new(executor),
+            observations: Arc::default(),
+            credentials: Arc::default(),
             jobs: Arc::new(jobs),
             effects: Arc::new(effects),
             clock: Arc::new(SimClock::new(Timestamp(1000), 1)),
+            files: Arc::default(),
         }
     }
 
@@ -73,7 +79,9 @@ impl World {
             executor: Arc::<ScriptedExecutor>::clone(&self.executor),
             checks: Arc::new(FakeChecks::default()),
             mergeability: Arc::new(FakeMergeability::default()),
-            workspace: Arc::new(FakeWorkspace::default()),
+            workspace: Arc::<FakeWorkspace>::clone(&self.files),
+            credentials: Arc::<FakeCredentials>::clone(&self.credentials),
+            observations: Arc::<FakeObservations>::clone(&self.observations),
             jobs: Arc::<FakeJobs>::clone(&self.jobs),
             effects: Arc::<FakeEffects>::clone(&self.effects),
             changes: Arc::new(FakeChangeSource::default()),

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod board;
 mod components;
 mod crash;
 mod flow;
 mod host;
+mod outside;
 mod people;
 mod reading;

@@ -1,16 +1,23 @@
 //! One file per subject. A route reads, calls the service once and answers; it decides nothing.
 
+mod act;
 mod answer;
+mod board;
 mod components;
 mod events;
 mod health;
+mod items;
+mod library;
+mod money;
+mod notices;
 mod runs;
+mod schedules;
 
 use crate::problem::{self, Problem};
 use crate::{AppState, guard};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post, put};
 use axum::{Router, response::Response};
 use std::future::Future;
 
@@ -27,6 +34,8 @@ pub fn app(state: AppState) -> Router {
         .route("/runs/{run}/pause", post(runs::pause))
         .route("/runs/{run}/resume", post(runs::resume))
         .route("/runs/{run}/answers", post(answer::answer))
+        .route("/runs/{run}/actions", post(act::on_run))
+        .route("/runs/{run}/teardown", post(act::tear_down))
         .route("/runs/{run}/invocations", get(runs::invocations))
         .route("/runs/{run}/steps/{step}/log", get(runs::log))
         .route("/runs/{run}/replay", post(runs::replay))
@@ -37,6 +46,11 @@ pub fn app(state: AppState) -> Router {
         .route("/components/activations/{kind}", get(components::history))
         .route("/events", get(events::stream))
         .route("/feed", get(events::feed))
+        .route("/notices", get(notices::list))
+        .route("/notices/{id}/act", post(notices::act))
+        .route("/notices/{id}/dismiss", post(notices::dismiss))
+        .route("/workspaces", get(board::workspaces).post(board::create))
+        .nest("/workspaces/{workspace}", on_a_board())
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::token));
@@ -51,6 +65,30 @@ pub fn app(state: AppState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), guard::host))
         .with_state(state)
+}
+
+fn on_a_board() -> Router<AppState> {
+    Router::new()
+        .route("/items", get(items::list).post(items::create))
+        .route("/items/{id}", get(items::show).patch(items::edit).delete(items::delete))
+        .route("/items/{id}/start", post(items::start))
+        .route("/items/{id}/cancel", post(items::cancel))
+        .route("/items/{id}/merge", post(items::merge))
+        .route("/items/{id}/move", post(items::put_elsewhere))
+        .route("/items/{id}/dependencies/{on}", put(items::depend).delete(items::no_longer_depend))
+        .route("/items/{id}/reviews/{kind}/actions", post(act::on_review))
+        .route("/presets", get(library::presets).post(library::create_preset))
+        .route("/presets/{id}", patch(library::edit_preset).delete(library::delete_preset))
+        .route("/pipelines", get(library::pipelines).post(library::create_pipeline))
+        .route("/pipelines/{id}", patch(library::edit_pipeline).delete(library::delete_pipeline))
+        .route("/pipelines/{id}/clone", post(library::clone_pipeline))
+        .route("/schedules", get(schedules::list).post(schedules::create))
+        .route("/schedules/{id}", patch(schedules::edit).delete(schedules::delete))
+        .route("/schedules/{id}/run", post(schedules::run))
+        .route("/schedules/{id}/runs", get(schedules::runs))
+        .route("/settings", get(money::settings).patch(money::edit_settings))
+        .route("/spend", get(money::spend))
+        .route("/spend/resume", post(money::resume))
 }
 
 /// What a handler answers.

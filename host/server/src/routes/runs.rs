@@ -100,7 +100,7 @@ pub(super) async fn why(State(state): State<AppState>, PathRun(run): PathRun) ->
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct By {
-    by: Option<String>,
+    pub(super) by: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -34,13 +34,18 @@ impl FakeService {
         self.end.send_replace(position);
     }
 
-    fn called(&self, call: String) {
+    pub(crate) fn called(&self, call: String) {
         self.calls.lock().unwrap().push(call);
     }
 
     fn known(run: &RunId) -> Result<(), ServiceError> {
-        let detail = format!("run {run}: so it is");
-        match run.as_str() {
+        Self::is_well("run", run.as_str())
+    }
+
+    /// The error that an id stands for.
+    pub(crate) fn is_well(what: &str, id: &str) -> Result<(), ServiceError> {
+        let detail = format!("{what} {id}: so it is");
+        match id {
             "missing" => Err(ServiceError::NotFound(detail)),
             "busy" => Err(ServiceError::Conflict(detail)),
             "wrong" => Err(ServiceError::Invalid(detail)),
@@ -62,10 +67,11 @@ fn entry(run: &str, seq: u64) -> TimelineEntry {
     }
 }
 
-fn summary(id: &str) -> RunSummary {
+pub(crate) fn summary(id: &str) -> RunSummary {
     RunSummary {
         id: id.parse().unwrap(),
         item: "feature".to_owned(),
+        workspace: None,
         title: "A feature".to_owned(),
         pipeline: "small".to_owned(),
         change: Change {

@@ -1,8 +1,11 @@
 //! The routes over a fake service: what each answers, to whom, and what it refuses.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod board;
+mod board_answers;
 mod events;
 mod fake;
+mod fake_board;
 mod guards;
 mod listening;
 mod routes;
@@ -20,6 +23,7 @@ const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
     AppState::new(
+        Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
         Options { token: TOKEN.to_owned(), allow_remote: false },
     )

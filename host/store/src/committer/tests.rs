@@ -22,6 +22,8 @@ fn turn(seq: u64, token: Option<&str>) -> Write {
         row: serde_json::to_vec(&row(&run_id(1), seq, RunStatus::Running)).unwrap(),
         record: record(&run_id(1), seq),
         token: token.map(str::to_owned),
+        has_cards: false,
+        board: Vec::new(),
     }
 }
 
@@ -70,6 +72,8 @@ fn a_damaged_row_holds_up_its_own_run_only() {
         row: b"{\"seq\":1}".to_vec(),
         record: Vec::new(),
         token: None,
+        has_cards: false,
+        board: Vec::new(),
     };
     let (replies, mut answers): (Vec<_>, Vec<_>) = (0..2).map(|_| oneshot::channel()).unzip();
     let writes = [turn(2, Some("token")), other];

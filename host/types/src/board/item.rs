@@ -1,5 +1,5 @@
 use super::{ItemId, PipelineId, PresetId, WorkspaceId, clearable};
-use crate::{Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, Timestamp};
+use crate::{Document, Environment, ItemLevel, ItemStatus, Notice, PullRequest, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a service is (SPEC BD-1).
@@ -147,6 +147,9 @@ pub struct Item {
     /// Its pull request.
     #[serde(default)]
     pub pull_request: Option<PullRequest>,
+    /// Its run: the one under way, else the last one, unless that was cancelled.
+    #[serde(default)]
+    pub current_run: Option<RunId>,
     /// Path or address of its repository.
     #[serde(default)]
     pub repository: Option<String>,
@@ -198,13 +201,13 @@ pub struct ItemPatch {
     /// See [`Item::description`].
     pub description: Option<String>,
     /// `null` for the workspace's default.
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub preset: Option<Option<PresetId>>,
     /// `null` for the one named at the start.
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Option<PipelineId>>,
     /// Tasks only.
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub module_name: Option<Option<String>>,
     /// Tasks only.
     pub auto_start_dependents: Option<bool>,
@@ -213,20 +216,32 @@ pub struct ItemPatch {
     /// See [`Item::archived`].
     pub archived: Option<bool>,
     /// See [`Item::responsible`].
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub responsible: Option<Option<String>>,
     /// See [`Item::repository`].
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub repository: Option<Option<String>>,
     /// Services only.
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub directory: Option<Option<String>>,
     /// See [`Item::base_branch`].
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub base_branch: Option<Option<String>>,
     /// See [`Item::head_branch`].
-    #[serde(deserialize_with = "clearable")]
+    #[serde(deserialize_with = "clearable", skip_serializing_if = "Option::is_none")]
     pub head_branch: Option<Option<String>>,
     /// All of them.
     pub tests: Option<TestSettings>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ItemPatch;
+
+    #[test]
+    fn a_patch_keeps_and_clears_what_it_did_before_it_was_sent() {
+        let patch = ItemPatch { preset: Some(None), labels: Some(Vec::new()), ..ItemPatch::default() };
+        let text = serde_json::to_string(&patch).unwrap();
+        assert_eq!(serde_json::from_str::<ItemPatch>(&text).unwrap(), patch, "{text}");
+    }
 }

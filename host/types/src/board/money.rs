@@ -1,7 +1,8 @@
-use crate::Timestamp;
+use crate::{InvalidId, Timestamp};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// An amount of a workspace's currency, counted in millionths so that sums are exact.
 ///
@@ -108,6 +109,9 @@ impl Default for SpendLimit {
     }
 }
 
+/// Characters of a wrong month that are repeated.
+const MONTH_SHOWN_MAX: usize = 32;
+
 /// A calendar month in UTC, the period of a budget (SPEC SP-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Month {
@@ -128,6 +132,27 @@ impl fmt::Display for Month {
     /// `2026-01`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl FromStr for Month {
+    type Err = InvalidId;
+
+    /// Reads `2026-01`.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let digits = |text: &str, length: usize| {
+            (text.len() == length && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+        };
+        let parts =
+            text.split_once('-').and_then(|(year, month)| Some((digits(year, 4)?, digits(month, 2)?)));
+        match parts {
+            Some((year, month @ 1..=12)) => Ok(Self { year, month: u8::try_from(month).unwrap_or(12) }),
+            _ => Err(InvalidId {
+                what: "month",
+                text: text.chars().take(MONTH_SHOWN_MAX).collect(),
+                rule: "write it like 2026-01",
+            }),
+        }
     }
 }
 
@@ -178,5 +203,16 @@ mod tests {
     fn months_begin_at_midnight_utc() {
         assert_eq!(Month::from(Timestamp(1_769_903_999_999)).to_string(), "2026-01");
         assert_eq!(Month::from(Timestamp(1_769_904_000_000)).to_string(), "2026-02");
+    }
+
+    #[test]
+    fn months_are_read_as_they_are_written() {
+        assert_eq!("2026-11".parse::<Month>().unwrap().to_string(), "2026-11");
+        for wrong in ["", "2026", "2026-0", "2026-00", "2026-13", "26-01", "2026-+1", "2026-1é", "2026-01-01"]
+        {
+            assert!(wrong.parse::<Month>().is_err(), "{wrong}");
+        }
+        let error = "soon".parse::<Month>().unwrap_err();
+        assert_eq!(error.to_string(), "\"soon\" is not a month: write it like 2026-01");
     }
 }

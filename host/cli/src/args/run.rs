@@ -1,0 +1,173 @@
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(after_help = "\
+The run is durable before anything of it happens. After Ctrl-C, a crash or a reboot
+it goes on with `lockstep run --resume RUN`, as do all other live runs of the folder.
+If a server has the data folder, the run is the server's and this command watches it.
+
+Exit status: 0 done, 3 failed, 4 waits for a person, 5 refused, 130 interrupted;
+all of them are in `lockstep --help`.")]
+pub(crate) struct RunArgs {
+    /// Pipeline file
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// Repository
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) repo: PathBuf,
+    /// Branch that carries the change
+    #[arg(long, value_name = "NAME", required_unless_present = "resume")]
+    pub(crate) branch: Option<String>,
+    /// Branch that receives it [default: the pipeline's, else the repository's default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) base: Option<String>,
+    /// Title of the work [default: the subject of the head commit]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    /// Description of the work, for the agents that do it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Watch a run that exists, and let it go on
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["pipeline", "repo", "branch", "base", "title", "description"])]
+    pub(crate) resume: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct RunArg {
+    /// An id, a beginning or end of one, or `latest`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List runs, the newest first
+    List {
+        /// Only those in this state
+        #[arg(long, value_name = "STATE", value_parser = ["running", "blocked", "paused", "done", "failed"])]
+        status: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+        limit: u16,
+        /// Only those older than this one
+        #[arg(long, value_name = "RUN")]
+        before: Option<String>,
+    },
+    /// Show a run with its steps
+    Show {
+        #[command(flatten)]
+        run: RunArg,
+        /// With everything that happened
+        #[arg(long)]
+        timeline: bool,
+    },
+    /// Watch a run until it ends or needs somebody, or all runs
+    Watch {
+        /// An id, a beginning or end of one, or `latest`; without it: all runs, until Ctrl-C
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Answer the question a run waits on
+    Answer(AnswerArgs),
+    /// End a run
+    Stop {
+        #[command(flatten)]
+        run: RunArg,
+        /// Why, for the journal
+        #[arg(long, value_name = "TEXT", default_value = "stopped by hand")]
+        reason: String,
+    },
+    /// Let a failed run go on from where it failed
+    Retry(RunArg),
+    /// Send a run back to one of its steps
+    Restart {
+        #[command(flatten)]
+        run: RunArg,
+        /// Name of the step
+        #[arg(long, value_name = "STEP")]
+        step: String,
+    },
+    /// Start nothing new of a run
+    Pause(RunArg),
+    /// Let a paused run go on
+    Resume(RunArg),
+    /// Act on a step that waits for a person, as `why` says
+    Act(ActArgs),
+    /// Tear the environments of a run down
+    Teardown(RunArg),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lockstep runs answer latest --approve
+  lockstep runs answer 9c3f21ab q2 --choose 'merge anyway'
+  lockstep runs answer 9c3f21ab --request-changes 'keep the old flag working'")]
+pub(crate) struct AnswerArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// Number of the question, such as q1; may be left out if only one is open
+    #[arg(value_name = "QUESTION", value_parser = crate::ids::question)]
+    pub(crate) question: Option<lockstep_types::QuestionId>,
+    #[command(flatten)]
+    pub(crate) answer: AnswerChoice,
+    /// Words to go with --choose
+    #[arg(long, value_name = "TEXT", requires = "choose", conflicts_with_all = ["approve", "request_changes", "reject"])]
+    pub(crate) text: Option<String>,
+    /// File with the text to take in place of the proposal
+    #[arg(long, value_name = "FILE", requires = "approve", conflicts_with_all = ["choose", "request_changes", "reject"])]
+    pub(crate) proposal: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AnswerChoice {
+    /// One of the options, or free text where there are none
+    #[arg(long, value_name = "OPTION")]
+    pub(crate) choose: Option<String>,
+    /// Consent
+    #[arg(long)]
+    pub(crate) approve: bool,
+    /// Have it done again
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) request_changes: Option<String>,
+    /// End the run
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reject: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+What an action takes, its step kind says; `lockstep why RUN` names the actions there are.
+
+Examples:
+  lockstep runs act latest confirm
+  lockstep runs act latest request-fix --step try findings='the total is wrong'
+  lockstep runs act 9c3f21ab reply '{\"item\": 0, \"text\": \"in euros\"}'")]
+pub(crate) struct ActArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// Name of the action
+    pub(crate) action: String,
+    /// Name of the step; may be left out if only one takes actions
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// What it takes: one JSON object, or fields
+    #[arg(value_name = "JSON | KEY=VALUE")]
+    pub(crate) input: Vec<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum StepCommand {
+    /// Show a step: its calls, what it saw and decided, its state, its output, the end of its log
+    Show {
+        #[command(flatten)]
+        run: RunArg,
+        /// Name of the step
+        step: String,
+        /// At most so many of the last calls
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        calls: usize,
+    },
+}

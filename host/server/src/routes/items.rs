@@ -1,0 +1,152 @@
+use super::board::{ByQuery, CreatedAt, command, created_at};
+use super::runs::{By, SOMEBODY, one_token};
+use super::{Answer, to_the_end};
+use crate::AppState;
+use crate::extract::{
+    ClientToken, Fields, JsonBody, OptionalJsonBody, PathBoard, PathOf, PathOn, QueryOf, board_id,
+};
+use axum::Json;
+use axum::extract::State;
+use lockstep_ports::{BoardCommand, BoardReply, ItemView, StartItem};
+use lockstep_types::RunSummary;
+use lockstep_types::board::{Item, ItemId, Row};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+#[derive(Serialize)]
+pub(super) struct Items {
+    items: Vec<Item>,
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+) -> Answer<Json<Items>> {
+    Ok(Json(Items { items: state.board().items(&workspace).await? }))
+}
+
+pub(super) async fn show(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+) -> Answer<Json<ItemView>> {
+    Ok(Json(state.board().item(&workspace, &id).await?))
+}
+
+pub(super) async fn create(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    mut fields: Fields,
+) -> Answer<CreatedAt<BoardReply>> {
+    let (level, parent) = (fields.take("level")?.unwrap_or_default(), fields.take("parent")?);
+    let by = fields.by.take();
+    let create = BoardCommand::CreateItem { level, parent, item: fields.rest()? };
+    let Json(reply) = command(&state, workspace.clone(), create, by).await?;
+    let made = match reply.rows.first() {
+        Some(Row::Item(item)) => format!("/{}", item.id),
+        _ => String::new(),
+    };
+    Ok(created_at(format!("/v1/workspaces/{workspace}/items{made}"), reply))
+}
+
+pub(super) async fn edit(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    mut fields: Fields,
+) -> Answer<Json<BoardReply>> {
+    let by = fields.by.take();
+    command(&state, workspace, BoardCommand::EditItem { id, item: fields.rest()? }, by).await
+}
+
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    QueryOf(ByQuery { by }): QueryOf<ByQuery>,
+) -> Answer<Json<BoardReply>> {
+    command(&state, workspace, BoardCommand::DeleteItem { id }, by).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Elsewhere {
+    parent: Option<ItemId>,
+    by: Option<String>,
+}
+
+pub(super) async fn put_elsewhere(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    JsonBody(Elsewhere { parent, by }): JsonBody<Elsewhere>,
+) -> Answer<Json<BoardReply>> {
+    command(&state, workspace, BoardCommand::MoveItem { id, parent }, by).await
+}
+
+pub(super) async fn start(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    ClientToken(token): ClientToken,
+    OptionalJsonBody(mut request): OptionalJsonBody<StartItem>,
+) -> Answer<CreatedAt<RunSummary>> {
+    request.token = one_token(token, request.token)?;
+    request.by.get_or_insert_with(|| SOMEBODY.to_owned());
+    let board = Arc::clone(state.board());
+    let run = to_the_end(async move { board.start_item(&workspace, &id, request).await }).await?;
+    Ok(created_at(format!("/v1/runs/{}", run.id), run))
+}
+
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<Item>> {
+    let (board, by) = (Arc::clone(state.board()), by.unwrap_or_else(|| SOMEBODY.to_owned()));
+    to_the_end(async move { board.cancel_item(&workspace, &id, &by).await }).await.map(Json)
+}
+
+pub(super) async fn merge(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ItemId>,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<Item>> {
+    let (board, by) = (Arc::clone(state.board()), by.unwrap_or_else(|| SOMEBODY.to_owned()));
+    to_the_end(async move { board.merge_item(&workspace, &id, &by).await }).await.map(Json)
+}
+
+type Dependency = (String, String, String);
+
+pub(super) async fn depend(
+    State(state): State<AppState>,
+    PathOf(path): PathOf<Dependency>,
+    QueryOf(ByQuery { by }): QueryOf<ByQuery>,
+) -> Answer<Json<BoardReply>> {
+    set_dependency(state, &path, true, by).await
+}
+
+pub(super) async fn no_longer_depend(
+    State(state): State<AppState>,
+    PathOf(path): PathOf<Dependency>,
+    QueryOf(ByQuery { by }): QueryOf<ByQuery>,
+) -> Answer<Json<BoardReply>> {
+    set_dependency(state, &path, false, by).await
+}
+
+/// Makes a dependency be there or not; toggles it only if it is otherwise.
+async fn set_dependency(
+    state: AppState,
+    (workspace, id, on): &Dependency,
+    wanted: bool,
+    by: Option<String>,
+) -> Answer<Json<BoardReply>> {
+    let workspace = board_id(workspace)?;
+    let (id, on) = (board_id::<ItemId>(id)?, board_id::<ItemId>(on)?);
+    let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
+    let set = async move {
+        let board = state.board();
+        let _alone = state.dependencies().lock().await;
+        let item = board.item(&workspace, &id).await?.item;
+        if item.depends_on.contains(&on) == wanted {
+            return Ok(BoardReply { rows: vec![Row::Item(item)], run: None });
+        }
+        board.command(&workspace, BoardCommand::ToggleDependency { id, on }, &by).await
+    };
+    to_the_end(set).await.map(Json)
+}

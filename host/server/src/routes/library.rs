@@ -1,0 +1,152 @@
+//! What items choose from: presets and pipelines.
+
+use super::Answer;
+use super::board::{ByQuery, Created, command, creation};
+use crate::AppState;
+use crate::extract::{Fields, OptionalJsonBody, PathBoard, PathOn, QueryOf};
+use crate::problem::{self, Problem};
+use axum::Json;
+use axum::extract::State;
+use lockstep_ports::{BoardCommand, BoardReply};
+use lockstep_types::board::{PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId};
+use lockstep_types::{Gating, JsonText};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+#[derive(Serialize)]
+pub(super) struct Presets {
+    presets: Vec<Preset>,
+}
+
+pub(super) async fn presets(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+) -> Answer<Json<Presets>> {
+    Ok(Json(Presets { presets: state.board().presets(&workspace).await? }))
+}
+
+pub(super) async fn create_preset(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    mut fields: Fields,
+) -> Answer<Created<BoardReply>> {
+    let by = fields.by.take();
+    creation(&state, workspace, BoardCommand::CreatePreset(fields.rest()?), by).await
+}
+
+pub(super) async fn edit_preset(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PresetId>,
+    mut fields: Fields,
+) -> Answer<Json<BoardReply>> {
+    let by = fields.by.take();
+    command(&state, workspace, BoardCommand::EditPreset { id, preset: fields.rest()? }, by).await
+}
+
+pub(super) async fn delete_preset(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PresetId>,
+    QueryOf(ByQuery { by }): QueryOf<ByQuery>,
+) -> Answer<Json<BoardReply>> {
+    command(&state, workspace, BoardCommand::DeletePreset { id }, by).await
+}
+
+#[derive(Serialize)]
+pub(super) struct Pipelines {
+    pipelines: Vec<PipelineDef>,
+}
+
+pub(super) async fn pipelines(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+) -> Answer<Json<Pipelines>> {
+    Ok(Json(Pipelines { pipelines: state.board().pipelines(&workspace).await? }))
+}
+
+/// A step as people write it: its configuration is an object, or the text of one, as it is answered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepBody {
+    name: String,
+    kind: String,
+    role: Option<String>,
+    needs: Option<Vec<String>>,
+    #[serde(default)]
+    approval: bool,
+    enabled: Option<bool>,
+    gating: Option<Gating>,
+    #[serde(default)]
+    config: Value,
+}
+
+impl StepBody {
+    fn into_step(self) -> Answer<PipelineStep> {
+        let Self { name, kind, role, needs, approval, enabled, gating, config } = self;
+        let config = match config {
+            Value::String(text) => JsonText::new(&text).map_err(|_| {
+                let detail = format!("the `config` of step {name:?} is a text that is not JSON");
+                Problem::new(problem::INVALID, detail)
+            })?,
+            // As in a pipeline file: without a configuration it is empty.
+            Value::Null => JsonText::of(&Map::new()),
+            config => JsonText::of(&config),
+        };
+        Ok(PipelineStep {
+            name,
+            kind,
+            role,
+            needs,
+            approval,
+            enabled: enabled.unwrap_or(true),
+            gating,
+            config,
+        })
+    }
+}
+
+fn pipeline(mut fields: Fields) -> Answer<PipelinePatch> {
+    let steps = fields.take::<Vec<StepBody>>("steps")?;
+    let steps = steps.map(|steps| steps.into_iter().map(StepBody::into_step).collect()).transpose()?;
+    Ok(PipelinePatch { steps, ..fields.rest()? })
+}
+
+pub(super) async fn create_pipeline(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    mut fields: Fields,
+) -> Answer<Created<BoardReply>> {
+    let by = fields.by.take();
+    creation(&state, workspace, BoardCommand::CreatePipeline(pipeline(fields)?), by).await
+}
+
+pub(super) async fn edit_pipeline(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PipelineId>,
+    mut fields: Fields,
+) -> Answer<Json<BoardReply>> {
+    let by = fields.by.take();
+    command(&state, workspace, BoardCommand::EditPipeline { id, pipeline: pipeline(fields)? }, by).await
+}
+
+pub(super) async fn delete_pipeline(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PipelineId>,
+    QueryOf(ByQuery { by }): QueryOf<ByQuery>,
+) -> Answer<Json<BoardReply>> {
+    command(&state, workspace, BoardCommand::DeletePipeline { id }, by).await
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Clone {
+    name: Option<String>,
+    by: Option<String>,
+}
+
+pub(super) async fn clone_pipeline(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PipelineId>,
+    OptionalJsonBody(Clone { name, by }): OptionalJsonBody<Clone>,
+) -> Answer<Created<BoardReply>> {
+    creation(&state, workspace, BoardCommand::ClonePipeline { id, name }, by).await
+}

@@ -1,0 +1,61 @@
+//! What a workspace may spend, and the settings it is held against.
+
+use super::board::command;
+use super::runs::{By, SOMEBODY};
+use super::{Answer, to_the_end};
+use crate::AppState;
+use crate::extract::{Fields, OptionalJsonBody, PathBoard, QueryOf};
+use crate::problem::{self, Problem};
+use axum::Json;
+use axum::extract::State;
+use lockstep_ports::{BoardCommand, BoardReply, SpendView};
+use lockstep_types::RunSummary;
+use lockstep_types::board::{Month, Settings};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub(super) async fn settings(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+) -> Answer<Json<Settings>> {
+    Ok(Json(state.board().spend(&workspace, None).await?.settings))
+}
+
+pub(super) async fn edit_settings(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    mut fields: Fields,
+) -> Answer<Json<BoardReply>> {
+    let by = fields.by.take();
+    command(&state, workspace, BoardCommand::EditSettings(fields.rest()?), by).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct OfMonth {
+    month: Option<String>,
+}
+
+pub(super) async fn spend(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    QueryOf(OfMonth { month }): QueryOf<OfMonth>,
+) -> Answer<Json<SpendView>> {
+    let month = month.as_deref().map(str::parse::<Month>).transpose();
+    let month = month.map_err(|error| Problem::new(problem::INVALID, error.to_string()))?;
+    Ok(Json(state.board().spend(&workspace, month).await?))
+}
+
+#[derive(Serialize)]
+pub(super) struct Resumed {
+    runs: Vec<RunSummary>,
+}
+
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    PathBoard(workspace): PathBoard,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<Json<Resumed>> {
+    let (board, by) = (Arc::clone(state.board()), by.unwrap_or_else(|| SOMEBODY.to_owned()));
+    let runs = to_the_end(async move { board.resume_paused(&workspace, &by).await }).await?;
+    Ok(Json(Resumed { runs }))
+}
