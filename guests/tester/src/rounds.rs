@@ -91,6 +91,10 @@ fn not_accepted(
         };
         return give_up(state, report, FailureClass::GateExhausted, &format!("{objection}; {why}"));
     }
+    // TS-11, D-14: nobody to mend it is a spent budget.
+    if !call.step.is_wired(FIXER) {
+        return give_up(state, report, FailureClass::GateExhausted, &missing_executor(FIXER));
+    }
     // TS-8: a fixer pushes to the branch of the change.
     if !call.run.change.has_branch() {
         let why = format!("{objection}; there is no branch to push a fix to");
@@ -117,7 +121,7 @@ pub(crate) fn fixer_settled(call: &Call<Config>, mut state: State, job: &JobSett
         JobOutcome::Failed(_) => "failed",
         JobOutcome::Evicted(_) => "was evicted too often",
         JobOutcome::NotConfigured(_) => {
-            // TS-11, D-14: nobody to mend it is a spent budget, and nothing was attempted.
+            // Who was wired is gone since: as below, and nothing was attempted.
             state.attempts = state.attempts.saturating_sub(1);
             state.phase = Phase::Testing;
             let why = missing_executor(FIXER);

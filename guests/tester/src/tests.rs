@@ -180,7 +180,7 @@ fn ts_8_without_a_branch_nothing_can_be_mended() {
 }
 
 #[test]
-fn ts_11_nobody_to_mend_it_is_a_spent_budget() {
+fn ts_11_nobody_to_mend_it_any_more_is_a_spent_budget() {
     let mut bench = tester("{}");
     bench.job_reported("", &report(false, "", ""));
     expect![[r#"

@@ -1,6 +1,9 @@
 use super::world::{World, ask, complete};
 use expect_test::expect;
-use lockstep_types::{Answer, Completion, Effect, MergeMethod, Next, QuestionKind};
+use lockstep_types::{
+    Answer, Completion, Effect, Input, ItemStatus, JsonText, MergeMethod, NewNotice, Next, NoticeId,
+    NoticeState, QuestionKind, Severity, Transition,
+};
 
 fn approve(proposal: Option<&str>) -> Answer {
     Answer::Approve { proposal: proposal.map(str::to_owned) }
@@ -157,4 +160,27 @@ fn answers_are_checked_against_the_options_and_taken_once() {
         = done item PrReady notices ["pipeline_complete"]
     "#]]
     .assert_eq(&world.text());
+}
+
+#[test]
+fn a_card_that_a_person_dismissed_is_not_raised_again_for_the_same_wait() {
+    let mut world = World::started(&["a!", "b!", "c"], &[]);
+    let dismissed = Input::NoticeSettled { id: NoticeId(1), state: NoticeState::Dismissed };
+    world.input(&dismissed);
+    assert!(world.text().ends_with("= blocked item Blocked notices []\n"), "{}", world.text());
+    world.answer(1, approve(None), None);
+    assert!(world.text().ends_with("= blocked item Blocked notices [\"decision_required\"]\n"));
+}
+
+#[test]
+fn d_3_a_decision_about_the_item_is_told_once_it_is_approved() {
+    let status = Some(ItemStatus::PrReady);
+    let decision = Next::Complete(Completion { item_status: status, ..Completion::default() });
+    let mut said = Transition::new(JsonText::null(), decision);
+    let text = || "merge_review".to_owned();
+    said.notices.push(NewNotice { kind: text(), severity: Severity::Normal, title: text(), body: text() });
+    let mut world = World::started(&["a!", "b"], &[("a", vec![said.into()])]);
+    assert!(world.text().ends_with("= blocked item Blocked notices [\"decision_required\"]\n"));
+    world.answer(1, approve(None), None);
+    assert!(world.text().ends_with("= done item PrReady notices [\"merge_review\"]\n"), "{}", world.text());
 }
