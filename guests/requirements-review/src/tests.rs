@@ -311,14 +311,13 @@ fn rv_12_an_errand_works_at_once_and_never_waits() {
 }
 
 #[test]
-fn rv_9_an_errand_at_the_cap_raises_both_cards() {
+fn rv_9_an_errand_at_the_cap_raises_the_card_of_the_review_alone() {
     let mut errand = Bench::<RequirementsReview>::new("{}").errand().policy(r#"{"max_review_iterations":1}"#);
     errand.acted("review", "{}");
     expect![[r#"
         complete (no output)
         approved already
         note     1 finding in pass 1 of 1
-        notice   decision_required: 1 finding left after 1 pass. One more round, go on as it is, or stop? | requirements
         notice   requirement_review: 1 finding to answer: Take coupons | t0
         document requirements = {"id":"run-1.requirements-review.1","status":"exceeded","iteration":1,"max":1,"findings":[{"id":"f1-1","category":"gap","severity":"high","title":"t0","detail":"d","status":"open","reply":null,"createdAt":1000000,"updatedAt":1000000}],"document":null,"createdAt":1000000,"updatedAt":1000000}
     "#]].assert_eq(&errand.job_done(HIGH));

@@ -237,13 +237,8 @@ pub(crate) fn park(
     let note = format!("{found} in pass {} of {}", row.iteration, row.max);
     let is_exceeded = row.status == Status::Exceeded;
     let mut transition = if call.run.is_errand {
-        let transition = Transition::new(state, Completion::new().approved()).note(note);
-        // RV-9; where a run is parked the host raises it.
-        if is_exceeded {
-            transition.notice("decision_required", cap_prompt(row), gate.document)
-        } else {
-            transition
-        }
+        // RV-9: the card of a cap is that of a parked run.
+        Transition::new(state, Completion::new().approved()).note(note)
     } else {
         let question = if is_exceeded {
             Question::new(QuestionKind::Cap, cap_prompt(row)).actions(act::AT_THE_CAP)

@@ -3,7 +3,7 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::{BoardService, Clock, RunService};
+use lockstep_ports::{BoardService, Clock, Credentials, RunService};
 use lockstep_providers::{
     CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
     LocalGit, LocalObservations, ProcessJobs,
@@ -69,6 +69,7 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
+    credentials.sweep().await;
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
     let git = Arc::new(git);
@@ -91,6 +92,14 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     Ok(Local { runtime, store })
+}
+
+/// The credentials of a data folder.
+///
+/// # Errors
+/// Their folder cannot be used.
+pub(crate) fn open_credentials(folder: &Path) -> anyhow::Result<impl Credentials> {
+    Ok(LocalCredentials::new(folder, Arc::new(SystemClock::default()))?)
 }
 
 /// What simulations call components with: the standard ones, kept in memory, and whatever is added to them.

@@ -136,8 +136,21 @@ impl World<'_> {
             return Ok(());
         };
         let from = if action.flag("swallow") { From::Swallowing } else { From::Advance };
-        let _: Advanced = self.advance(at, from).await?;
-        Ok(())
+        self.stage.is_single = true;
+        self.advance(at, from).await.map(drop)
+    }
+
+    /// What an agent or a model throws within an advance fails the run if somebody drives it; a single advance is refused
+    /// (DL-1).
+    async fn thrown(&mut self, at: usize, message: String, put_back: bool) -> Result<(), Refusal> {
+        let before = self.before_turn.take().filter(|_| put_back || self.stage.is_single);
+        if let Some(before) = before {
+            self.runs[at] = before;
+        }
+        if self.stage.is_single {
+            return Err(Refusal::Failed(message));
+        }
+        self.give_up(at, FailureClass::Agent, &message).await
     }
 
     /// One step of the engine.
@@ -146,6 +159,13 @@ impl World<'_> {
         if !self.admit(at).await? {
             return Ok(Advanced::Stopped);
         }
+        self.stage.is_admitted = true;
+        let advanced = self.advance_admitted(at, from).await;
+        self.stage.is_admitted = false;
+        advanced
+    }
+
+    async fn advance_admitted(&mut self, at: usize, from: From) -> Result<Advanced, Refusal> {
         let ready = |phase: &Phase| matches!(phase, Phase::Ready(_));
         if self.runs[at].run().steps().iter().any(|step| ready(&step.phase)) {
             self.turn(at, &Input::Tick, Calls::One).await?;
@@ -191,18 +211,22 @@ impl World<'_> {
         let Ok(at) = self.addressed(action) else {
             return Ok(());
         };
-        if self.job_key(at).is_some() {
-            self.poll_job(at).await?;
+        match self.job_key(at) {
+            Some(_) if self.poll_job(at).await? == Read::Failed => {
+                Err(Refusal::Failed("the job could not be read".to_owned()))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(crate) async fn poll_gate_once(&mut self, action: &Action) -> Result<(), Refusal> {
         let Ok(at) = self.addressed(action) else {
             return Ok(());
         };
-        self.tick(at, From::Poll).await?;
-        Ok(())
+        match self.tick(at, From::Poll).await? {
+            Read::Good => Ok(()),
+            Read::Failed => Err(Refusal::Failed("the gate could not be read".to_owned())),
+        }
     }
 
     /// `gate_exhausted`: the polls of a gate are used up (SPEC GM-11, RH-12).
@@ -320,12 +344,7 @@ impl World<'_> {
                 let result = JobResult { output: message, ..JobResult::default() };
                 self.settle(at, order.key, JobOutcome::Done(result)).await?;
             }
-            (Some(message), _) => {
-                if let Some(before) = self.before_turn.take().filter(|_| is_helper) {
-                    self.runs[at] = before;
-                }
-                self.give_up(at, FailureClass::Agent, &message).await?;
-            }
+            (Some(message), _) => self.thrown(at, message, is_helper).await?,
             (None, _) if is_job => self.runs[at].job = Some(JobInFlight { key: order.key, call }),
             (None, _) => self.settle(at, order.key, call.inline()).await?,
         }
@@ -341,7 +360,7 @@ impl World<'_> {
         };
         self.trace.dispatch(&order.kind, call.n, None, false);
         match call.throws().map(str::to_owned) {
-            Some(message) => self.give_up(at, FailureClass::Agent, &message).await?,
+            Some(message) => self.thrown(at, message, false).await?,
             None => self.settle(at, order.key, call.inline()).await?,
         }
         Ok(Read::Good)

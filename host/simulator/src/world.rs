@@ -56,6 +56,15 @@ pub struct Simulated {
     pub refused: Vec<(usize, String)>,
 }
 
+/// What is going on within the action at hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stage {
+    /// Somebody advances the engine by hand, and sees what it throws.
+    pub(crate) is_single: bool,
+    /// An advance is under way that the budget let begin.
+    pub(crate) is_admitted: bool,
+}
+
 pub(crate) struct World<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) kinds: &'a Kinds,
@@ -73,6 +82,7 @@ pub(crate) struct World<'a> {
     pub(crate) outside: Outside,
     pub(crate) trace: Trace,
     pub(crate) timeline: Vec<(usize, String, TimelineEntry)>,
+    pub(crate) stage: Stage,
     pub(crate) now: Timestamp,
     /// Calls of the engine that may still be made.
     calls_left: u32,
@@ -96,6 +106,7 @@ pub async fn simulate(
     let mut refused = Vec::new();
     for (at, action) in scenario.script.iter().enumerate() {
         world.trace.begin(at);
+        world.stage = Stage::default();
         let (class, why) = match world.act(action).await {
             Ok(()) => {
                 world.look()?;
@@ -149,6 +160,7 @@ impl<'a> World<'a> {
             outside: Outside::new(scenario),
             trace: Trace::default(),
             timeline: Vec::new(),
+            stage: Stage::default(),
             now,
             calls_left: scenario.config.max_calls.unwrap_or(CALLS_MAX),
             before_turn: None,
@@ -167,10 +179,10 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// What the workspace lets a run begin (SPEC SP-3, SP-4).
+    /// What the workspace lets a run begin (SPEC SP-3, SP-4). An advance is admitted once, when it begins (reading 16).
     pub(crate) fn admission(&self) -> Admission {
         Admission {
-            over_budget: self.board.is_over_budget(self.now),
+            over_budget: !self.stage.is_admitted && self.board.is_over_budget(self.now),
             exempt: self.scenario.quota_kinds.clone().unwrap_or_default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The command line, one file per subject.
 
+mod credentials;
 mod items;
 mod library;
 mod reviews;
@@ -9,6 +10,7 @@ mod setup;
 mod simulate;
 mod workspace;
 
+pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
@@ -55,6 +57,7 @@ Set up:
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
   component  List, add and activate step components
+  credentials Keep keys that jobs need, encrypted
 
 Options:
 {options}{after-help}";
@@ -158,6 +161,9 @@ pub(crate) enum Command {
     /// List, add and activate step components
     #[command(subcommand)]
     Component(ComponentCommand),
+    /// Keep keys that jobs need, encrypted
+    #[command(subcommand)]
+    Credentials(CredentialsCommand),
     /// Check pipeline files; list, add and change the pipelines of a workspace
     #[command(subcommand, alias = "pipeline")]
     Pipelines(PipelinesCommand),
