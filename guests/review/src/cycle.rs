@@ -33,7 +33,7 @@ pub(crate) fn carry_out(
     Ok(match state.pending.take() {
         Some(Pending::Incorporate { feedback }) => incorporate(gate, call, state, row, feedback.as_deref()),
         Some(Pending::ExtraRound) => extra_round(gate, call, state, row),
-        None => park(gate, call, state, &row, Vec::new()),
+        None => park(call, state, &row, Vec::new()),
     })
 }
 
@@ -222,12 +222,11 @@ fn hand_over(gate: &Gate, call: &Call<Config>, mut row: Row, status: Status) -> 
     let found = count(row.findings.len(), "finding");
     let named = list(row.findings.iter().map(|finding| finding.title.as_str()), MAX_NAMED);
     let title = format!("{found} to answer: {}", call.run.title);
-    park(gate, call, State::default(), &row, vec![document]).notice(gate.notice, title, named)
+    park(call, State::default(), &row, vec![document]).notice(gate.notice, title, named)
 }
 
 /// Asks a person. An errand cannot wait: what it left is on the item (RV-12).
 pub(crate) fn park(
-    gate: &Gate,
     call: &Call<Config>,
     state: State,
     row: &Row,

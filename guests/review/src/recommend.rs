@@ -118,7 +118,7 @@ pub(crate) fn settled(
         Some(why) => format!("nothing is recommended: {why}"),
         None => format!("{} to look at", count(row.recommendations.len(), "recommendation")),
     };
-    cycle::park(gate, call, state, &row, vec![document]).note(said)
+    cycle::park(call, state, &row, vec![document]).note(said)
 }
 
 /// An accepted one becomes the reply; after a rejected one the finding is open again.
