@@ -20,7 +20,7 @@ use lockstep_sdk::bindings::lockstep::step::log;
 use lockstep_sdk::{
     Access, Completion, Effect, EffectOutcome, EffectRequest, Event, Failure, FailureClass, JobOutcome,
     JobRequest, MergeMethod, NewFact, Next, Notice, Question, QuestionKind, ReworkRequest, Severity,
-    StepInput, Waiting, checks, history, mergeability, workspace,
+    StepInput, Waiting, checks, environments, history, mergeability, release_health, workspace,
 };
 
 pub(crate) fn started(config: &Config, input: &StepInput) -> Result<Transition, String> {
@@ -125,9 +125,12 @@ fn observe() -> String {
     let first = changed.as_ref().ok().and_then(|files| files.first()).map(|file| file.path.clone());
     let content = first.map(|path| workspace::read_file(&path));
     format!(
-        "checks {:?}\nmergeability {:?}\nchanged {changed:?}\nfirst {content:?}\nattempts {:?}",
+        "checks {:?}\nmergeability {:?}\nchanged {changed:?}\nfirst {content:?}\nattempts {:?}\nhealth {:?}\nevidence {:?}\nenvironment {:?}",
         checks::read(),
         mergeability::read(),
         history::attempts(),
+        release_health::read(1),
+        release_health::gather(1),
+        environments::read("env-1"),
     )
 }

@@ -81,6 +81,7 @@ pub struct RunInfo {
     #[serde(default)]
     pub outputs: Vec<StepOutput>,
     /// Where the item stands.
+    #[serde(default = "in_progress")]
     pub item_status: ItemStatus,
     /// Documents of the item, as (name, value).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,6 +91,11 @@ pub struct RunInfo {
     pub is_errand: bool,
     /// Time of the event being handled.
     pub now: Timestamp,
+}
+
+/// Where the items of runs stood that were recorded before their components were told.
+fn in_progress() -> ItemStatus {
+    ItemStatus::InProgress
 }
 
 /// The step being advanced.

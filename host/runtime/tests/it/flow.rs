@@ -28,7 +28,6 @@ fn a_pipeline_runs_to_its_end() {
         3 land effect-settled: performed: null
         3 land invoked: complete
         3 land step-completed: done: landed
-        3  notice-raised: notice pipeline_complete: task went through p
         3  run-completed: done
     "#]]
     .assert_eq(&host.history(&run));

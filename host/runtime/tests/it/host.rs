@@ -89,9 +89,12 @@ impl World {
         };
         let runtime = tokio.block_on(async {
             let runtime = Runtime::open(outside, waker, Drive::Runs).await.unwrap();
-            let bytes = component(&descriptor("writer", "1"));
-            let standard = StandardComponent { name: "writer", bytes: &bytes };
-            runtime.install(&[standard]).await.unwrap();
+            let writer = component(&descriptor("writer", "1"));
+            let merger =
+                component(&Descriptor { effects: vec!["merge".to_owned()], ..descriptor("merger", "1") });
+            let standard = [("writer", &writer), ("merger", &merger)];
+            let standard = standard.map(|(name, bytes)| StandardComponent { name, bytes });
+            runtime.install(&standard).await.unwrap();
             runtime
         });
         Host { tokio, runtime, wake }
@@ -185,12 +188,18 @@ impl Host {
     }
 }
 
-/// A chain of steps of kind `writer`; `!` marks one that needs consent.
+/// The kind of a step: `land` merges, every other one only writes.
+pub(crate) fn kind(step: &str) -> &'static str {
+    if step == "land" { "merger" } else { "writer" }
+}
+
+/// A chain of steps; `!` marks one that needs consent.
 pub(crate) fn pipeline(steps: &[&str]) -> String {
     let step = |step: &&str| {
         let name = step.trim_end_matches('!');
         let approval = step.ends_with('!');
-        format!("[[steps]]\nname = \"{name}\"\nkind = \"writer\"\nrole = \"{name}\"\napproval = {approval}\n")
+        let kind = kind(name);
+        format!("[[steps]]\nname = \"{name}\"\nkind = \"{kind}\"\nrole = \"{name}\"\napproval = {approval}\n")
     };
     format!("name = \"p\"\n{}", steps.iter().map(step).collect::<String>())
 }
@@ -211,12 +220,7 @@ pub(crate) fn request(item: &str, steps: &[&str]) -> StartRequest {
 }
 
 pub(crate) fn descriptor(kind: &str, version: &str) -> Descriptor {
-    Descriptor {
-        jobs: vec!["work".to_owned()],
-        effects: vec!["merge".to_owned()],
-        access: Access::Write,
-        ..samples::descriptor(kind, version)
-    }
+    Descriptor { jobs: vec!["work".to_owned()], access: Access::Write, ..samples::descriptor(kind, version) }
 }
 
 pub(crate) fn component(descriptor: &Descriptor) -> Vec<u8> {

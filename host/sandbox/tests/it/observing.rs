@@ -79,12 +79,18 @@ async fn answers_reach_the_component_and_the_record() {
         mergeability Ok(Report { head-commit: None, verdict: Verdict::Conflicted, conflicts: [\"a.rs\"] })
         changed Ok([ChangedFile { path: \"a.rs\", status: FileStatus::Renamed, lines-added: 3, lines-removed: 4 }])
         first Some(Ok(Some([97, 46, 114, 115])))
-        attempts [Attempt { number: 1, started-at: 5, finished-at: Some(6), outcome: \"reworked\", output: None }]","approved":false}}}
+        attempts [Attempt { number: 1, started-at: 5, finished-at: Some(6), outcome: \"reworked\", output: None }]
+        health Err(ObserveError::NotConfigured)
+        evidence Err(ObserveError::NotConfigured)
+        environment Err(ObserveError::NotConfigured)","approved":false}}}
         asked workspace.changed-files
         asked workspace.read-file
         asked checks.read
         asked mergeability.read
         asked history.attempts
+        asked release-health.read
+        asked release-health.gather
+        asked environments.read
         logged Info: observing
         logged Warn: observing
         logged Error: observing"#]].assert_eq(&shown(&invocation).replace("\\n", "\n"));

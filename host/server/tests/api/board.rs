@@ -163,15 +163,6 @@ async fn what_items_choose_from_reaches_the_board() {
             ("POST /spend/resume", r#"{"by":"bo"}"#),
         ],
         expect![[r#"
-            POST /v1/workspaces/shop/presets {"name":"Careful","max_risk":0.1}
-                201
-                shop by api: CreatePreset(PresetPatch { name: Some("Careful"), is_default: None, max_complexity: None, max_risk: Some(0.1), max_impact: None, ci_max_attempts: None, max_review_iterations: None, tolerated_severity: None, release_watch_minutes: None, release_max_attempts: None })
-            PATCH /v1/workspaces/shop/presets/preset-1 {"is_default":true}
-                200
-                shop by api: EditPreset { id: PresetId("preset-1"), preset: PresetPatch { name: None, is_default: Some(true), max_complexity: None, max_risk: None, max_impact: None, ci_max_attempts: None, max_review_iterations: None, tolerated_severity: None, release_watch_minutes: None, release_max_attempts: None } }
-            DELETE /v1/workspaces/shop/presets/preset-1
-                200
-                shop by api: DeletePreset { id: PresetId("preset-1") }
             POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent","config":{"a":[1]}}]}
                 201
                 shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {"a":[1]} }]) })

@@ -55,7 +55,7 @@ impl Host {
     pub(crate) fn pipeline(&self, steps: &[&str]) -> PipelineId {
         let step = |name: &&str| PipelineStep {
             name: (*name).to_owned(),
-            kind: "writer".to_owned(),
+            kind: crate::host::kind(name).to_owned(),
             role: Some((*name).to_owned()),
             needs: None,
             approval: false,

@@ -40,9 +40,9 @@ fn commands_of_checks_and_jobs_come_from_the_repository() {
         &mut world,
         "[jobs.work]\ncommand = [\"make\"]\n\n[checks.tests]\ncommand = [\"make\", \"test\"]\n",
     );
-    world.says("build", [wait(1000)]);
+    world.says("land", [wait(1000)]);
     let host = world.open();
-    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["land"]));
     host.start_item(&task, &pipeline);
     let (_, input) = world.executor.calls().pop().unwrap();
     assert_eq!(input.step.wired, ["work", "merge"]);
@@ -51,9 +51,9 @@ fn commands_of_checks_and_jobs_come_from_the_repository() {
 #[test]
 fn a_step_is_told_what_nobody_carries_out() {
     let world = World::new();
-    world.says("build", [wait(1000)]);
+    world.says("land", [wait(1000)]);
     let host = world.open();
-    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["land"]));
     host.start_item(&task, &pipeline);
     let (_, input) = world.executor.calls().pop().unwrap();
     assert_eq!(input.step.wired, ["merge"], "there is no command for the job");
