@@ -10,6 +10,7 @@ use lockstep_types::{
     Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -160,6 +161,17 @@ struct CommandsFile {
     effects: BTreeMap<Spanned<String>, ProviderCommand>,
     #[serde(default)]
     observations: BTreeMap<Spanned<String>, ProviderCommand>,
+    // A pipeline file is a file of commands too; what else stands in it is for those who run it.
+    #[serde(rename = "name")]
+    _name: Option<IgnoredAny>,
+    #[serde(rename = "version")]
+    _version: Option<IgnoredAny>,
+    #[serde(rename = "base")]
+    _base: Option<IgnoredAny>,
+    #[serde(rename = "policy")]
+    _policy: Option<IgnoredAny>,
+    #[serde(rename = "steps")]
+    _steps: Option<IgnoredAny>,
 }
 
 /// The tables of commands of either kind of file.
@@ -174,7 +186,7 @@ fn named<T>(table: BTreeMap<Spanned<String>, T>) -> BTreeMap<String, T> {
     table.into_iter().map(|(name, value)| (name.into_inner(), value)).collect()
 }
 
-/// Reads a file of commands: the tables of commands of a pipeline file, and nothing else.
+/// Reads a file of commands: the tables of commands of a pipeline file, or such a file itself.
 ///
 /// # Errors
 /// `PipelineErrors` lists what is wrong, in the order of the file.

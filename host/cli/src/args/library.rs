@@ -84,8 +84,8 @@ pub(crate) enum PipelinesCommand {
     },
     /// Store the steps of a pipeline file as a pipeline of the workspace
     #[command(after_help = "\
-The commands of its checks and jobs are not stored: a run of an item takes them from the file
-.lockstep/commands.toml of its repository.")]
+The commands of its checks and jobs are not stored: a run of an item takes them from the
+repository: .lockstep/commands.toml, else .lockstep/pipeline.toml, at the base branch.")]
     Add {
         /// Pipeline file
         file: PathBuf,

@@ -16,8 +16,8 @@ use lockstep_types::{
 };
 use std::sync::Arc;
 
-/// Where a repository keeps the commands of its checks and jobs.
-const COMMANDS_FILE: &str = ".lockstep/commands.toml";
+/// Where a repository keeps the commands of its checks and jobs: a file of their own, else its pipeline file.
+const COMMAND_FILES: [&str; 2] = [".lockstep/commands.toml", ".lockstep/pipeline.toml"];
 
 /// The observation a release is watched by.
 const RELEASE_HEALTH: &str = "release-health";
@@ -175,22 +175,26 @@ impl Runtime {
         };
         let change = change.map_err(change_source)?;
         let at_base = Head { head_branch: change.base_branch.clone(), head_commit: None, ..change.clone() };
-        let text = match outside.workspace.read_file(&at_base, COMMANDS_FILE).await {
-            Ok(Some(text)) => text,
-            Ok(None) | Err(ObserveFailure::NotConfigured) => {
-                return Ok(Sources { change, commands: Commands::default() });
-            }
-            Err(ObserveFailure::Failed(error)) => {
-                let text = format!(
-                    "{COMMANDS_FILE} of {repository} cannot be read: {error}: see to it, then try again"
-                );
-                return Err(ServiceError::Unavailable(text));
-            }
-        };
-        let text = String::from_utf8_lossy(&text);
-        let commands = read_commands(&text, COMMANDS_FILE);
-        let commands = commands.map_err(|errors| ServiceError::Invalid(errors.to_string()))?;
-        Ok(Sources { change, commands })
+        Ok(Sources { commands: self.commands(&at_base).await?, change })
+    }
+
+    /// The commands of a repository at a commit, from the first of the files it has.
+    async fn commands(&self, change: &Head) -> Result<Commands, ServiceError> {
+        for file in COMMAND_FILES {
+            let text = match self.shared.outside.workspace.read_file(change, file).await {
+                Ok(Some(text)) => text,
+                Ok(None) | Err(ObserveFailure::NotConfigured) => continue,
+                Err(ObserveFailure::Failed(error)) => {
+                    let repository = &change.repository;
+                    return Err(ServiceError::Unavailable(format!(
+                        "{file} of {repository} cannot be read: {error}: see to it, then try again"
+                    )));
+                }
+            };
+            let commands = read_commands(&String::from_utf8_lossy(&text), file);
+            return commands.map_err(|errors| ServiceError::Invalid(errors.to_string()));
+        }
+        Ok(Commands::default())
     }
 
     /// The notices of an item's last run, whose loose ones go on to the next.
@@ -284,7 +288,7 @@ fn check_observability(planned: &Planned, commands: &Commands, kinds: &Kinds) ->
     let steps: Vec<ShapeStep> = planned.steps.iter().map(step).collect();
     let is_connected = commands.observations.contains_key(RELEASE_HEALTH);
     shape::check_observability(&steps, is_connected).map_err(|error| {
-        ServiceError::Invalid(format!("{error}: {COMMANDS_FILE} has no [observations.{RELEASE_HEALTH}]"))
+        ServiceError::Invalid(format!("{error}: {} has no [observations.{RELEASE_HEALTH}]", COMMAND_FILES[0]))
     })
 }
 
