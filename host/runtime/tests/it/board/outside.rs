@@ -13,7 +13,11 @@ use lockstep_types::{
 use std::sync::Arc;
 
 fn commands(world: &mut World, text: &str) {
-    let files = [(".lockstep/commands.toml".to_owned(), text.as_bytes().to_vec())].into();
+    file(world, ".lockstep/commands.toml", text);
+}
+
+fn file(world: &mut World, path: &str, text: &str) {
+    let files = [(path.to_owned(), text.as_bytes().to_vec())].into();
     world.files = Arc::new(FakeWorkspace { files, ..FakeWorkspace::default() });
 }
 
@@ -40,6 +44,19 @@ fn commands_of_checks_and_jobs_come_from_the_repository() {
         &mut world,
         "[jobs.work]\ncommand = [\"make\"]\n\n[checks.tests]\ncommand = [\"make\", \"test\"]\n",
     );
+    world.says("land", [wait(1000)]);
+    let host = world.open();
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["land"]));
+    host.start_item(&task, &pipeline);
+    let (_, input) = world.executor.calls().pop().unwrap();
+    assert_eq!(input.step.wired, ["work", "merge"]);
+}
+
+#[test]
+fn a_pipeline_file_gives_commands_where_there_is_no_file_for_them() {
+    let mut world = World::new();
+    let text = format!("{}[jobs.work]\ncommand = [\"make\"]\n", crate::host::pipeline(&["land"]));
+    file(&mut world, ".lockstep/pipeline.toml", &text);
     world.says("land", [wait(1000)]);
     let host = world.open();
     let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["land"]));
