@@ -1,7 +1,7 @@
 use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Phase, Run, Step};
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
-    Invocation, ItemStatus, JobKey, JobOrder, Next, NoticeState, Observation, ObservationAnswer,
+    Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
     ObservationRequest, Outcome, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx, StepStatus,
     Timestamp,
 };
@@ -399,7 +399,11 @@ impl Step {
                 let Phase::Job(order) = &self.phase else {
                     return Err(ReplayError::Misfit { event: "job-settled" });
                 };
-                self.ready(StepEvent::JobSettled { kind: order.kind.clone(), outcome: outcome.clone() });
+                let event = StepEvent::JobSettled { kind: order.kind.clone(), outcome: outcome.clone() };
+                if let JobOutcome::Done(result) = outcome {
+                    self.usage = self.usage.plus(result.usage.unwrap_or_default());
+                }
+                self.ready(event);
             }
             Event::EffectRequested { order, .. } => {
                 self.effects = order.key.number;
@@ -528,6 +532,7 @@ impl Step {
             jobs: self.jobs,
             effects: self.effects,
             invocations: self.invocations,
+            usage: self.usage,
             attempts: std::mem::take(&mut self.attempts),
             ..Self::default()
         };

@@ -1,7 +1,7 @@
 use lockstep_types::{
     Answer, Artifact, Change, Digest, Document, EffectOrder, Environment, Fact, Failure, Held, ItemStatus,
     JobOrder, JsonText, Notice, Pin, Progress, Question, QuestionId, RunSpec, RunStatus, StepDef, StepEvent,
-    StepIx, StepStatus, Timestamp,
+    StepIx, StepStatus, Timestamp, Usage,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -85,6 +85,9 @@ pub struct Step {
     pub effects: u32,
     /// Calls of its component ever.
     pub invocations: u32,
+    /// Tokens its jobs reported, helpers included (SPEC SM-1).
+    #[serde(skip_serializing_if = "Usage::is_none")]
+    pub usage: Usage,
     /// Its executions, oldest first, the last one current.
     pub attempts: Vec<Attempt>,
     /// Milliseconds of the current execution spent waiting for people (D-18).

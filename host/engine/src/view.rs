@@ -80,6 +80,7 @@ impl Run {
             progress: step.progress.clone(),
             state: step.memory.as_ref().map(lockstep_types::JsonText::value),
             invocations: step.invocations,
+            usage: step.usage,
             job,
             question,
         }

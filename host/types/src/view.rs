@@ -1,5 +1,5 @@
 use crate::board::WorkspaceId;
-use crate::{Change, Digest, Fact, Failure, ItemStatus, Notice, Progress, Question, RunId, Timestamp};
+use crate::{Change, Digest, Fact, Failure, ItemStatus, Notice, Progress, Question, RunId, Timestamp, Usage};
 use serde::{Deserialize, Serialize};
 
 /// State of a run (SPEC vocabulary).
@@ -158,6 +158,9 @@ pub struct StepView {
     pub state: Option<serde_json::Value>,
     /// Calls of the component so far.
     pub invocations: u32,
+    /// Tokens its jobs reported, helpers included.
+    #[serde(default, skip_serializing_if = "Usage::is_none")]
+    pub usage: Usage,
     /// Key of the job in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,

@@ -45,6 +45,10 @@ pub(crate) fn step(style: &Style, page: &StepPage) -> String {
     if let Some(reason) = &step.skipped {
         text.push_str(&format!("skipped: {}\n", line(reason, LINE_MAX)));
     }
+    if !step.usage.is_none() {
+        let usage = step.usage;
+        text.push_str(&format!("tokens: {} read, {} written\n", usage.input_tokens, usage.output_tokens));
+    }
     if let Some(question) = &step.question {
         let prompt = format!("asks {}: {}", question.id, line(&question.prompt, LINE_MAX));
         text.push_str(&format!("{}\n", style.paint(Tone::Attention, &prompt)));
