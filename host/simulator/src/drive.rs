@@ -1,6 +1,7 @@
 //! Driving a run (FORMAT.md section 1.7): one engine, one turn at a time, simulated time.
 
 use crate::agents::{Call, Poll};
+use crate::blueprints::BLUEPRINTS;
 use crate::mapping::GRADERS;
 use crate::outside::{BranchUpdate, Merge};
 use crate::runs::RunEntry;
@@ -390,6 +391,11 @@ impl World<'_> {
             let model = result.model.as_deref().unwrap_or("unknown");
             let changes = self.board.meter(model, usage, self.now);
             self.change(&changes);
+        }
+        if let JobOutcome::Done(result) = &outcome
+            && self.job_order(at).is_some_and(|(_, order)| order.kind == BLUEPRINTS)
+        {
+            self.map_service(at, result)?;
         }
         self.turn(at, &Input::JobSettled { key, outcome }, Calls::Following).await
     }
