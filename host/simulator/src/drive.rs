@@ -132,6 +132,10 @@ impl World<'_> {
                 return Ok(());
             }
         }
+        let kind = self.runs[at].kind_of(self.runs[at].current());
+        if failures > 0 && matches!(kind, "ci-gate" | "conflicts-gate") {
+            return self.give_up(at, FailureClass::Timeout, "the gate was still not decided").await;
+        }
         Ok(())
     }
 
