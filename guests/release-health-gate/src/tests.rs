@@ -124,7 +124,7 @@ fn rh_8_an_on_call_gets_the_evidence() {
         note     regressed: latency (alert: 900 ms); on-call attempt 1 of 1
         progress 1/1 on-call at work
     "#]].assert_eq(&bench.due());
-    expect![[r#"{"phase":"working","attempts":1,"maxAttempts":1,"lastVerdict":"fail","lastFailureSummary":"latency (alert: 900 ms)","watchSince":1000000,"watchWindowMinutes":30,"regressedSignals":[{"kind":"monitor","id":"latency","name":"latency","state":"alert","detail":"900 ms"}],"readFailures":0}"#]].assert_eq(bench.state());
+    expect![[r#"{"phase":"working","attempts":1,"maxAttempts":1,"lastVerdict":"fail","lastFailureSummary":"latency (alert: 900 ms)","watchSince":1000000,"watchWindowMinutes":30,"regressedSignals":[{"kind":"monitor","id":"latency","name":"latency","state":"alert","detail":"900 ms"}],"polls":1,"readFailures":0}"#]].assert_eq(bench.state());
 }
 
 #[test]
