@@ -38,7 +38,7 @@ pub(crate) enum SettingsCommand {
     Set(Box<SetArgs>),
 }
 
-#[derive(Args)]
+#[derive(Args, Default, PartialEq)]
 #[command(after_help = "\
 Examples:
   lockstep settings set --monthly-limit 250 --price openai:gpt-5=1.1/8.8
