@@ -167,15 +167,16 @@ fn waits(style: &Style, run: &RunView, waiting: &Waiting, context: &Context, now
     text
 }
 
-/// The commands that take the actions a parked step allows.
+/// The commands that take the actions a parked step allows. Before those of a review comes what shows the findings.
 fn acts(run: &RunView, step: &StepView, context: &Context) -> Vec<String> {
-    let actions = step.question.iter().flat_map(|question| &question.actions);
+    let Some(question) = &step.question else { return Vec::new() };
     let (id, name) = (&run.summary.id, quoted(&line(&step.name, usize::MAX)));
-    actions
-        .map(|action| {
-            context.command(&format!("runs act {id} {} --step {name}", quoted(&line(action, usize::MAX))))
-        })
-        .collect()
+    let actions = question.actions.iter().map(|action| {
+        context.command(&format!("runs act {id} {} --step {name}", quoted(&line(action, usize::MAX))))
+    });
+    let workspace = run.summary.workspace.as_ref().filter(|_| question.kind == QuestionKind::Review);
+    let show = format!("reviews show {}", quoted(&line(&run.summary.item, usize::MAX)));
+    workspace.map(|id| context.command_in(Some(id), &show)).into_iter().chain(actions).collect()
 }
 
 /// What a run waits for, since when, and who can act.

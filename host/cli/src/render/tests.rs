@@ -399,3 +399,18 @@ fn a_step_is_not_said_to_wait_when_it_does_not() {
     assert_eq!(state(RunStatus::Failed, "working"), "cut short");
     assert_eq!(state(RunStatus::Failed, "pending"), "pending");
 }
+
+#[test]
+fn what_a_review_found_is_shown_before_its_actions() {
+    let question = json!({ "id": 1, "kind": "review", "prompt": "2 findings open.", "actions": ["reply"],
+        "asked_at": 1_767_603_600_000_u64 });
+    let parked = json!({ "status": "waiting-decision", "question": question });
+    let run = view(&json!({ "status": "blocked", "workspace": "ops", "item": "ops-7" }), &parked);
+    expect![[r#"
+        gate needs an answer (q1)
+          2 findings open.
+          lockstep --data '/d a' --workspace ops reviews show ops-7
+          lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 reply --step gate
+    "#]]
+    .assert_eq(&super::ending(&plain(), &run, &context(), false));
+}
