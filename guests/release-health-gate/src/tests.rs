@@ -155,6 +155,9 @@ fn rh_9_whatever_the_on_call_says_the_run_goes_on() {
                  the investigation failed: crash
     "#]]
     .assert_eq(&bench.job_failed("crash"));
+    // What a job is given has snake case, and so may what it says.
+    let snake = report.replace("culpritConfidence", "culprit_confidence");
+    assert_eq!(investigating().job_reported("x", &snake), investigating().job_reported("x", report));
     let mut text = String::new();
     for report in [r#"{"culpritConfidence":2,"recommendation":"revert","rationale":"r"}"#, "[]"] {
         let mut bench = investigating().unwired("annotate-incident");

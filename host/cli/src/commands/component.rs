@@ -1,7 +1,7 @@
 use super::{read_file, with_host};
 use crate::args::{ActivateArgs, ComponentCommand};
 use crate::context::{Context, quoted};
-use crate::exit::Exit;
+use crate::exit::{Exit, Refused};
 use crate::render;
 use lockstep_ports::{ActivateRequest, RunService};
 use lockstep_types::Grant;
@@ -22,7 +22,14 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         ComponentCommand::Activate(args) => activate(context, args).await?,
         ComponentCommand::History { kind } => {
             let list = with_host(context, "component history", async |service, _| {
-                Ok(service.activations(&kind).await?)
+                let activations = service.activations(&kind).await?;
+                if activations.is_empty() {
+                    let list = "`lockstep component list`";
+                    return Refused::because(format!(
+                        "no component was ever active for {kind:?}: see {list}"
+                    ));
+                }
+                Ok(activations)
             });
             context.term.show(&list.await?, |style, list| render::history(style, list))?;
         }
