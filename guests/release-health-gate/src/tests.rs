@@ -188,9 +188,9 @@ fn rh_11_a_spent_budget_raises_the_card_and_fails() {
     assert!(gate("{}", vec![regressed()]).unwired("on-call").started().starts_with("fail     GateExhausted"));
     let mut bench = investigating();
     expect![[r#"
-        fail     GateExhausted: the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
-        note     the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
-        notice   release_regression: The release regressed | the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
+        fail     GateExhausted: the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        note     the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        notice   release_regression: The release regressed | the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
     "#]].assert_eq(&bench.job(JobOutcome::NotConfigured(String::new())));
     assert!(bench.state().contains(r#""attempts":0"#));
 }
