@@ -32,6 +32,7 @@ fn main() -> Done<()> {
         }
         list(&mut text, &language.to_uppercase(), &project)?;
     }
+    list(&mut text, "CASES", &files(&here.join("templates/cases"), "")?)?;
     list(&mut text, "WORLD", &files(&here.join("templates/wit"), "")?)?;
     fs::write(out.join("embedded.rs"), text)?;
     Ok(())

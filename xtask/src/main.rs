@@ -9,6 +9,7 @@
 mod bench;
 mod component;
 mod demo;
+mod examples;
 mod guests;
 mod sim;
 mod test;
@@ -35,6 +36,8 @@ enum Task {
     Tidy,
     /// Measure the host: steps a second, latency, memory, disk, start
     Bench(bench::Args),
+    /// Build the example components in JavaScript, Python and C, and a new project of each language
+    Examples,
     /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
     Demo,
     /// Live through simulated histories of a host under faults, one for each seed
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Guests(args) => guests::run(&args),
         Task::Bench(args) => bench::bench(&args),
+        Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{guests, tidy, workspace};
+use crate::{examples, guests, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -22,6 +22,8 @@ enum Work {
     /// A `cargo test`, whose results are counted.
     Tests(Command),
     Task(&'static str, fn() -> Result<()>),
+    /// Builds the examples; those that cannot be built here are counted.
+    Examples,
 }
 
 struct Stage {
@@ -34,6 +36,8 @@ struct Stage {
 struct Count {
     passed: u64,
     failed: u64,
+    /// Examples left out because their tools cannot be had here; none is left out silently.
+    skipped: u64,
 }
 
 /// Says itself what failed, so that the count is always the last line.
@@ -61,7 +65,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if let Err(error) = &outcome {
         println!("error: {error:#}");
     }
-    println!("{} passed, {} failed", count.passed, count.failed);
+    let skipped = if count.skipped == 0 { String::new() } else { format!(", {} examples skipped", count.skipped) };
+    println!("{} passed, {} failed{skipped}", count.passed, count.failed);
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -87,6 +92,8 @@ fn stages(quick: bool) -> Vec<Stage> {
     // The end-to-end tests run the binary, which nothing else builds for them.
     let build = ["build", "--locked", "--workspace"];
     stages.push(stage("host build", Work::Cargo(host(&root, &build))));
+    // As people build them, with the binary; the end-to-end tests try them.
+    stages.push(stage("examples", Work::Examples));
     stages.push(stage("host tests", Work::Tests(host(&root, &test))));
     stages
 }
@@ -119,6 +126,11 @@ fn carry_out(work: Work, count: &mut Count) -> Result<()> {
     match work {
         Work::Cargo(mut command) => workspace::run(&mut command),
         Work::Tests(mut command) => run_tests(&mut command, count),
+        Work::Examples => {
+            let outcome = examples::build().context("`cargo xtask examples` failed")?;
+            count.skipped += outcome.skipped;
+            Ok(())
+        }
         Work::Task(name, task) => task().with_context(|| format!("`cargo xtask {name}` failed")),
     }
 }
@@ -152,7 +164,7 @@ fn parse_result(line: &str) -> Option<Count> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number =
         |word: &str| counts.split("; ").find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok());
-    Some(Count { passed: number("passed")?, failed: number("failed")? })
+    Some(Count { passed: number("passed")?, failed: number("failed")?, skipped: 0 })
 }
 
 fn word(is_ok: bool) -> &'static str {
@@ -170,7 +182,7 @@ mod tests {
     #[test]
     fn results_are_read_from_what_cargo_test_prints() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
-        assert_eq!(parse_result(line), Some(Count { passed: 12, failed: 3 }));
+        assert_eq!(parse_result(line), Some(Count { passed: 12, failed: 3, skipped: 0 }));
         assert_eq!(parse_result("test engine::ok ... ok\n"), None);
         assert_eq!(parse_result("test result: maybe\n"), None);
     }

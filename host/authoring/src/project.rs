@@ -1,6 +1,6 @@
 //! A folder that builds, tests and becomes a step component by the commands its README gives.
 
-use crate::embedded::{C, CONTRACT, CONTRACT_VERSION, File, JS, PYTHON, RUST, SDK, WORLD};
+use crate::embedded::{C, CASES, CONTRACT, CONTRACT_VERSION, File, JS, PYTHON, RUST, SDK, WORLD};
 use crate::language::Language;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -87,6 +87,7 @@ impl Project {
                 files.push((Path::new(below).join(path), text));
             }
         };
+        put("cases", CASES, true);
         match language {
             Language::Rust => {
                 put("", RUST, true);
@@ -215,8 +216,8 @@ mod tests {
             let project = project(language, "big-change", Some("size-gate")).expect("the names are good");
             text.push_str(&format!("{language}\n"));
             for (path, content) in project.files() {
-                assert!(!content.contains("{{"), "{language}: {} is not filled in", path.display());
                 if !path.starts_with("vendor") && !path.to_string_lossy().contains("lockstep-step/") {
+                    assert!(!content.contains("{{"), "{language}: {} is not filled in", path.display());
                     text.push_str(&format!("    {}\n", path.display()));
                 }
             }
@@ -224,7 +225,70 @@ mod tests {
                 text.push_str(&format!("  $ {command}\n"));
             }
         }
-        expect_test::expect![[r""]].assert_eq(&text);
+        expect_test::expect![[r#"
+            rust
+                .gitignore
+                Cargo.toml
+                README.md
+                cases/step.toml
+                src/config.schema.json
+                src/lib.rs
+                wit/step@0.1.0/checks.wit
+                wit/step@0.1.0/environments.wit
+                wit/step@0.1.0/history.wit
+                wit/step@0.1.0/log.wit
+                wit/step@0.1.0/mergeability.wit
+                wit/step@0.1.0/release-health.wit
+                wit/step@0.1.0/types.wit
+                wit/step@0.1.0/workspace.wit
+                wit/step@0.1.0/world.wit
+              $ cargo test
+              $ cargo build --release --target wasm32-unknown-unknown
+              $ lockstep component wrap target/wasm32-unknown-unknown/release/big_change.wasm -o big-change.wasm
+              $ lockstep step test big-change.wasm cases
+              $ lockstep component add big-change.wasm
+              $ lockstep component activate size-gate DIGEST --grant-import workspace
+            js
+                .gitignore
+                README.md
+                cases/step.toml
+                package.json
+                step.js
+                wit/step.wit
+              $ npm install
+              $ npm run build
+              $ lockstep step test big-change.wasm cases
+              $ lockstep component add big-change.wasm
+              $ lockstep component activate size-gate DIGEST --grant-import workspace
+            python
+                .gitignore
+                README.md
+                cases/step.toml
+                requirements.txt
+                step.py
+                wit/step.wit
+              $ python3 -m venv .venv && .venv/bin/pip install --requirement requirements.txt
+              $ .venv/bin/componentize-py --wit-path wit --world step componentize --stub-wasi step --output big-change.wasm
+              $ lockstep step test big-change.wasm cases
+              $ lockstep component add big-change.wasm
+              $ lockstep component activate size-gate DIGEST --grant-import workspace
+            c
+                .gitignore
+                Makefile
+                README.md
+                cases/step.toml
+                step.c
+                support/include/stdlib.h
+                support/include/string.h
+                support/libc.c
+                support/support.c
+                support/support.h
+                wit/step.wit
+              $ make
+              $ lockstep step test big-change.wasm cases
+              $ lockstep component add big-change.wasm
+              $ lockstep component activate size-gate DIGEST --grant-import workspace
+        "#]].assert_eq(&text);
     }
 
     #[test]
@@ -236,7 +300,17 @@ mod tests {
         }
         let kind = project(Language::C, "core", Some("Core")).expect_err("the kind cannot be").to_string();
         text.push_str(&kind);
-        expect_test::expect![[r""]].assert_eq(&text);
+        expect_test::expect![[r#"
+            name "" is empty
+            name "Big" does not begin with a lowercase letter
+            name "9lives" does not begin with a lowercase letter
+            name "a_b" has the character '_'
+            name "a--b" has a hyphen too many
+            name "a-" has a hyphen too many
+            name "../x" does not begin with a lowercase letter
+            name "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" is longer than 64 bytes
+            name "core" cannot be the name of a crate
+            kind "Core" does not begin with a lowercase letter; write lowercase letters, digits and single hyphens, such as `freeze-window`"#]].assert_eq(&text);
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::{BindingsArgs, WrapArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -12,6 +13,10 @@ pub(crate) enum ComponentCommand {
     },
     /// Let a kind use a component from now on; live runs keep the one they began with
     Activate(ActivateArgs),
+    /// Make a component of a core module that names its world, as compilers for Rust and C give
+    Wrap(WrapArgs),
+    /// Write the C bindings of a world
+    Bindings(BindingsArgs),
     /// Show which components a kind has used
     History {
         /// Step kind

@@ -1,5 +1,6 @@
 //! The command line, one file per subject.
 
+mod authoring;
 mod component;
 mod credentials;
 mod items;
@@ -11,6 +12,7 @@ mod setup;
 mod simulate;
 mod workspace;
 
+pub(crate) use authoring::{BindingsArgs, NewCommand, NewStepArgs, WrapArgs};
 pub(crate) use component::{ActivateArgs, ComponentCommand};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
@@ -53,6 +55,7 @@ Look closer:
   verify     Replay, and check the journal of a run against the stored run
 
 Set up:
+  new        Write the project of a step, in Rust, JavaScript, Python or C
   pipelines  Check pipeline files; list, add and change the pipelines of a workspace
   simulate   Run a scenario of a pipeline, with everybody outside played from a script
   presets    Ceilings and budgets under a name
@@ -163,6 +166,9 @@ pub(crate) enum Command {
     /// List, add and activate step components
     #[command(subcommand)]
     Component(ComponentCommand),
+    /// Write the project of a step, in Rust, JavaScript, Python or C
+    #[command(subcommand)]
+    New(NewCommand),
     /// Keep keys that jobs need, encrypted
     #[command(subcommand)]
     Credentials(CredentialsCommand),

@@ -4,6 +4,7 @@ mod board;
 mod component;
 mod credentials;
 mod items;
+mod new;
 mod notices;
 mod pipelines;
 mod presets;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
         Command::Component(command) => component::component(context, command).await,
+        Command::New(command) => new::new(context, command),
         Command::Credentials(command) => credentials::credentials(context, command).await,
         Command::Items(command) => items::items(context, command).await,
         Command::Reviews(command) => reviews::reviews(context, command).await,

@@ -188,7 +188,7 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 }
 
 /// `417 B`, `37 KiB`, `2.3 MiB`
-fn bytes(size: u64) -> String {
+pub(crate) fn bytes(size: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
     match size {

@@ -2,6 +2,7 @@
 
 mod activate;
 mod add;
+mod author;
 
 use super::with_components;
 use crate::args::ComponentCommand;
@@ -19,6 +20,8 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         }
         ComponentCommand::Add { file } => add::add(context, &file).await?,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
+        ComponentCommand::Wrap(args) => author::wrap(context, &args)?,
+        ComponentCommand::Bindings(args) => author::bindings(context, &args)?,
         ComponentCommand::History { kind } => {
             let list = with_components(context, "component history", async |service| {
                 let activations = service.activations(&kind).await?;

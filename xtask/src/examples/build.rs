@@ -1,0 +1,81 @@
+//! What the READMEs of the projects tell to type.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::tools::{self, Found};
+use super::{Language, Missing, Place, Project};
+use crate::toolchain::{self, TARGET};
+use crate::workspace;
+
+/// Builds the project in `dir`; what is missing for it, if something is.
+pub(super) fn build(project: &Project, dir: &Path, place: &Place) -> Result<Option<Missing>> {
+    match project.language {
+        Language::Rust => rust(project, dir, place).map(|()| None),
+        Language::JavaScript => javascript(dir),
+        Language::Python => python(project, dir, place),
+        Language::C => c(dir, place),
+    }
+}
+
+/// `cargo test`, `cargo build`, `lockstep component wrap`, with the compiler the guests are built with.
+fn rust(project: &Project, dir: &Path, place: &Place) -> Result<()> {
+    // The crates the guests are built from are on this machine already.
+    let lock = dir.join("Cargo.lock");
+    fs::copy(workspace::root().join("guests/Cargo.lock"), &lock)?;
+    workspace::run(workspace::isolated_cargo(dir).args(["test", "--quiet"]))?;
+    let toolchain = toolchain::find_or_make()?;
+    let mut cargo = workspace::isolated_cargo(dir);
+    cargo.args(["build", "--quiet", "--release", "--target", TARGET]).env("RUSTC", &toolchain.rustc);
+    if let Some(linker) = &toolchain.linker {
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+    }
+    workspace::run(&mut cargo)?;
+    let module = project.name.replace('-', "_");
+    let module = dir.join("target").join(TARGET).join("release").join(format!("{module}.wasm"));
+    let mut wrap = Command::new(&place.lockstep);
+    wrap.args(["component", "wrap"]).arg(module).arg("-o").arg(dir.join(format!("{}.wasm", project.name)));
+    workspace::output(&mut wrap).map(drop)
+}
+
+/// `npm install`, `npm run build`.
+fn javascript(dir: &Path) -> Result<Option<Missing>> {
+    if let Found::Missing(missing) = tools::npm_packages(dir)? {
+        return Ok(Some(missing));
+    }
+    workspace::output(Command::new("npm").args(["run", "--silent", "build"]).current_dir(dir))?;
+    Ok(None)
+}
+
+/// `pip install`, `componentize-py`.
+fn python(project: &Project, dir: &Path, place: &Place) -> Result<Option<Missing>> {
+    let requirements = fs::read_to_string(dir.join("requirements.txt"))?;
+    let venv = match tools::venv(&place.work.join("tools"), requirements.trim())? {
+        Found::There(venv) => venv,
+        Found::Missing(missing) => return Ok(Some(missing)),
+    };
+    let mut compile = Command::new(venv.join("bin/componentize-py"));
+    compile.args(["--wit-path", "wit", "--world", "step", "componentize", "--stub-wasi", "step", "--output"]);
+    workspace::output(compile.arg(format!("{}.wasm", project.name)).current_dir(dir))?;
+    Ok(None)
+}
+
+/// `make`, with a compiler from PyPI where there is none for wasm.
+fn c(dir: &Path, place: &Place) -> Result<Option<Missing>> {
+    let compiler = match tools::c_compiler(&place.work.join("tools"))? {
+        Found::There(compiler) => compiler,
+        Found::Missing(missing) => return Ok(Some(missing)),
+    };
+    let mut make = Command::new("make");
+    make.arg("--silent").arg(format!("CC={}", compiler.cc)).arg(format!("LD={}", compiler.ld));
+    // What this make was told by the one that started it is not for this one.
+    make.arg(format!("LOCKSTEP={}", place.lockstep.display())).env_remove("MAKEFLAGS").current_dir(dir);
+    for cache in ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"] {
+        make.env(cache, place.work.join("tools/zig-cache"));
+    }
+    workspace::output(&mut make)?;
+    Ok(None)
+}
