@@ -20,7 +20,7 @@ pub use board::{
 };
 pub use clock::Clock;
 pub use component_service::{ActivateRequest, ComponentService, ComponentView};
-pub use components::{ComponentStore, ComponentStoreError};
+pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{

@@ -13,6 +13,8 @@ pub trait Observer: Send + Sync {
 pub struct Inspected {
     /// SHA-256 of its bytes.
     pub digest: Digest,
+    /// World it was built for: `lockstep:step/step@0.2.0`.
+    pub world: String,
     /// Interfaces of the contract it imports, by short name, sorted.
     pub imports: Vec<String>,
     /// What it says of itself.

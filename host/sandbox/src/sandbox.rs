@@ -254,7 +254,8 @@ impl StepExecutor for Sandbox {
         let linked = self.loader.load_bytes(digest, bytes).await?;
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
-        Ok(Inspected { digest, imports: linked.imports.clone(), descriptor })
+        let world = "lockstep:step/step@0.1.0".to_owned();
+        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
     }
 
     async fn invoke(
