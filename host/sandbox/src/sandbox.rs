@@ -3,7 +3,7 @@ use crate::config::{self, Allocation, CALLS_AT_ONCE};
 use crate::contract::{Step, types};
 use crate::convert::{self, Unusable};
 use crate::descriptor;
-use crate::faults::{self, Stage, fault};
+use crate::faults::{self, Stage, fault, one_line};
 use crate::host::{HostState, Record, linker};
 use crate::limits::Limits;
 use crate::loader::Loader;
@@ -255,7 +255,9 @@ impl StepExecutor for Sandbox {
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
         let world = "lockstep:step/step@0.1.0".to_owned();
-        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
+        let exports = linked.pre.instance_pre().component().component_type();
+        let exports = exports.exports(&self.engine).map(|(name, _)| one_line(name)).collect();
+        Ok(Inspected { digest, world, imports: linked.imports.clone(), exports, descriptor })
     }
 
     async fn invoke(
@@ -280,6 +282,10 @@ impl StepExecutor for Sandbox {
             fuel,
             peak_memory: record.peak_memory as u64,
         }
+    }
+
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        self.limits.named()
     }
 
     fn fingerprint(&self) -> Digest {

@@ -42,7 +42,7 @@ impl MemoryComponents {
         };
         self.components().insert(digest, (info, bytes));
         let grant = Grant { imports, jobs: descriptor.jobs.clone(), effects: descriptor.effects.clone() };
-        let pin = Pin { digest, grant, access: descriptor.access };
+        let pin = Pin { digest, grant, access: descriptor.access, is_canary: false };
         let kind = kind.unwrap_or(&descriptor.kind).to_owned();
         kinds.0.insert(kind, Kind { pin, descriptor });
         Ok(())

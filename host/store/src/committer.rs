@@ -2,8 +2,8 @@
 
 use crate::error::{Failure, Shared};
 use crate::open::{self, Database, panic_text};
-use crate::values::{Changes, ReadError, Undo, batch_of};
 use crate::registry::{self, RegistryRow};
+use crate::values::{Changes, ReadError, Undo, batch_of};
 use crate::{Access, Inner, keys};
 use lockstep_ports::JournalError;
 use lockstep_types::{AuditEntry, RunId};

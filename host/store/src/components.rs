@@ -2,8 +2,8 @@
 //! would copy them about whenever it tidies its pages, and a file can be looked at with the tools of its makers.
 
 use crate::committer::Write;
-use crate::registry::RegistryRow;
 use crate::error::{Failure, Shared, component};
+use crate::registry::RegistryRow;
 use crate::{SledStore, blocking, keys, values};
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
@@ -35,8 +35,7 @@ impl ComponentStore for SledStore {
             refuse_long_kind(&change)?;
             match &change {
                 RegistryChange::Add { info, bytes } => {
-                    let (folder, digest, bytes) =
-                        (self.inner.components.clone(), info.digest, bytes.clone());
+                    let (folder, digest, bytes) = (self.inner.components.clone(), info.digest, bytes.clone());
                     // The file first: what is known must never lead to a file that is not there.
                     blocking(move || keep(&folder, &digest, &bytes))
                         .await

@@ -36,7 +36,9 @@ impl RegistryRow {
             RegistryChange::Grant(grant) => {
                 put(of_kind(keys::GRANTS, &grant.kind), serde_json::to_vec(&grant))
             }
-            RegistryChange::Stop(stop) => put(of_digest(keys::STOPS, &stop.digest), serde_json::to_vec(&stop)),
+            RegistryChange::Stop(stop) => {
+                put(of_digest(keys::STOPS, &stop.digest), serde_json::to_vec(&stop))
+            }
             RegistryChange::Resume(digest) => Ok(vec![Self::Remove(of_digest(keys::STOPS, &digest))]),
             RegistryChange::Canary(canary) => {
                 put(of_kind(keys::CANARIES, &canary.kind), serde_json::to_vec(&canary))

@@ -78,9 +78,7 @@ impl ComponentStore for MemComponents {
         changes: Vec<RegistryChange>,
         entry: AuditEntry,
     ) -> Result<(), ComponentStoreError> {
-        let is_other = |change: &RegistryChange| {
-            matches!(change, RegistryChange::Add { info, bytes } if Digest::of(bytes) != info.digest)
-        };
+        let is_other = |change: &RegistryChange| matches!(change, RegistryChange::Add { info, bytes } if Digest::of(bytes) != info.digest);
         if changes.iter().any(is_other) {
             let source = "its bytes have another digest".into();
             return Err(ComponentStoreError::Io { operation: "keep a component", source });

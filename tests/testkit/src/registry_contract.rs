@@ -115,14 +115,8 @@ pub async fn what_an_operator_said_is_kept_until_it_is_taken_back(subject: &mut 
         by: by.clone(),
     };
     let stop = Stop { digest, at, by: by.clone(), reason: "it merges".to_owned() };
-    let canary = |to| Canary {
-        kind: "ci-gate".to_owned(),
-        digest,
-        to,
-        at,
-        by: by.clone(),
-        reason: String::new(),
-    };
+    let canary =
+        |to| Canary { kind: "ci-gate".to_owned(), digest, to, at, by: by.clone(), reason: String::new() };
     let key = TrustedKey { name: "team".to_owned(), key: "00".repeat(32), at, by: by.clone() };
     let trust = Trust { policy: TrustPolicy::Require, keys: vec![key] };
     let signature = |n: &str| Signature { key: "00".repeat(32), signature: n.repeat(64) };
@@ -180,7 +174,10 @@ pub async fn changes_and_their_entry_are_stored_together(subject: &mut dyn Subje
     assert_eq!(subject.components().list().await.unwrap(), [info]);
     assert_eq!(registry(subject).await.active, [pointer]);
     let audit = subject.components().audit(10).await.unwrap();
-    assert_eq!(audit.iter().map(|entry| (entry.number, entry.action)).collect::<Vec<_>>(), [(1, AuditAction::Activate)]);
+    assert_eq!(
+        audit.iter().map(|entry| (entry.number, entry.action)).collect::<Vec<_>>(),
+        [(1, AuditAction::Activate)]
+    );
 }
 
 /// Entries are numbered without gaps, across reopening.

@@ -2,8 +2,8 @@
 
 use lockstep_ports::{Commit, RegistryChange};
 use lockstep_types::{
-    Access, Activation, AuditAction, AuditEntry, Change, ComponentInfo, Descriptor, Digest, Grant, ItemStatus, JsonText, RunId,
-    RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
+    Access, Activation, AuditAction, AuditEntry, Change, ComponentInfo, Descriptor, Digest, Grant,
+    ItemStatus, JsonText, RunId, RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
 };
 
 /// The id of the `n`th run; ids rise with `n`.

@@ -5,8 +5,8 @@ use lockstep_ports::{Clock, ComponentStore, Effects, Jobs, Journal, JournalError
 use lockstep_testkit::samples::{self, added, audited, commit, component, descriptor, run_id};
 use lockstep_testkit::{FakeEffects, FakeJobs, MemComponents, MemJournal, SimClock};
 use lockstep_types::{
-    Access, AuditAction, Effect, EffectKey, EffectOrder, EffectOutcome, JobContext, JobKey, JobOrder, JobOutcome,
-    JobResult, JsonText, MergeMethod, Timestamp,
+    Access, AuditAction, Effect, EffectKey, EffectOrder, EffectOutcome, JobContext, JobKey, JobOrder,
+    JobOutcome, JobResult, JsonText, MergeMethod, Timestamp,
 };
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;

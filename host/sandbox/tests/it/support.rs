@@ -2,8 +2,9 @@ use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, RegistryChange, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, AuditEntry, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel, ObservationAnswer,
-    ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
+    Activation, AuditEntry, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel,
+    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo, StepEvent, StepInfo,
+    StepInput, Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
