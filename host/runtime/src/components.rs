@@ -227,6 +227,7 @@ async fn inspect(outside: &Outside, bytes: &[u8]) -> Result<ComponentInfo, locks
     Ok(ComponentInfo {
         digest: inspected.digest,
         size: bytes.len() as u64,
+        world: inspected.world,
         imports: inspected.imports,
         descriptor: inspected.descriptor,
         added_at: outside.clock.now(),
