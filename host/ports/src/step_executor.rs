@@ -41,8 +41,10 @@ pub enum LoadError {
         limit: u64,
     },
     /// It does not implement the step world.
-    #[error("the component does not implement world lockstep:step/step@0.1.0: {reason}")]
+    #[error("the component does not implement world {world}: {reason}")]
     WrongWorld {
+        /// The version of the world it was taken to be built for.
+        world: String,
         /// Which import or export is missing or differs.
         reason: String,
     },

@@ -1,7 +1,6 @@
 use super::{Style, Tone, bytes, line};
 use lockstep_ports::{Activated, ComponentView, RolledBack};
 use lockstep_types::{Activation, Grant};
-use std::path::Path;
 
 /// Longest list of names in a table.
 pub(super) const NAMES_MAX: usize = 60;
@@ -51,9 +50,8 @@ fn used_by(component: &ComponentView) -> (Tone, String) {
 }
 
 /// A file that is no component of this host.
-pub(crate) fn component_refused(style: &Style, file: &Path, why: &str) -> String {
-    let file = line(&file.to_string_lossy(), usize::MAX);
-    format!("{} {file}: {}\n", style.paint(Tone::Bad, "refused"), line(why, usize::MAX))
+pub(crate) fn component_refused(style: &Style, why: &str) -> String {
+    format!("{} {}\n", style.paint(Tone::Bad, "refused"), line(why, usize::MAX))
 }
 
 /// A component that was just added, and the command that makes a kind use it.

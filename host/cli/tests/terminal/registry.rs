@@ -229,7 +229,8 @@ fn what_changes_is_told_in_a_line_or_two() {
         policy off: signatures are not asked for
         no key is trusted: lockstep component trust add KEYFILE
         = 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     expect![[r#"
         activate gate by Some("anna") None Gates { require_identical: true, max_changed: Some(3), max_fuel_growth: Some(5.0) }
         grant gate Grant { imports: ["checks"], jobs: [], effects: ["merge"] } revoke false force false by Some("anna")
@@ -297,12 +298,14 @@ fn a_folder_is_added_file_by_file() {
           jobs: ci-fixer
         nothing uses it yet: lockstep component activate gate 7692c3ad3540
         = 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     expect![[r#"
         add 3 bytes, Some("its signature"), by Some("anna") because None
         add 3 bytes, None, by Some("anna") because None
         add 3 bytes, None, by Some("anna") because None
-        add 3 bytes, Some("its signature"), by Some("anna") because Some("nightly")"#]].assert_eq(&served.service.calls());
+        add 3 bytes, Some("its signature"), by Some("anna") because Some("nightly")"#]]
+    .assert_eq(&served.service.calls());
 }
 
 #[test]
@@ -374,5 +377,6 @@ fn keys_are_made_once_and_sign() {
     expect![[r#"
         inspect 3 bytes
         sign 64 with 3 words by Some("anna") because None
-        Add { name: "team", key: "KEY" } by Some("anna") because None"#]].assert_eq(&served.service.calls().replace(key, "KEY"));
+        Add { name: "team", key: "KEY" } by Some("anna") because None"#]]
+    .assert_eq(&served.service.calls().replace(key, "KEY"));
 }

@@ -3,7 +3,7 @@ use crate::commands::{read_file, read_text, with_components};
 use crate::context::{Context, quoted};
 use crate::exit::{Exit, Refused, explain};
 use crate::render;
-use lockstep_ports::{AddRequest, ComponentService, ComponentView};
+use lockstep_ports::{AddRequest, ComponentService, ComponentView, ServiceError};
 use lockstep_runtime::signature;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -57,10 +57,10 @@ pub(super) async fn add(context: &Context, args: AddArgs) -> anyhow::Result<Exit
     let refused = added.iter().filter(|added| matches!(added.outcome, Outcome::Refused(_))).count();
     context.term.show(&added, |style, added| {
         let mut text = String::new();
-        for Added { file, outcome } in added {
+        for Added { outcome, .. } in added {
             match outcome {
                 Outcome::Added(view) => text.push_str(&shown(context, style, view)),
-                Outcome::Refused(why) => text.push_str(&render::component_refused(style, file, why)),
+                Outcome::Refused(why) => text.push_str(&render::component_refused(style, why)),
             }
         }
         text
@@ -91,7 +91,11 @@ async fn add_file(
         None => None,
     };
     let (by, reason) = (Some(context.by.clone()), args.reason.clone());
-    Ok(service.add_component(AddRequest { bytes, signature, by, reason }).await?)
+    let added = service.add_component(AddRequest { bytes, signature, by, reason }).await;
+    added.map_err(|error| match error {
+        ServiceError::Invalid(why) => Refused(format!("{}: {why}", file.display())).into(),
+        error => error.into(),
+    })
 }
 
 /// Reads the file of a component; one that is too large is not read at all.
@@ -99,7 +103,7 @@ pub(super) fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
     let size = fs::metadata(file).map(|data| data.len()).unwrap_or_default();
     if size > COMPONENT_MAX {
         return Refused::because(format!(
-            "{} has {}, more than the {} a component may have",
+            "{}: it has {}, more than the {} a component may have",
             file.display(),
             render::bytes(size),
             render::bytes(COMPONENT_MAX)

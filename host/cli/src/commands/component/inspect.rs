@@ -46,7 +46,11 @@ pub(super) async fn inspect(context: &Context, name: &str) -> anyhow::Result<()>
 pub(super) async fn detail(service: &dyn ComponentService, name: &str) -> anyhow::Result<ComponentDetail> {
     let file = Path::new(name);
     if file.exists() {
-        return Ok(service.inspect_component(read_component(file)?).await?);
+        let inspected = service.inspect_component(read_component(file)?).await;
+        return inspected.map_err(|error| match error {
+            ServiceError::Invalid(why) => Refused(format!("{name}: {why}")).into(),
+            error => error.into(),
+        });
     }
     match service.component(name).await {
         Err(ServiceError::NotFound(_)) => Refused::because(format!(

@@ -12,7 +12,7 @@ mod trust;
 use super::with_components;
 use crate::args::ComponentCommand;
 use crate::context::Context;
-use crate::exit::Exit;
+use crate::exit::{Exit, Refused};
 use crate::render;
 use lockstep_ports::Actor;
 
@@ -40,7 +40,14 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         }
         ComponentCommand::History { kind } => {
             let list = with_components(context, "component history", async |service| {
-                Ok(service.activations(&kind).await?)
+                let activations = service.activations(&kind).await?;
+                if activations.is_empty() {
+                    let list = "`lockstep component list`";
+                    return Refused::because(format!(
+                        "no component was ever active for {kind:?}: see {list}"
+                    ));
+                }
+                Ok(activations)
             });
             context.term.show(&list.await?, |style, list| render::history(style, list))?;
         }
