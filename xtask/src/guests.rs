@@ -163,7 +163,7 @@ fn compile(
 }
 
 /// Keeps this machine's paths out of panic messages, so that equal sources give equal bytes everywhere.
-fn remapped_paths(root: &Path) -> String {
+pub(crate) fn remapped_paths(root: &Path) -> String {
     let mut flags = vec![format!("--remap-path-prefix={}=/lockstep", root.display())];
     if let Some(home) = workspace::cargo_home() {
         flags.push(format!("--remap-path-prefix={}=/crates", home.join("registry/src").display()));

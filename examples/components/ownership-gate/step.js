@@ -6,7 +6,7 @@
 //     /billing/      @payments
 //     *.sql          @data @payments
 
-import { changedFiles, readFile } from 'lockstep:step/workspace@0.1.0';
+import { changedFiles, readFile } from 'lockstep:step/workspace@0.2.0';
 
 // Looks that may fail before the step gives up, and milliseconds between two.
 const LOOKS_MAX = 10;

@@ -13,8 +13,12 @@ pub trait Observer: Send + Sync {
 pub struct Inspected {
     /// SHA-256 of its bytes.
     pub digest: Digest,
+    /// World it was built for: `lockstep:step/step@0.2.0`.
+    pub world: String,
     /// Interfaces of the contract it imports, by short name, sorted.
     pub imports: Vec<String>,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
     /// What it says of itself.
     pub descriptor: Descriptor,
 }
@@ -37,8 +41,10 @@ pub enum LoadError {
         limit: u64,
     },
     /// It does not implement the step world.
-    #[error("the component does not implement world lockstep:step/step@0.1.0: {reason}")]
+    #[error("the component does not implement world {world}: {reason}")]
     WrongWorld {
+        /// The version of the world it was taken to be built for.
+        world: String,
         /// Which import or export is missing or differs.
         reason: String,
     },
@@ -92,6 +98,11 @@ pub trait StepExecutor: Send + Sync {
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation;
+
+    /// Limits of one call, by name; none if there are none.
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Digest of everything in the engine configuration and limits that can change fuel or outcome.
     fn fingerprint(&self) -> Digest;

@@ -22,22 +22,29 @@ pub(super) fn build(project: &Project, dir: &Path, place: &Place) -> Result<Opti
 }
 
 /// `cargo test`, `cargo build`, `lockstep component wrap`, with the compiler the guests are built with.
+///
+/// In their target directories, where the crates that the SDK needs are built already.
 fn rust(project: &Project, dir: &Path, place: &Place) -> Result<()> {
-    // The crates the guests are built from are on this machine already.
-    let lock = dir.join("Cargo.lock");
-    fs::copy(workspace::root().join("guests/Cargo.lock"), &lock)?;
-    workspace::run(workspace::isolated_cargo(dir).args(["test", "--quiet"]))?;
+    let guests = workspace::root().join("guests");
+    fs::copy(guests.join("Cargo.lock"), dir.join("Cargo.lock"))?;
+    let mut test = workspace::isolated_cargo(dir);
+    test.args(["test", "--quiet", "--target-dir"]).arg(guests.join("target/native"));
+    // As the guests' own profile says; another would build everything anew.
+    workspace::run(test.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only"))?;
     let toolchain = toolchain::find_or_make()?;
+    let target_dir = guests.join("target").join(toolchain.key());
     let mut cargo = workspace::isolated_cargo(dir);
-    cargo.args(["build", "--quiet", "--release", "--target", TARGET]).env("RUSTC", &toolchain.rustc);
+    cargo.args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"]).arg(&target_dir);
+    cargo.env("RUSTC", &toolchain.rustc);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", crate::guests::remapped_paths(&workspace::root()));
     if let Some(linker) = &toolchain.linker {
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     }
     workspace::run(&mut cargo)?;
-    let module = project.name.replace('-', "_");
-    let module = dir.join("target").join(TARGET).join("release").join(format!("{module}.wasm"));
+    let module = format!("{}.wasm", project.name.replace('-', "_"));
     let mut wrap = Command::new(&place.lockstep);
-    wrap.args(["component", "wrap"]).arg(module).arg("-o").arg(dir.join(format!("{}.wasm", project.name)));
+    wrap.args(["component", "wrap"]).arg(target_dir.join(TARGET).join("release").join(module));
+    wrap.arg("--output").arg(dir.join(format!("{}.wasm", project.name)));
     workspace::output(&mut wrap).map(drop)
 }
 

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, StepExecutor as _};
+use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, RegistryChange, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel, ObservationAnswer,
-    ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
+    Activation, AuditEntry, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel,
+    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo, StepEvent, StepInfo,
+    StepInput, Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,7 +13,16 @@ use std::sync::Arc;
 
 /// The component whose `config` says what it does.
 pub(crate) fn probe() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/probes/probe.wasm");
+    built("probe")
+}
+
+/// The component that is built for the first version of the contract.
+pub(crate) fn first_probe() -> Vec<u8> {
+    built("probe-0-1")
+}
+
+fn built(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/probes/{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask guests` first", path.display()))
 }
@@ -27,7 +37,7 @@ struct Shelf(HashMap<Digest, Vec<u8>>);
 
 #[async_trait]
 impl ComponentStore for Shelf {
-    async fn put(&self, _: ComponentInfo, _: Vec<u8>) -> Result<(), ComponentStoreError> {
+    async fn change(&self, _: Vec<RegistryChange>, _: AuditEntry) -> Result<(), ComponentStoreError> {
         Ok(())
     }
 
@@ -43,11 +53,11 @@ impl ComponentStore for Shelf {
         Ok(Vec::new())
     }
 
-    async fn activate(&self, _: Activation) -> Result<(), ComponentStoreError> {
-        Ok(())
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
+        Ok(Registry::default())
     }
 
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+    async fn audit(&self, _: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
         Ok(Vec::new())
     }
 
@@ -68,8 +78,16 @@ pub(crate) fn options(limits: Limits) -> SandboxOptions {
 
 /// A sandbox over the probe alone.
 pub(crate) fn sandbox(options: SandboxOptions) -> Sandbox {
-    let bytes = probe();
-    Sandbox::new(Arc::new(Shelf(HashMap::from([(Digest::of(&bytes), bytes)]))), options).unwrap()
+    sandbox_over([probe()], options)
+}
+
+/// A sandbox over these components.
+pub(crate) fn sandbox_over(
+    components: impl IntoIterator<Item = Vec<u8>>,
+    options: SandboxOptions,
+) -> Sandbox {
+    let shelf = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
+    Sandbox::new(Arc::new(Shelf(shelf)), options).unwrap()
 }
 
 /// A sandbox over nothing.
@@ -97,6 +115,7 @@ pub(crate) fn input(config: &str) -> StepInput {
             item_status: ItemStatus::InProgress,
             documents: Vec::new(),
             is_errand: false,
+            initiator: "ann".to_owned(),
             now: Timestamp(1_767_603_600_000),
         },
         step: StepInfo {
