@@ -107,7 +107,11 @@ fn alone(manifest: &str, workspace: &str) -> Done<String> {
 fn list(text: &mut String, name: &str, files: &[Carried]) -> Done<()> {
     write!(text, "pub(crate) const {name}: &[File] = &[")?;
     for (path, source) in files {
-        write!(text, "\n    ({path:?}, include_str!({:?})),", source.to_str().ok_or("a path that is not UTF-8")?)?;
+        write!(
+            text,
+            "\n    ({path:?}, include_str!({:?})),",
+            source.to_str().ok_or("a path that is not UTF-8")?
+        )?;
     }
     text.push_str("\n];\n");
     Ok(())

@@ -65,7 +65,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if let Err(error) = &outcome {
         println!("error: {error:#}");
     }
-    let skipped = if count.skipped == 0 { String::new() } else { format!(", {} examples skipped", count.skipped) };
+    let skipped =
+        if count.skipped == 0 { String::new() } else { format!(", {} examples skipped", count.skipped) };
     println!("{} passed, {} failed{skipped}", count.passed, count.failed);
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

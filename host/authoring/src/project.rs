@@ -10,8 +10,20 @@ use std::path::{Path, PathBuf};
 const NAME_BYTES_MAX: usize = 64;
 
 /// Names that a Rust crate cannot have, or that would hide one that everything needs.
-const NOT_FOR_CRATES: [&str; 12] =
-    ["alloc", "core", "crate", "fn", "lockstep-sdk", "mod", "proc-macro", "self", "std", "super", "test", "type"];
+const NOT_FOR_CRATES: [&str; 12] = [
+    "alloc",
+    "core",
+    "crate",
+    "fn",
+    "lockstep-sdk",
+    "mod",
+    "proc-macro",
+    "self",
+    "std",
+    "super",
+    "test",
+    "type",
+];
 
 /// What project to make.
 #[derive(Clone, Debug)]
@@ -35,7 +47,9 @@ pub struct Project {
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// A name the project or its kind cannot have.
-    #[error("{what} {name:?} {problem}; write lowercase letters, digits and single hyphens, such as `freeze-window`")]
+    #[error(
+        "{what} {name:?} {problem}; write lowercase letters, digits and single hyphens, such as `freeze-window`"
+    )]
     Name {
         /// Which name: `name` or `kind`.
         what: &'static str,
@@ -194,9 +208,8 @@ fn commands(language: Language, name: &str, kind: &str) -> Vec<String> {
         "lockstep component activate {{kind}} DIGEST --grant-import workspace",
     ];
     let module = name.replace('-', "_");
-    let fill = |text: &&str| {
-        text.replace("{{name}}", name).replace("{{module}}", &module).replace("{{kind}}", kind)
-    };
+    let fill =
+        |text: &&str| text.replace("{{name}}", name).replace("{{module}}", &module).replace("{{kind}}", kind);
     build.iter().chain(&activate).map(fill).collect()
 }
 

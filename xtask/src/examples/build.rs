@@ -15,7 +15,7 @@ use crate::workspace;
 pub(super) fn build(project: &Project, dir: &Path, place: &Place) -> Result<Option<Missing>> {
     match project.language {
         Language::Rust => rust(project, dir, place).map(|()| None),
-        Language::JavaScript => javascript(dir),
+        Language::JavaScript => javascript(dir, place),
         Language::Python => python(project, dir, place),
         Language::C => c(dir, place),
     }
@@ -49,8 +49,8 @@ fn rust(project: &Project, dir: &Path, place: &Place) -> Result<()> {
 }
 
 /// `npm install`, `npm run build`.
-fn javascript(dir: &Path) -> Result<Option<Missing>> {
-    if let Found::Missing(missing) = tools::npm_packages(dir)? {
+fn javascript(dir: &Path, place: &Place) -> Result<Option<Missing>> {
+    if let Found::Missing(missing) = tools::npm_packages(&place.work.join("tools"), dir)? {
         return Ok(Some(missing));
     }
     workspace::output(Command::new("npm").args(["run", "--silent", "build"]).current_dir(dir))?;

@@ -56,7 +56,8 @@ pub(crate) fn build() -> Result<Outcome> {
     let root = workspace::root();
     let lockstep = cargo_target(&root).join("debug/lockstep");
     ensure!(lockstep.is_file(), "{} is missing: run `cargo build --package lockstep`", lockstep.display());
-    let place = Place { built: root.join("target").join(BUILT), work: root.join("target").join(WORK), lockstep };
+    let place =
+        Place { built: root.join("target").join(BUILT), work: root.join("target").join(WORK), lockstep };
     fs::create_dir_all(&place.built).with_context(|| format!("cannot create {}", place.built.display()))?;
     let mut projects = examples(&root)?;
     projects.extend(new_projects(&place)?);
@@ -163,11 +164,7 @@ fn examples(root: &Path) -> Result<Vec<Project>> {
         read_all(&path, Path::new(""), &mut files)?;
         let world = files.get(Path::new("wit/step.wit")).context("an example has no wit/step.wit")?;
         let version = contract_of(&String::from_utf8_lossy(world))?;
-        read_all(
-            &root.join(format!("wit/step@{version}")),
-            Path::new("wit/deps/lockstep-step"),
-            &mut files,
-        )?;
+        read_all(&root.join(format!("wit/step@{version}")), Path::new("wit/deps/lockstep-step"), &mut files)?;
         projects.push(Project { name, language, files });
     }
     projects.sort_by(|a, b| a.name.cmp(&b.name));
@@ -216,7 +213,9 @@ fn new_projects(place: &Place) -> Result<Vec<Project>> {
 fn read_all(dir: &Path, to: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.as_os_str().is_empty() => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && to.as_os_str().is_empty() => {
+            return Ok(());
+        }
         Err(error) => bail!("cannot list {}: {error}", dir.display()),
     };
     for entry in entries {
@@ -228,7 +227,10 @@ fn read_all(dir: &Path, to: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Re
                 read_all(&path, &to.join(&name), files)?;
             }
         } else if path.extension().is_none_or(|extension| extension != "wasm") {
-            files.insert(to.join(&name), fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
+            files.insert(
+                to.join(&name),
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?,
+            );
         }
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! Compilers for JavaScript, Python and C: what the machine has, else from npm and PyPI, into `target` and nowhere else.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Missing;
@@ -15,6 +17,8 @@ const ZIG: &str = "ziglang==0.17.1";
 
 /// Characters of a tool's complaint that are shown.
 const COMPLAINT_CHARS: usize = 300;
+/// Lines of it.
+const COMPLAINT_LINES: usize = 3;
 
 /// A tool, or what is missing for it.
 pub(super) enum Found<T> {
@@ -28,26 +32,42 @@ pub(super) struct CCompiler {
     pub(super) ld: String,
 }
 
-/// The packages that the project in `dir` names, in its `node_modules`; by its lock file, if it has one.
-pub(super) fn npm_packages(dir: &Path) -> Result<Found<()>> {
+/// Links `node_modules` of the project in `dir` to the packages its `package.json` names, which are installed once.
+pub(super) fn npm_packages(tools: &Path, dir: &Path) -> Result<Found<()>> {
     for tool in ["node", "npm"] {
         if !runs(Command::new(tool).arg("--version")) {
-            return Ok(missing(format!("no {tool} on PATH; install Node.js 18 or newer")));
+            return Ok(missing(format!("no {tool} on PATH; install Node.js 20 or newer")));
         }
     }
-    let (lock, wanted) = (dir.join("package-lock.json"), fs::read(dir.join("package.json"))?);
-    let installed = dir.join("node_modules/.installed-for");
-    let wanted = digest(&[&wanted, &fs::read(&lock).unwrap_or_default()]);
-    if fs::read_to_string(&installed).is_ok_and(|key| key == wanted) {
-        return Ok(Found::There(()));
+    let package = fs::read(dir.join("package.json"))?;
+    let package: Value = serde_json::from_slice(&package).context("package.json is not JSON")?;
+    // Only what is installed: projects that differ in their names share it.
+    let wanted = json!({
+        "private": true,
+        "devDependencies": package["devDependencies"],
+        "overrides": package["overrides"],
+    });
+    let wanted = wanted.to_string();
+    let installed = tools.join(format!("npm-{}", &digest(&[wanted.as_bytes()])[..12]));
+    let complete = installed.join("complete");
+    if !complete.is_file() {
+        fs::create_dir_all(&installed).with_context(|| format!("cannot create {}", installed.display()))?;
+        fs::write(installed.join("package.json"), &wanted)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&installed);
+        if let Err(error) = workspace::output(&mut npm) {
+            return Ok(missing(format!("its npm packages cannot be had: {}", complaint(&error))));
+        }
+        fs::write(&complete, "")?;
     }
-    let command = if lock.is_file() { "ci" } else { "install" };
-    let mut npm = Command::new("npm");
-    npm.args([command, "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(dir);
-    if let Err(error) = workspace::output(&mut npm) {
-        return Ok(missing(format!("its npm packages cannot be had: {}", last_line(&error))));
+    let link = dir.join("node_modules");
+    if fs::read_link(&link).is_ok_and(|to| to != installed.join("node_modules")) {
+        fs::remove_file(&link)?;
     }
-    fs::write(installed, wanted)?;
+    if !link.exists() {
+        symlink(installed.join("node_modules"), &link)
+            .with_context(|| format!("cannot link {}", link.display()))?;
+    }
     Ok(Found::There(()))
 }
 
@@ -63,12 +83,12 @@ pub(super) fn venv(tools: &Path, requirements: &str) -> Result<Found<PathBuf>> {
     }
     fs::create_dir_all(tools).with_context(|| format!("cannot create {}", tools.display()))?;
     if let Err(error) = workspace::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir)) {
-        return Ok(missing(format!("python3 cannot make a virtual environment: {}", last_line(&error))));
+        return Ok(missing(format!("python3 cannot make a virtual environment: {}", complaint(&error))));
     }
     let mut pip = Command::new(dir.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(requirements.lines());
     if let Err(error) = workspace::output(&mut pip) {
-        return Ok(missing(format!("{requirements} cannot be had from PyPI: {}", last_line(&error))));
+        return Ok(missing(format!("{requirements} cannot be had from PyPI: {}", complaint(&error))));
     }
     fs::write(complete, "")?;
     Ok(Found::There(dir))
@@ -80,8 +100,13 @@ pub(super) fn c_compiler(tools: &Path) -> Result<Found<CCompiler>> {
         return Ok(missing("no make on PATH".to_owned()));
     }
     let has_wasm = workspace::output(Command::new("clang").arg("--print-targets"));
-    if has_wasm.is_ok_and(|targets| targets.contains("wasm32")) && runs(Command::new("wasm-ld").arg("--version")) {
-        return Ok(Found::There(CCompiler { cc: "clang --target=wasm32".to_owned(), ld: "wasm-ld".to_owned() }));
+    if has_wasm.is_ok_and(|targets| targets.contains("wasm32"))
+        && runs(Command::new("wasm-ld").arg("--version"))
+    {
+        return Ok(Found::There(CCompiler {
+            cc: "clang --target=wasm32".to_owned(),
+            ld: "wasm-ld".to_owned(),
+        }));
     }
     Ok(match venv(tools, ZIG)? {
         Found::Missing(Missing(why)) => missing(format!("no clang and wasm-ld on PATH, and {why}")),
@@ -109,8 +134,11 @@ fn digest(parts: &[&[u8]]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Of what a tool said, the line that says most.
-fn last_line(error: &anyhow::Error) -> String {
+/// Of what a tool said, the lines that say most: npm and pip name the error first and where to read more last.
+fn complaint(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
-    text.lines().last().unwrap_or_default().chars().take(COMPLAINT_CHARS).collect()
+    let is_telling = |line: &&str| line.to_lowercase().contains("error") && !line.contains("complete log");
+    let lines: Vec<&str> = text.lines().filter(is_telling).take(COMPLAINT_LINES).collect();
+    let lines = if lines.is_empty() { text.clone() } else { lines.join("; ") };
+    lines.chars().take(COMPLAINT_CHARS).collect()
 }
