@@ -64,7 +64,7 @@ impl Observer for RecordedObserver {
     }
 }
 
-fn shown(request: &ObservationRequest) -> String {
+pub(crate) fn shown(request: &ObservationRequest) -> String {
     match request {
         ObservationRequest::ReadFile { path } => format!("{} of {path}", request.name()),
         other => other.name().to_owned(),

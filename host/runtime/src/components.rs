@@ -201,7 +201,7 @@ impl Runtime {
         Ok(activation)
     }
 
-    async fn find_component(&self, prefix: &str) -> Result<ComponentInfo, ServiceError> {
+    pub(crate) async fn find_component(&self, prefix: &str) -> Result<ComponentInfo, ServiceError> {
         let prefix = prefix.strip_prefix("sha256:").unwrap_or(prefix).to_ascii_lowercase();
         let all = self.shared.outside.components.list().await.map_err(store)?;
         let mut found = all.into_iter().filter(|info| info.digest.to_string().starts_with(&prefix));
