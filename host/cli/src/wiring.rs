@@ -122,6 +122,12 @@ pub(crate) async fn open_simulator(folder: &Path) -> anyhow::Result<Simulator> {
     Ok(Simulator { executor, store, kinds })
 }
 
+/// A sandbox that keeps no component, for one that is looked at and called at once.
+pub(crate) fn open_bench(folder: &Path) -> anyhow::Result<Sandbox> {
+    let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
+    Ok(Sandbox::new(Arc::new(MemoryComponents::default()), options)?)
+}
+
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.
 fn cache_dir(folder: &Path) -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);

@@ -26,9 +26,7 @@ impl LenientObserver {
     /// An observer that answers from `record`.
     #[must_use]
     pub fn new(record: Vec<Observation>) -> Self {
-        Self {
-            state: Mutex::new(State { left: record, unrecorded: Vec::new(), is_more_unrecorded: false }),
-        }
+        Self { state: Mutex::new(State { left: record, unrecorded: Vec::new(), is_more_unrecorded: false }) }
     }
 
     /// What was asked and is not in the record, each once, in the order it was asked; at most a few.

@@ -17,8 +17,8 @@ mod service;
 mod step_executor;
 
 pub use backtest::{
-    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress, BacktestReport,
-    BacktestRequest, BacktestService, FieldDifference, Gates,
+    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress,
+    BacktestReport, BacktestRequest, BacktestService, FieldDifference, Gates,
 };
 pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,

@@ -14,7 +14,7 @@ pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
-pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
+pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::{ActivateArgs, ComponentCommand, ServeArgs};
 pub(crate) use simulate::SimulateArgs;

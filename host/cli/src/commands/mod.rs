@@ -17,6 +17,7 @@ mod settings;
 mod simulate;
 mod spend;
 mod step;
+mod step_test;
 mod workspaces;
 
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
@@ -116,7 +117,7 @@ fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn read_text(path: &Path, max: u64) -> anyhow::Result<String> {
+pub(crate) fn read_text(path: &Path, max: u64) -> anyhow::Result<String> {
     match String::from_utf8(read_file(path, max)?) {
         Ok(text) => Ok(text),
         Err(_) => Refused::because(format!("{} is not UTF-8 text", path.display())),

@@ -10,6 +10,7 @@ mod report;
 mod review;
 mod run;
 mod step;
+mod tested;
 mod timeline;
 
 pub(crate) use board::{
@@ -21,6 +22,7 @@ pub(crate) use report::{replay, verify};
 pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
 pub(crate) use step::{StepPage, step};
+pub(crate) use tested::tested;
 
 use jiff::tz::TimeZone;
 use lockstep_types::{RunId, RunStatus, Timestamp};

@@ -199,7 +199,7 @@ fn cut(text: &str, parting: usize) -> String {
 mod tests {
     use super::{VALUE_MAX, differences};
     use expect_test::expect;
-    use lockstep_types::{Completion, Fact, Fault, FailureClass, JsonText, Next, Outcome, Transition};
+    use lockstep_types::{Completion, Fact, FailureClass, Fault, JsonText, Next, Outcome, Transition};
 
     fn shown(one: Transition, other: Transition) -> String {
         let (one, other) = (Outcome::Transition(Box::new(one)), Outcome::Transition(Box::new(other)));

@@ -1,9 +1,7 @@
 //! Adds up what came of the calls.
 
 use super::judge::Judged;
-use lockstep_ports::{
-    BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress,
-};
+use lockstep_ports::{BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress};
 use std::collections::BTreeMap;
 
 pub(super) struct Tally {
