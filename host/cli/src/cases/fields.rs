@@ -90,8 +90,9 @@ pub(super) struct Call {
     pub(super) world: World,
     /// None: the case says nothing yet.
     pub(super) expect: Option<Expect>,
-    /// Whether the case itself says which state the call is given.
+    /// Whether the case itself says which state the call is given, and when it is made.
     pub(super) has_state: bool,
+    pub(super) has_now: bool,
 }
 
 /// `over` laid over `under`.
@@ -112,11 +113,12 @@ pub(super) fn laid_over(under: &Map<String, Value>, over: &Map<String, Value>) -
 
 /// Makes a call of what is written for it.
 pub(super) fn call(fields: Map<String, Value>, descriptor: &Descriptor) -> Result<Call, String> {
+    let has_now = fields.contains_key("now");
     let fields: Fields = serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
     let world = fields.observations.clone().world(fields.head.as_deref())?;
     let expect = fields.expect.clone().map(Expect::read).transpose()?;
     let has_state = fields.state.is_some();
-    Ok(Call { input: fields.input(descriptor)?, world, expect, has_state })
+    Ok(Call { input: fields.input(descriptor)?, world, expect, has_state, has_now })
 }
 
 impl Fields {

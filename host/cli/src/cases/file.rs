@@ -142,8 +142,9 @@ fn written_case(
     let mut calls = vec![laid_over(defaults, &fields)];
     for call in then {
         let mut before = calls.last().cloned().unwrap_or_default();
-        before.remove("expect");
-        before.remove("state");
+        for of_one_call in ["expect", "state", "now"] {
+            before.remove(of_one_call);
+        }
         if !call.contains_key("event") {
             before.insert("event".to_owned(), "due".into());
         }

@@ -3,7 +3,7 @@ use super::world::World;
 use super::{Mismatch, fields, wrong};
 use lockstep_ports::{Inspected, StepExecutor};
 use lockstep_runtime::backtest::{differences, in_words};
-use lockstep_types::{Capsule, Invocation, JsonText, LogLine, Outcome};
+use lockstep_types::{Capsule, Invocation, LogLine, Next, Outcome, StepEvent, StepInput, Transition};
 use serde::Serialize;
 
 /// What a component made of cases.
@@ -89,7 +89,7 @@ pub(crate) async fn run(
     Ok(reports)
 }
 
-/// Makes the calls of a case one after the other, each with the state the one before left, up to one that differs; all of
+/// Makes the calls of a case one after the other, each after what the one before left, up to one that differs; all of
 /// them if what comes out is to be blessed.
 async fn written(
     executor: &dyn StepExecutor,
@@ -98,12 +98,12 @@ async fn written(
     bless: bool,
 ) -> Vec<CallReport> {
     let mut reports: Vec<CallReport> = Vec::new();
-    let mut state: Option<JsonText> = None;
-    for call in calls {
-        let mut input = call.input;
-        if !call.has_state {
-            input.state = state.take();
+    let mut before: Option<(StepInput, Transition)> = None;
+    for mut call in calls {
+        if let Some((input, transition)) = before.take() {
+            carry_on(&mut call, &input, transition);
         }
+        let input = call.input;
         let made = executor.invoke(component.digest, &component.imports, input, &call.world).await;
         let mut report = report(&made, &call.world);
         match &call.expect {
@@ -117,11 +117,36 @@ async fn written(
         let goes_on = report.passed() || bless;
         reports.push(report);
         match made.outcome {
-            Outcome::Transition(transition) if goes_on => state = Some(transition.state),
+            Outcome::Transition(transition) if goes_on => before = Some((made.input, *transition)),
             _ => break,
         }
     }
     reports
+}
+
+/// What the host would give to the next call of a step: the state, facts and documents the last one left, and the time it
+/// waited for.
+fn carry_on(call: &mut fields::Call, last: &StepInput, left: Transition) {
+    let input = &mut call.input;
+    if !call.has_state {
+        input.state = Some(left.state);
+    }
+    if !call.has_now {
+        input.run.now = match (&input.event, &left.next) {
+            (StepEvent::Due, Next::Wait { ms, .. }) => last.run.now.plus_ms(*ms),
+            _ => last.run.now,
+        };
+    }
+    let facts = last.run.facts.iter().chain(&left.facts);
+    facts.for_each(|fact| put(&mut input.run.facts, fact.clone(), |fact| &fact.name));
+    let documents = last.run.documents.iter().chain(&left.documents);
+    documents.for_each(|document| put(&mut input.run.documents, document.clone(), |document| &document.name));
+}
+
+/// Puts something in place of what has the same name.
+fn put<T>(list: &mut Vec<T>, new: T, name: impl Fn(&T) -> &String) {
+    list.retain(|old| name(old) != name(&new));
+    list.push(new);
 }
 
 /// Makes a recorded call again: it has to come out as it did, and cost the same if the same component made it.
