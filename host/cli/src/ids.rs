@@ -2,7 +2,7 @@
 
 use crate::exit::Refused;
 use lockstep_ports::{RunQuery, RunService, ServiceError};
-use lockstep_types::{QuestionId, RunId, RunSummary};
+use lockstep_types::{QuestionId, RunId, RunSummary, Timestamp};
 
 /// Shortest part of an id that is looked for: less would match by chance, and what follows may be `stop`.
 const PART_MIN: usize = 4;
@@ -13,17 +13,16 @@ const SCAN_MAX: usize = 20_000;
 /// Runs read at once.
 const PAGE: usize = 500;
 
+/// Runs read first for the latest one: most often it is the first, and a review leaves a few errands before it.
+const FIRST_PAGE: usize = 8;
+
 /// Ids named when a part fits several.
 const NAMED_MAX: usize = 5;
 
 /// The run `text` means: an id, a beginning or end of one, or `latest`.
 pub(crate) async fn find(service: &dyn RunService, text: &str) -> anyhow::Result<RunId> {
     if text == "latest" {
-        let newest = service.list(RunQuery { limit: Some(1), ..RunQuery::default() }).await?;
-        return match newest.into_iter().next() {
-            Some(run) => Ok(run.id),
-            None => Refused::because("there is no run yet: start one with `lockstep run`"),
-        };
+        return latest(service).await;
     }
     let Ok(id) = text.parse::<RunId>() else {
         return Refused::because(format!("{text:?} is no run id: see `lockstep runs list`"));
@@ -39,6 +38,25 @@ pub(crate) async fn find(service: &dyn RunService, text: &str) -> anyhow::Result
         ));
     }
     one(text, matching(service, text).await?)
+}
+
+/// The newest run. Errands are not meant: they carry out an action on an item beside its run, and are over at once.
+async fn latest(service: &dyn RunService) -> anyhow::Result<RunId> {
+    let (mut limit, mut seen, mut before) = (FIRST_PAGE, 0, None);
+    while seen < SCAN_MAX {
+        let page = service.list(RunQuery { limit: Some(limit), before: before.take(), status: None }).await?;
+        seen += page.len();
+        let is_last = page.len() < limit;
+        before = page.last().map(|run| run.id.clone());
+        if let Some(run) = page.into_iter().find(|run| !run.is_errand) {
+            return Ok(run.id);
+        }
+        if is_last {
+            break;
+        }
+        limit = PAGE;
+    }
+    Refused::because("there is no run yet: start one with `lockstep run`")
 }
 
 async fn matching(service: &dyn RunService, text: &str) -> anyhow::Result<Vec<RunId>> {
@@ -85,6 +103,33 @@ fn one(text: &str, found: Vec<RunId>) -> anyhow::Result<RunId> {
 pub(crate) fn question(text: &str) -> Result<QuestionId, String> {
     let number = text.strip_prefix('q').unwrap_or(text).parse().ok().filter(|number| *number > 0);
     number.map(QuestionId).ok_or_else(|| "a question is written q1, q2, …".to_owned())
+}
+
+/// Reads a time in the past: how long ago (`90m`), a day, or an instant.
+pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no time: write how long ago (90m, 24h, 7d), a day (2026-01-05), or 2026-01-05T09:00:00Z"
+        )
+    };
+    let instant = if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        instant
+    } else if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        day.to_zoned(jiff::tz::TimeZone::system()).map_err(|_| wrong())?.timestamp()
+    } else {
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let ms: u64 = match unit {
+            's' => 1000,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+        let ago = count.checked_mul(ms).ok_or_else(wrong)?;
+        return Ok(Timestamp(crate::render::now().0.saturating_sub(ago)));
+    };
+    Ok(Timestamp(u64::try_from(instant.as_millisecond()).map_err(|_| wrong())?))
 }
 
 #[cfg(test)]

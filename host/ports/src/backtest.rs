@@ -245,6 +245,18 @@ impl Gates {
     }
 }
 
+/// One line of a backtest that is told as it goes on: progress now and then, and how it ended last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BacktestLine {
+    /// How far it has come.
+    Progress(BacktestProgress),
+    /// What it showed.
+    Report(Box<BacktestReport>),
+    /// Why it showed nothing.
+    Error(ServiceError),
+}
+
 /// Makes recorded calls again with another component.
 #[async_trait]
 pub trait BacktestService: Send + Sync {

@@ -7,6 +7,7 @@
 mod backtest;
 mod board;
 mod clock;
+mod component_service;
 mod components;
 mod credentials;
 mod journal;
@@ -17,13 +18,14 @@ mod service;
 mod step_executor;
 
 pub use backtest::{
-    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress,
-    BacktestReport, BacktestRequest, BacktestService, FieldDifference, Gates,
+    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
+    BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FieldDifference, Gates,
 };
 pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
 };
 pub use clock::Clock;
+pub use component_service::{ActivateRequest, ComponentService, ComponentView};
 pub use components::{ComponentStore, ComponentStoreError};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
@@ -34,7 +36,7 @@ pub use outside::{
 };
 pub use recorded::RecordedObserver;
 pub use service::{
-    ActivateRequest, ComponentView, FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction,
-    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
+    ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

@@ -1,5 +1,7 @@
 //! The command line, one file per subject.
 
+mod capsule;
+mod component;
 mod credentials;
 mod items;
 mod library;
@@ -10,13 +12,15 @@ mod setup;
 mod simulate;
 mod workspace;
 
+pub(crate) use capsule::{CapsuleCommand, ExportArgs};
+pub(crate) use component::{ActivateArgs, BacktestArgs, ComponentCommand};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
 pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
-pub(crate) use setup::{ActivateArgs, ComponentCommand, ServeArgs};
+pub(crate) use setup::ServeArgs;
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
@@ -46,7 +50,8 @@ Plan:
   spend      What agents cost this month, against the limit
 
 Look closer:
-  step       Show a step of a run: its calls, what it saw, its state, its log
+  step       Show a step of a run: its calls, what it saw, its state, its log; test a component
+  capsule    Export recorded calls to files, for tests of a component
   replay     Make every recorded call of a run again and compare
   verify     Replay, and check the journal of a run against the stored run
 
@@ -155,9 +160,12 @@ pub(crate) enum Command {
     /// List and add workspaces
     #[command(subcommand)]
     Workspaces(WorkspacesCommand),
-    /// Look at a step of a run
+    /// Look at a step of a run, or test a component of one
     #[command(subcommand)]
     Step(StepCommand),
+    /// Export recorded calls to files, for tests of a component
+    #[command(subcommand)]
+    Capsule(CapsuleCommand),
     /// List, add and activate step components
     #[command(subcommand)]
     Component(ComponentCommand),

@@ -1,6 +1,7 @@
 //! One file per command. A command opens the host, calls the service, shows the answer and says how it ends.
 
 mod board;
+mod capsule;
 mod component;
 mod credentials;
 mod items;
@@ -27,7 +28,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::wiring::Drive;
-use lockstep_ports::{BoardService, RunService};
+use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Serve(args) => serve::serve(context, args).await,
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
+        Command::Capsule(command) => capsule::capsule(context, command).await,
         Command::Component(command) => component::component(context, command).await,
         Command::Credentials(command) => credentials::credentials(context, command).await,
         Command::Items(command) => items::items(context, command).await,
@@ -70,6 +72,15 @@ async fn with_host<T>(
     let result = work(host.service(), &host).await;
     host.close().await;
     result
+}
+
+/// The same for a command about components.
+async fn with_components<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn ComponentService>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_host(context, command, async |_, host| work(host.components()).await).await
 }
 
 /// The same for a command about boards.

@@ -3,6 +3,7 @@
 //! Whatever comes from outside (titles, outputs, logs) is cleaned of control characters before it gets near a
 //! terminal, which would otherwise obey them.
 
+mod backtest;
 mod board;
 mod component;
 mod item;
@@ -13,6 +14,7 @@ mod step;
 mod tested;
 mod timeline;
 
+pub(crate) use backtest::{backtest, backtest_progress};
 pub(crate) use board::{
     cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
 };

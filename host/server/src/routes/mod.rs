@@ -2,6 +2,7 @@
 
 mod act;
 mod answer;
+mod backtests;
 mod board;
 mod components;
 mod events;
@@ -44,6 +45,7 @@ pub fn app(state: AppState) -> Router {
         .route("/components", get(components::list).post(components::add))
         .route("/components/activations", post(components::activate))
         .route("/components/activations/{kind}", get(components::history))
+        .route("/backtests", post(backtests::run))
         .route("/events", get(events::stream))
         .route("/feed", get(events::feed))
         .route("/notices", get(notices::list))
