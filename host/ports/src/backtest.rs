@@ -146,6 +146,8 @@ pub struct BacktestCounts {
     pub identical: u64,
     /// Another transition.
     pub changed: u64,
+    /// Of those, with which the run goes on otherwise; the others differ in words, state or what is left for later steps.
+    pub decided: u64,
     /// Something was asked that is not recorded.
     pub unrecorded: u64,
     /// No transition.
@@ -213,8 +215,8 @@ pub struct BacktestReport {
     pub counts: BacktestCounts,
     /// What they cost.
     pub fuel: BacktestFuel,
-    /// Calls that came out differently, and the others where asked for, the newest first; not all of them if there are
-    /// more than were asked for.
+    /// Calls that came out differently, and the others where asked for: those that decide otherwise before those that
+    /// differ in words, the newest first; not all of them if there are more than were asked for.
     pub cases: Vec<BacktestCase>,
     /// Whether a bound ended it before every recorded call was made again that was asked for.
     pub is_cut: bool,

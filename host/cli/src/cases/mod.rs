@@ -26,3 +26,6 @@ fn wrong(file: &str, case: Option<&str>, what: impl std::fmt::Display) -> anyhow
     })
     .into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,7 @@ fn summary(style: &Style, report: &BacktestReport) -> String {
     let rows = [
         (Tone::Good, "the same", counts.identical),
         (Tone::Attention, "changed", counts.changed),
+        (Tone::Attention, "  decides otherwise", counts.decided),
         (Tone::Attention, "asks what is not recorded", counts.unrecorded),
         (Tone::Bad, "no transition", counts.faults),
         (Tone::Bad, "state of another version", counts.other_state),

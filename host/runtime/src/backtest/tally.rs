@@ -10,7 +10,8 @@ pub(super) struct Tally {
     pub(super) counts: BacktestCounts,
     pub(super) fuel: BacktestFuel,
     /// By the order in which the calls were found, so that the report is the same however they were spread over cores.
-    cases: BTreeMap<u64, BacktestCase>,
+    /// Those that say no more than other words come last, so that they are left out first.
+    cases: BTreeMap<(bool, u64), BacktestCase>,
 }
 
 impl Tally {
@@ -33,11 +34,14 @@ impl Tally {
             BacktestOutcome::Fault { .. } => &mut self.counts.faults,
             BacktestOutcome::OtherState { .. } => &mut self.counts.other_state,
         } += 1;
+        let is_decided = decides_otherwise(&case.outcome);
+        self.counts.decided += u64::from(is_decided);
         if is_carried_out && judged.is_fuel_comparable {
             self.add_fuel(case.recorded_fuel, case.candidate_fuel);
         }
         if !is_identical || self.with_identical {
-            self.cases.insert(judged.order, case);
+            let is_minor = is_carried_out && !is_decided;
+            self.cases.insert((is_minor, judged.order), case);
             if self.cases.len() > self.shown {
                 self.cases.pop_last();
             }
@@ -62,4 +66,12 @@ impl Tally {
     pub(super) fn into_cases(self) -> Vec<BacktestCase> {
         self.cases.into_values().collect()
     }
+}
+
+/// Whether the run would go on otherwise: what is next differs, and not only in the words that explain it.
+fn decides_otherwise(outcome: &BacktestOutcome) -> bool {
+    let BacktestOutcome::Changed { differences } = outcome else { return false };
+    let explains = ["next.wait.reason", "next.fail.message", "next.fail.detail", "next.skip"];
+    let mut fields = differences.iter().map(|difference| difference.field.as_str());
+    fields.any(|field| field == "outcome" || field.starts_with("next") && !explains.contains(&field))
 }

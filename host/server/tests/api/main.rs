@@ -5,6 +5,7 @@ mod board;
 mod board_answers;
 mod events;
 mod fake;
+mod fake_backtest;
 mod fake_board;
 mod guards;
 mod listening;
@@ -23,6 +24,7 @@ const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
     AppState::new(
+        Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
