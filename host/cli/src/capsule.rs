@@ -256,6 +256,7 @@ mod tests {
                 item_status: ItemStatus::InProgress,
                 documents: Vec::new(),
                 is_errand: false,
+                initiator: String::new(),
                 now: Timestamp(5),
             },
             step: StepInfo {

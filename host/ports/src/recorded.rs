@@ -66,7 +66,9 @@ impl Observer for RecordedObserver {
 
 pub(crate) fn shown(request: &ObservationRequest) -> String {
     match request {
-        ObservationRequest::ReadFile { path } => format!("{} of {path}", request.name()),
+        ObservationRequest::ReadFile { path } | ObservationRequest::Diff { path } => {
+            format!("{} of {path}", request.name())
+        }
         other => other.name().to_owned(),
     }
 }

@@ -39,6 +39,7 @@ struct Fields {
     #[serde(rename = "final")]
     is_final: bool,
     errand: bool,
+    initiator: String,
     now: u64,
     wired: Option<Vec<String>>,
     observations: world::Written,
@@ -68,6 +69,7 @@ impl Default for Fields {
             attempt: 1,
             is_final: false,
             errand: false,
+            initiator: "human".to_owned(),
             now: NOW_MS,
             wired: None,
             observations: world::Written::default(),
@@ -164,6 +166,7 @@ impl Fields {
                 item_status: self.item_status,
                 documents: self.documents.into_iter().map(document).collect(),
                 is_errand: self.errand,
+                initiator: self.initiator,
                 now: Timestamp(self.now),
             },
             step: StepInfo {

@@ -18,6 +18,7 @@ pub(super) struct Written {
     mergeability: Option<Value>,
     changed_files: Option<Value>,
     files: Option<Value>,
+    diffs: Option<Value>,
     attempts: Option<Value>,
     release_health: Option<Value>,
     evidence: Option<Value>,
@@ -35,7 +36,8 @@ pub(super) enum World {
 pub(super) struct WrittenWorld {
     /// By the name of the request.
     answers: BTreeMap<&'static str, ObservationAnswer>,
-    files: Option<Result<BTreeMap<String, String>, ObserveFailure>>,
+    files: Option<Texts>,
+    diffs: Option<Texts>,
     missing: Mutex<Vec<String>>,
 }
 
@@ -97,15 +99,22 @@ impl Written {
             let report = if value == "none" { None } else { Some(from::<EnvironmentReport>(value)?) };
             Ok(Answer::Environment(report))
         })?;
-        let files = self.files.map(|files| match failure(&files) {
-            Some(failure) => Ok(Err(failure)),
-            None => {
-                from(files).map(Ok).map_err(|error| format!("`observations.files` cannot be read: {error}"))
-            }
-        });
-        Ok(World::Written(WrittenWorld { answers, files: files.transpose()?, missing: Mutex::default() }))
+        let texts = |field: &str, value: Option<Value>| match value {
+            None => Ok(None),
+            Some(value) => match failure(&value) {
+                Some(failure) => Ok(Some(Err(failure))),
+                None => from(value)
+                    .map(|texts| Some(Ok(texts)))
+                    .map_err(|error| format!("`observations.{field}` cannot be read: {error}")),
+            },
+        };
+        let (files, diffs) = (texts("files", self.files)?, texts("diffs", self.diffs)?);
+        Ok(World::Written(WrittenWorld { answers, files, diffs, missing: Mutex::default() }))
     }
 }
+
+/// Texts by the path of a file.
+type Texts = Result<BTreeMap<String, String>, ObserveFailure>;
 
 type Reader<'a> = &'a dyn Fn(Value) -> Result<ObservationAnswer, String>;
 
@@ -214,25 +223,17 @@ impl Observer for World {
 
 impl WrittenWorld {
     fn answer(&self, request: &ObservationRequest) -> ObservationAnswer {
-        let (answer, field) = match request {
-            ObservationRequest::ReadFile { path } => {
-                let content = |files: &BTreeMap<String, String>| {
-                    ObservationAnswer::ReadFile(files.get(path).map(|text| text.clone().into_bytes()))
-                };
-                let answer = self.files.as_ref().map(|files| match files {
-                    Ok(files) => content(files),
-                    Err(failure) => ObservationAnswer::Failed(failure.clone()),
-                });
-                (answer, "files")
-            }
-            other => (self.answers.get(other.name()).cloned(), field(other)),
+        let answer = match request {
+            ObservationRequest::ReadFile { path } => text_of(self.files.as_ref(), path, |text| {
+                ObservationAnswer::ReadFile(text.map(String::into_bytes))
+            }),
+            ObservationRequest::Diff { path } => text_of(self.diffs.as_ref(), path, ObservationAnswer::Diff),
+            other => self.answers.get(other.name()).cloned(),
         };
         answer.unwrap_or_else(|| {
             let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-            let what = format!(
-                "it asked {}, which the case does not answer: add `observations.{field}`",
-                request.name()
-            );
+            let (asked, field) = (request.name(), field(request));
+            let what = format!("it asked {asked}, which the case does not answer: add `observations.{field}`");
             if !missing.contains(&what) {
                 missing.push(what);
             }
@@ -241,12 +242,25 @@ impl WrittenWorld {
     }
 }
 
+/// The answer about the file at `path`; none if the case says nothing of such texts.
+fn text_of(
+    texts: Option<&Texts>,
+    path: &str,
+    answer: impl Fn(Option<String>) -> ObservationAnswer,
+) -> Option<ObservationAnswer> {
+    Some(match texts? {
+        Ok(texts) => answer(texts.get(path).cloned()),
+        Err(failure) => ObservationAnswer::Failed(failure.clone()),
+    })
+}
+
 fn field(request: &ObservationRequest) -> &'static str {
     match request {
         ObservationRequest::Checks => "checks",
         ObservationRequest::Mergeability => "mergeability",
         ObservationRequest::ChangedFiles => "changed_files",
         ObservationRequest::ReadFile { .. } => "files",
+        ObservationRequest::Diff { .. } => "diffs",
         ObservationRequest::Attempts => "attempts",
         ObservationRequest::ReleaseHealth { .. } => "release_health",
         ObservationRequest::Evidence { .. } => "evidence",

@@ -1,6 +1,6 @@
 use super::world::{World, complete, dispatch, done, rework};
 use expect_test::expect;
-use lockstep_types::{Completion, FailureClass, Fault, Input, ItemStatus, Next};
+use lockstep_types::{Completion, Digest, FailureClass, Fault, Input, ItemStatus, Next};
 
 #[test]
 fn steps_run_one_after_another_in_one_turn() {

@@ -19,6 +19,7 @@ use lockstep_ports::{
     BacktestCandidate, BacktestProgress, BacktestReport, BacktestRequest, BacktestService, Inspected,
     ServiceError,
 };
+use lockstep_types::ComponentInfo;
 use source::{Call, Runs, Wanted};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -73,7 +74,8 @@ impl Runtime {
             }
             BacktestCandidate::Digest(digest) => {
                 let info = self.find_component(digest).await?;
-                Inspected { digest: info.digest, imports: info.imports, descriptor: info.descriptor }
+                let ComponentInfo { digest, world, imports, descriptor, .. } = info;
+                Inspected { digest, world, imports, descriptor }
             }
         };
         let kind = &inspected.descriptor.kind;
