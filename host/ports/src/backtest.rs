@@ -224,29 +224,6 @@ pub struct BacktestReport {
     pub took_ms: u64,
 }
 
-/// What a backtest must show before a pointer moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gates {
-    /// Every recorded call comes out the same.
-    #[serde(default)]
-    pub require_identical: bool,
-    /// At most so many come out differently.
-    #[serde(default)]
-    pub max_changed: Option<u64>,
-    /// All of them together use at most so many percent more fuel.
-    #[serde(default)]
-    pub max_fuel_growth: Option<f64>,
-}
-
-impl Gates {
-    /// Whether anything is asked for.
-    #[must_use]
-    pub fn is_any(&self) -> bool {
-        *self != Self::default()
-    }
-}
-
 /// One line of a backtest that is told as it goes on: progress now and then, and how it ended last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

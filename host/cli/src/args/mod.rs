@@ -13,7 +13,10 @@ mod simulate;
 mod workspace;
 
 pub(crate) use capsule::{CapsuleCommand, ExportArgs};
-pub(crate) use component::{ActivateArgs, BacktestArgs, ComponentCommand};
+pub(crate) use component::{
+    ActivateArgs, AddArgs, BacktestArgs, CanaryArgs, ComponentCommand, GateArgs, GrantArgs, KindArgs,
+    TrustCommand,
+};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
@@ -61,7 +64,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  List, add and activate step components
+  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -166,7 +169,7 @@ pub(crate) enum Command {
     /// Export recorded calls to files, for tests of a component
     #[command(subcommand)]
     Capsule(CapsuleCommand),
-    /// List, add and activate step components
+    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted

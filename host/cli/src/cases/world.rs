@@ -233,7 +233,8 @@ impl WrittenWorld {
         answer.unwrap_or_else(|| {
             let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
             let (asked, field) = (request.name(), field(request));
-            let what = format!("it asked {asked}, which the case does not answer: add `observations.{field}`");
+            let what =
+                format!("it asked {asked}, which the case does not answer: add `observations.{field}`");
             if !missing.contains(&what) {
                 missing.push(what);
             }

@@ -6,7 +6,9 @@ mod client;
 mod fake;
 mod fake_backtest;
 mod fake_board;
+mod fake_components;
 mod folder;
+mod registry;
 
 use fake::FakeService;
 use lockstep_server::{AppState, Options, bind, serve};

@@ -2,18 +2,23 @@
 
 use super::difference::{differences, in_words};
 use super::source::Call;
-use lockstep_ports::{
-    BacktestCase, BacktestOutcome, ComponentStore, Inspected, LenientObserver, StepExecutor,
-};
-use lockstep_types::{Digest, Invocation, Outcome};
+use lockstep_ports::{BacktestCase, BacktestOutcome, ComponentStore, LenientObserver, StepExecutor};
+use lockstep_types::{Descriptor, Digest, Invocation, Outcome};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+
+/// The component that is tried.
+pub(super) struct Candidate {
+    pub(super) digest: Digest,
+    pub(super) imports: Vec<String>,
+    pub(super) descriptor: Descriptor,
+}
 
 /// What every call is made again with.
 pub(super) struct Bench {
     pub(super) executor: Arc<dyn StepExecutor>,
     pub(super) components: Arc<dyn ComponentStore>,
-    pub(super) candidate: Inspected,
+    pub(super) candidate: Candidate,
     pub(super) versions: Mutex<HashMap<Digest, Option<u32>>>,
 }
 
@@ -36,7 +41,7 @@ impl Bench {
             }
             _ => {
                 let observer = LenientObserver::new(recorded.observations.clone());
-                let Inspected { digest, imports, .. } = &self.candidate;
+                let Candidate { digest, imports, .. } = &self.candidate;
                 let again = self.executor.invoke(*digest, imports, recorded.input.clone(), &observer).await;
                 let outcome = compare(&recorded.outcome, &again.outcome, observer.unrecorded());
                 (outcome, in_words(&again.outcome), again.fuel, again.fingerprint)

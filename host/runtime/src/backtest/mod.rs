@@ -14,12 +14,12 @@ pub use gate::gate;
 
 use crate::Runtime;
 use async_trait::async_trait;
-use judge::{Bench, Judged};
+use judge::{Bench, Candidate, Judged};
 use lockstep_ports::{
-    BacktestCandidate, BacktestProgress, BacktestReport, BacktestRequest, BacktestService, Inspected,
+    BacktestCandidate, BacktestProgress, BacktestReport, BacktestRequest, BacktestService, Gates, Inspected,
     ServiceError,
 };
-use lockstep_types::ComponentInfo;
+use lockstep_types::{ComponentInfo, Digest};
 use source::{Call, Runs, Wanted};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -65,28 +65,42 @@ impl BacktestService for Runtime {
 }
 
 impl Runtime {
+    /// Refuses a component that does not show what is asked of it in a backtest over the last calls of a kind.
+    pub(crate) async fn pass_backtest(
+        &self,
+        kind: &str,
+        digest: &Digest,
+        gates: &Gates,
+    ) -> Result<(), ServiceError> {
+        let request = BacktestRequest::new(kind, BacktestCandidate::Digest(digest.to_string()));
+        let report = self.backtest(request, &|_| ()).await?;
+        gate(&report, gates).map_err(ServiceError::Conflict)
+    }
+
     /// Looks at the candidate and refuses it for another kind than its own.
-    async fn candidate(&self, request: &BacktestRequest) -> Result<Inspected, ServiceError> {
-        let inspected = match &request.candidate {
+    async fn candidate(&self, request: &BacktestRequest) -> Result<Candidate, ServiceError> {
+        let candidate = match &request.candidate {
             BacktestCandidate::Bytes(bytes) => {
                 let inspected = self.shared.outside.executor.inspect(bytes).await;
-                inspected.map_err(|error| ServiceError::Invalid(error.to_string()))?
+                let inspected = inspected.map_err(|error| ServiceError::Invalid(error.to_string()))?;
+                let Inspected { digest, imports, descriptor, .. } = inspected;
+                Candidate { digest, imports, descriptor }
             }
             BacktestCandidate::Digest(digest) => {
                 let info = self.find_component(digest).await?;
-                let ComponentInfo { digest, world, imports, descriptor, .. } = info;
-                Inspected { digest, world, imports, descriptor }
+                let ComponentInfo { digest, imports, descriptor, .. } = info;
+                Candidate { digest, imports, descriptor }
             }
         };
-        let kind = &inspected.descriptor.kind;
+        let kind = &candidate.descriptor.kind;
         if *kind != request.kind {
             return Err(ServiceError::Invalid(format!(
                 "component {} implements kind {kind}, not {}: backtest it with `--kind {kind}`",
-                inspected.digest.short(),
+                candidate.digest.short(),
                 request.kind
             )));
         }
-        Ok(inspected)
+        Ok(candidate)
     }
 }
 

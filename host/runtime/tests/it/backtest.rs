@@ -107,8 +107,11 @@ fn a_canary_stands_beside_the_active_component() {
     let host = world.open();
     let before = host.start(&["a"]);
     let active = host.get(&before).steps[0].digest;
-    let canary =
-        host.run(host.runtime.add_component(component(&descriptor("writer", "2")))).unwrap().info.digest;
+    let canary = host
+        .run(host.runtime.add_component(component(&descriptor("writer", "2")).into()))
+        .unwrap()
+        .info
+        .digest;
     let (kind, digest) = ("writer".to_owned(), canary.to_string());
     host.run(host.runtime.activate(ActivateRequest { kind, digest, ..ActivateRequest::default() })).unwrap();
     world.says("a", [complete("canary says")]);

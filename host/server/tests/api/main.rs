@@ -7,8 +7,10 @@ mod events;
 mod fake;
 mod fake_backtest;
 mod fake_board;
+mod fake_components;
 mod guards;
 mod listening;
+mod registry;
 mod routes;
 
 use axum::body::Body;
