@@ -5,7 +5,7 @@ use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local};
-use lockstep_ports::{BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,13 @@ impl Host {
     pub(crate) fn components(&self) -> Arc<dyn ComponentService> {
         match self {
             Self::Here { local, .. } => local.components(),
+            Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    pub(crate) fn backtests(&self) -> Arc<dyn BacktestService> {
+        match self {
+            Self::Here { local, .. } => local.backtests(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
         }
     }

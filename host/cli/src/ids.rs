@@ -2,7 +2,7 @@
 
 use crate::exit::Refused;
 use lockstep_ports::{RunQuery, RunService, ServiceError};
-use lockstep_types::{QuestionId, RunId, RunSummary};
+use lockstep_types::{QuestionId, RunId, RunSummary, Timestamp};
 
 /// Shortest part of an id that is looked for: less would match by chance, and what follows may be `stop`.
 const PART_MIN: usize = 4;
@@ -103,6 +103,33 @@ fn one(text: &str, found: Vec<RunId>) -> anyhow::Result<RunId> {
 pub(crate) fn question(text: &str) -> Result<QuestionId, String> {
     let number = text.strip_prefix('q').unwrap_or(text).parse().ok().filter(|number| *number > 0);
     number.map(QuestionId).ok_or_else(|| "a question is written q1, q2, …".to_owned())
+}
+
+/// Reads a time in the past: how long ago (`90m`), a day, or an instant.
+pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no time: write how long ago (90m, 24h, 7d), a day (2026-01-05), or 2026-01-05T09:00:00Z"
+        )
+    };
+    let instant = if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        instant
+    } else if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        day.to_zoned(jiff::tz::TimeZone::system()).map_err(|_| wrong())?.timestamp()
+    } else {
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let ms: u64 = match unit {
+            's' => 1000,
+            'm' => 60_000,
+            'h' => 3_600_000,
+            'd' => 86_400_000,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = text.trim_end_matches(unit).parse().map_err(|_| wrong())?;
+        let ago = count.checked_mul(ms).ok_or_else(wrong)?;
+        return Ok(Timestamp(crate::render::now().0.saturating_sub(ago)));
+    };
+    Ok(Timestamp(u64::try_from(instant.as_millisecond()).map_err(|_| wrong())?))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! rule about runs or boards.
 
 mod args;
+mod capsule;
+mod cases;
 mod commands;
 mod context;
 mod data;

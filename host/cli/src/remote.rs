@@ -1,5 +1,6 @@
 //! The services behind a server, as their HTTP client.
 
+mod backtest;
 mod board;
 mod components;
 

@@ -62,6 +62,17 @@ impl Term {
         writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
     }
 
+    /// Shows how far something has come, on a line that the next one replaces; none takes it away. Only a terminal is
+    /// shown it.
+    pub(crate) fn progress(&self, text: Option<&str>) {
+        if self.json || !io::stderr().is_terminal() {
+            return;
+        }
+        let text = text.unwrap_or_default();
+        // Without a stderr there is nobody to tell.
+        write!(io::stderr().lock(), "\r\u{1b}[K{text}").unwrap_or_default();
+    }
+
     /// Says what went wrong.
     pub(crate) fn error(&self, text: &str) {
         self.note(&format!("lockstep: {text}"));

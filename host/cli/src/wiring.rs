@@ -3,7 +3,7 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::{BoardService, Clock, ComponentService, Credentials, RunService};
+use lockstep_ports::{BacktestService, BoardService, Clock, ComponentService, Credentials, RunService};
 use lockstep_providers::{
     CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
     LocalGit, LocalObservations, ProcessJobs,
@@ -43,6 +43,12 @@ impl Local {
     /// The host's components.
     #[must_use]
     pub fn components(&self) -> Arc<dyn ComponentService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// The host's backtests.
+    #[must_use]
+    pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
     }
 
@@ -126,6 +132,12 @@ pub(crate) async fn open_simulator(folder: &Path) -> anyhow::Result<Simulator> {
         store.add(&executor, &mut kinds, None, name, bytes.to_vec()).await?;
     }
     Ok(Simulator { executor, store, kinds })
+}
+
+/// A sandbox that keeps no component, for one that is looked at and called at once.
+pub(crate) fn open_bench(folder: &Path) -> anyhow::Result<Sandbox> {
+    let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
+    Ok(Sandbox::new(Arc::new(MemoryComponents::default()), options)?)
 }
 
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.

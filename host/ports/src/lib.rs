@@ -1,20 +1,26 @@
 //! The traits between the rooms, with their errors. Every adapter implements some of them; none knows another.
 //!
-//! No adapter lives here, and no runtime: a port may be awaited, but says nothing of how it is driven. The one
-//! implementation is the observer that answers from a record, which whoever replays needs.
+//! No adapter lives here, and no runtime: a port may be awaited, but says nothing of how it is driven. The only
+//! implementations are the observers that answer from a record, which whoever replays needs.
 #![warn(missing_docs)]
 
+mod backtest;
 mod board;
 mod clock;
 mod component_service;
 mod components;
 mod credentials;
 mod journal;
+mod lenient;
 mod outside;
 mod recorded;
 mod service;
 mod step_executor;
 
+pub use backtest::{
+    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
+    BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FieldDifference,
+};
 pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
 };
@@ -27,6 +33,7 @@ pub use component_service::{
 pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
+pub use lenient::LenientObserver;
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,

@@ -64,9 +64,11 @@ impl Observer for RecordedObserver {
     }
 }
 
-fn shown(request: &ObservationRequest) -> String {
+pub(crate) fn shown(request: &ObservationRequest) -> String {
     match request {
-        ObservationRequest::ReadFile { path } => format!("{} of {path}", request.name()),
+        ObservationRequest::ReadFile { path } | ObservationRequest::Diff { path } => {
+            format!("{} of {path}", request.name())
+        }
         other => other.name().to_owned(),
     }
 }

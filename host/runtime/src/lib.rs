@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod actor;
+pub mod backtest;
 mod board;
 mod clock;
 mod components;

@@ -1,5 +1,5 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::{BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -12,6 +12,9 @@ const REPLAYS_MAX: usize = 2;
 
 /// Component uploads at once: each may hold 64 MiB in memory.
 const UPLOADS_MAX: usize = 2;
+
+/// Backtests at once: one takes every processor there is.
+const BACKTESTS_MAX: usize = 1;
 
 /// How the server is to be reached.
 #[derive(Clone)]
@@ -30,32 +33,37 @@ struct Shared {
     service: Arc<dyn RunService>,
     board: Arc<dyn BoardService>,
     components: Arc<dyn ComponentService>,
+    backtests: Arc<dyn BacktestService>,
     dependencies: Mutex<()>,
     options: Options,
     streams: Arc<Semaphore>,
     replays: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    backtesting: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
 impl AppState {
-    /// The state of a server in front of `service`, `board` and `components`.
+    /// The state of a server in front of the services of a host.
     #[must_use]
     pub fn new(
         service: Arc<dyn RunService>,
         board: Arc<dyn BoardService>,
         components: Arc<dyn ComponentService>,
+        backtests: Arc<dyn BacktestService>,
         options: Options,
     ) -> Self {
         Self(Arc::new(Shared {
             service,
             board,
             components,
+            backtests,
             dependencies: Mutex::default(),
             options,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            backtesting: Arc::new(Semaphore::new(BACKTESTS_MAX)),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -84,6 +92,10 @@ impl AppState {
         &self.0.components
     }
 
+    pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
+        &self.0.backtests
+    }
+
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.
     pub(crate) fn dependencies(&self) -> &Mutex<()> {
         &self.0.dependencies
@@ -107,6 +119,10 @@ impl AppState {
         permit(&self.0.uploads, || {
             format!("{UPLOADS_MAX} uploads are under way: try again when one has ended")
         })
+    }
+
+    pub(crate) fn backtest_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.backtesting, || "a backtest is under way: try again when it has ended".to_owned())
     }
 }
 

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod board;
+mod capsule;
 mod change;
 mod component;
 mod credential;
@@ -25,6 +26,7 @@ mod step;
 mod time;
 mod view;
 
+pub use capsule::{CAPSULE_VERSION, Capsule};
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
 pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant, Stop};
 pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_name};

@@ -4,7 +4,8 @@ use crate::Until;
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use lockstep_ports::{
-    ActivateRequest, CheckOrder, Checks, ComponentService, Observer, RunService, StartRequest, StepExecutor,
+    ActivateRequest, BacktestCandidate, BacktestRequest, BacktestService, CheckOrder, Checks,
+    ComponentService, Observer, RunService, StartRequest, StepExecutor,
 };
 use lockstep_runtime::{Drive, Outside, Runtime, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -90,7 +91,7 @@ impl Host {
             clock: Arc::new(SystemClock::default()),
         };
         let runtime = Runtime::open(outside, Waker::default(), Drive::Runs).await?;
-        let info = runtime.add_component(probe.to_vec()).await?.info;
+        let info = runtime.add_component(probe.to_vec().into()).await?.info;
         let grant = Grant {
             imports: info.imports.clone(),
             jobs: info.descriptor.jobs,
@@ -136,6 +137,16 @@ impl Host {
             latencies.extend(task.await??);
         }
         Ok(latencies)
+    }
+
+    /// Makes every recorded call again, from the journal, with the component that made it; gives how many there were.
+    pub(crate) async fn backtest(&self) -> Result<u64> {
+        let candidate = BacktestCandidate::Digest(self.digest.to_string());
+        let mut request = BacktestRequest::new("probe", candidate);
+        request.last = Some(usize::MAX);
+        let report = self.runtime.backtest(request, &|_| ()).await?;
+        ensure!(report.counts.different() == 0, "the same component answers otherwise: {:?}", report.cases);
+        Ok(report.counts.identical)
     }
 
     /// Mean time of a call of the sandbox alone.

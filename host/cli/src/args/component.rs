@@ -14,6 +14,8 @@ pub(crate) enum ComponentCommand {
         #[arg(value_name = "DIGEST|KIND")]
         name: String,
     },
+    /// Make recorded calls again with another component, and show what would change
+    Backtest(BacktestArgs),
     /// Say what a component is: imports, exports, descriptor, limits, signatures; a file is not added
     Inspect {
         /// A .wasm file, or the digest of a stored component
@@ -126,6 +128,39 @@ pub(crate) struct GrantArgs {
     /// Why, for the audit log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Calls are found from the newest run backwards and made again with what was recorded: what the
+component was given, and what it was told when it asked. Nothing is stored, no run notices, and
+a file is not added to the registry. Fuel is compared only between calls made under the same engine
+configuration.
+
+Examples:
+  lockstep component backtest my-gate.wasm --kind ci-gate
+  lockstep component backtest 3fa1 --kind ci-gate --since 7d --show 100
+
+Exit status: 0 every call comes out the same, 3 some do not, 5 it cannot be tried.")]
+pub(crate) struct BacktestArgs {
+    /// A .wasm file, or the digest of a stored component or a beginning of it
+    #[arg(value_name = "FILE | DIGEST")]
+    pub(crate) candidate: String,
+    /// Step kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: String,
+    /// Only the last so many calls [default: 1000, unless --since or --run is given]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) last: Option<u32>,
+    /// Only calls since then: 90m, 24h, 7d, 2026-01-05 or 2026-01-05T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = crate::ids::since)]
+    pub(crate) since: Option<lockstep_types::Timestamp>,
+    /// Only calls of this run; may be given several times
+    #[arg(long = "run", value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// Tell of at most so many calls one by one
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) show: usize,
 }
 
 #[derive(Args)]

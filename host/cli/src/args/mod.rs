@@ -1,6 +1,7 @@
 //! The command line, one file per subject.
 
 mod authoring;
+mod capsule;
 mod component;
 mod credentials;
 mod items;
@@ -13,14 +14,16 @@ mod simulate;
 mod workspace;
 
 pub(crate) use authoring::{BindingsArgs, NewCommand, NewStepArgs, WrapArgs};
+pub(crate) use capsule::{CapsuleCommand, ExportArgs};
 pub(crate) use component::{
-    ActivateArgs, AddArgs, CanaryArgs, ComponentCommand, GateArgs, GrantArgs, KindArgs, TrustCommand,
+    ActivateArgs, AddArgs, BacktestArgs, CanaryArgs, ComponentCommand, GateArgs, GrantArgs, KindArgs,
+    TrustCommand,
 };
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
-pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
+pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
 pub(crate) use simulate::SimulateArgs;
@@ -52,7 +55,8 @@ Plan:
   spend      What agents cost this month, against the limit
 
 Look closer:
-  step       Show a step of a run: its calls, what it saw, its state, its log
+  step       Show a step of a run: its calls, what it saw, its state, its log; test a component
+  capsule    Export recorded calls to files, for tests of a component
   replay     Make every recorded call of a run again and compare
   verify     Replay, and check the journal of a run against the stored run
 
@@ -162,9 +166,12 @@ pub(crate) enum Command {
     /// List and add workspaces
     #[command(subcommand)]
     Workspaces(WorkspacesCommand),
-    /// Look at a step of a run
+    /// Look at a step of a run, or test a component of one
     #[command(subcommand)]
     Step(StepCommand),
+    /// Export recorded calls to files, for tests of a component
+    #[command(subcommand)]
+    Capsule(CapsuleCommand),
     /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign
     #[command(subcommand)]
     Component(ComponentCommand),

@@ -170,4 +170,33 @@ pub(crate) enum StepCommand {
         #[arg(long, value_name = "N", default_value_t = 10)]
         calls: usize,
     },
+    /// Run a component over cases, without a server or a data folder
+    Test(StepTestArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Cases are tables in TOML or JSON: what the component is given, what it sees when it asks, and
+what has to come out; what is left out has a default, and only what is named must be so. Capsules
+of recorded calls (`lockstep capsule export`) are cases too, and compared exactly. `guests/README.md`
+explains both.
+
+Examples:
+  lockstep step test my-gate.wasm cases.toml
+  lockstep step test my-gate.wasm cases/ --kind ci-gate
+  lockstep step test my-gate.wasm cases.toml --bless
+
+Exit status: 0 all as expected, 3 a case differs, 5 the component or a case is wrong.")]
+pub(crate) struct StepTestArgs {
+    /// The component
+    pub(crate) component: PathBuf,
+    /// File with cases, or a folder of such files
+    #[arg(required_unless_present = "kind")]
+    pub(crate) cases: Option<PathBuf>,
+    /// Run the cases too that every component of this standard kind must pass
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Write what came out into the cases as what has to come out
+    #[arg(long)]
+    pub(crate) bless: bool,
 }

@@ -1,6 +1,7 @@
 //! One file per command. A command opens the host, calls the service, shows the answer and says how it ends.
 
 mod board;
+mod capsule;
 mod component;
 mod credentials;
 mod items;
@@ -18,6 +19,7 @@ mod settings;
 mod simulate;
 mod spend;
 mod step;
+mod step_test;
 mod workspaces;
 
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
@@ -40,6 +42,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Serve(args) => serve::serve(context, args).await,
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
+        Command::Capsule(command) => capsule::capsule(context, command).await,
         Command::Component(command) => component::component(context, command).await,
         Command::New(command) => new::new(context, command),
         Command::Credentials(command) => credentials::credentials(context, command).await,
@@ -127,7 +130,7 @@ fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn read_text(path: &Path, max: u64) -> anyhow::Result<String> {
+pub(crate) fn read_text(path: &Path, max: u64) -> anyhow::Result<String> {
     match String::from_utf8(read_file(path, max)?) {
         Ok(text) => Ok(text),
         Err(_) => Refused::because(format!("{} is not UTF-8 text", path.display())),

@@ -47,8 +47,13 @@ async fn listen(
         let folder = context.folder.path().display();
         context.term.out(&format!("listening on {}/v1, data in {folder}; Ctrl-C to end", file.url))?;
     }
-    let state =
-        AppState::new(host.service(), host.board(), host.components(), Options { token, allow_remote });
+    let state = AppState::new(
+        host.service(),
+        host.board(),
+        host.components(),
+        host.backtests(),
+        Options { token, allow_remote },
+    );
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)

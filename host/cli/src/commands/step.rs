@@ -7,7 +7,10 @@ use lockstep_ports::ServiceError;
 
 /// `lockstep step show`
 pub(super) async fn step(context: &Context, command: StepCommand) -> anyhow::Result<Exit> {
-    let StepCommand::Show { run, step: name, calls } = command;
+    let (run, name, calls) = match command {
+        StepCommand::Show { run, step, calls } => (run, step, calls),
+        StepCommand::Test(args) => return super::step_test::test(context, args).await,
+    };
     let page = with_host(context, "step show", async |service, _| {
         let id = ids::find(&*service, &run.run).await?;
         let view = service.get(&id).await?;

@@ -3,6 +3,7 @@
 //! Whatever comes from outside (titles, outputs, logs) is cleaned of control characters before it gets near a
 //! terminal, which would otherwise obey them.
 
+mod backtest;
 mod board;
 mod component;
 mod item;
@@ -11,8 +12,10 @@ mod report;
 mod review;
 mod run;
 mod step;
+mod tested;
 mod timeline;
 
+pub(crate) use backtest::{backtest, backtest_progress};
 pub(crate) use board::{
     cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
 };
@@ -25,6 +28,7 @@ pub(crate) use report::{replay, verify};
 pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
 pub(crate) use step::{StepPage, step};
+pub(crate) use tested::tested;
 
 use jiff::tz::TimeZone;
 use lockstep_types::{RunId, RunStatus, Timestamp};

@@ -4,6 +4,7 @@
 mod board;
 mod client;
 mod fake;
+mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod folder;
@@ -37,7 +38,7 @@ impl Served {
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
         let same = || Arc::<FakeService>::clone(&service);
-        let state = AppState::new(same(), same(), same(), Options { token, allow_remote: false });
+        let state = AppState::new(same(), same(), same(), same(), Options { token, allow_remote: false });
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }

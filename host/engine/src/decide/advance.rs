@@ -151,9 +151,14 @@ impl Decider {
 
     /// Ends the run because its component did what it must not.
     pub(crate) fn fail_component(&mut self, ix: StepIx, class: FailureClass, message: String) {
+        self.fail(Some(ix), Failure::new(class, format!("{}: {message}", self.component_of(ix))));
+    }
+
+    /// Which component is at fault, for people: `step ci (ci-gate 3fa1b2c3d4e5)`.
+    pub(crate) fn component_of(&self, ix: StepIx) -> String {
         let def = self.run.def(ix);
-        let message = format!("step {} ({}): {message}", def.name, def.kind);
-        self.fail(Some(ix), Failure::new(class, message));
+        let digest = self.run.pin(ix).map(|pin| pin.digest.short()).unwrap_or_default();
+        format!("step {} ({} {digest})", def.name, def.kind)
     }
 
     /// Sends `producer` back to work, and with it all that came after (SPEC CO-13, EN-20).

@@ -63,8 +63,7 @@ impl Decider {
         self.take_head_seen(&invocation.observations);
         match &invocation.outcome {
             Outcome::Fault(fault) => {
-                let def = self.run.def(ix);
-                let message = format!("step {} ({}): {}", def.name, def.kind, fault.message);
+                let message = format!("{}: {}", self.component_of(ix), fault.message);
                 let detail = fault.backtrace.clone();
                 self.fail(Some(ix), Failure { class: fault.class, message, detail });
             }

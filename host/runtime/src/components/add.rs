@@ -35,7 +35,7 @@ impl Runtime {
     }
 
     /// A stored component, by its digest or an unambiguous beginning of it.
-    pub(super) async fn find_component(&self, prefix: &str) -> Answer<ComponentInfo> {
+    pub(crate) async fn find_component(&self, prefix: &str) -> Answer<ComponentInfo> {
         let prefix = prefix.strip_prefix("sha256:").unwrap_or(prefix).to_ascii_lowercase();
         let all = self.shared.outside.components.list().await.map_err(store)?;
         let mut found = all.into_iter().filter(|info| info.digest.to_string().starts_with(&prefix));

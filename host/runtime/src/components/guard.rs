@@ -57,12 +57,7 @@ impl Runtime {
         if !candidate.gates.is_any() {
             return Ok(());
         }
-        Err(ServiceError::Conflict(format!(
-            "this host cannot backtest component {} over the recorded calls of kind {}: {} it without gates",
-            candidate.info.digest.short(),
-            candidate.kind,
-            candidate.command
-        )))
+        self.pass_backtest(candidate.kind, &candidate.info.digest, candidate.gates).await
     }
 
     /// Steps of stored pipelines whose configs the candidate would refuse: their runs would not start.

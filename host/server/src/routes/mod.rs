@@ -2,6 +2,7 @@
 
 mod act;
 mod answer;
+mod backtests;
 mod board;
 mod components;
 mod events;
@@ -45,6 +46,7 @@ pub fn app(state: AppState) -> Router {
         .route("/components", get(components::list).post(components::add))
         .route("/components/activations", post(components::activate))
         .route("/components/activations/{kind}", get(components::history))
+        .route("/backtests", post(backtests::run))
         .route("/components/inspect", post(components::inspect))
         .route("/components/gc", post(components::collect))
         .route("/components/{digest}", get(components::show))

@@ -5,6 +5,7 @@ mod board;
 mod board_answers;
 mod events;
 mod fake;
+mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod guards;
@@ -25,6 +26,7 @@ const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
     AppState::new(
+        Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),

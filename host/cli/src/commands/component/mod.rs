@@ -3,6 +3,7 @@
 mod activate;
 mod add;
 mod author;
+mod backtest;
 mod canary;
 mod grant;
 mod inspect;
@@ -29,6 +30,7 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         ComponentCommand::Show { name } => inspect::show(context, &name).await?,
         ComponentCommand::Inspect { name } => inspect::inspect(context, &name).await?,
         ComponentCommand::Grant(args) => grant::grant(context, args).await?,
+        ComponentCommand::Backtest(args) => return backtest::backtest(context, args).await,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
         ComponentCommand::Wrap(args) => author::wrap(context, &args)?,
         ComponentCommand::Bindings(args) => author::bindings(context, &args)?,
