@@ -246,15 +246,15 @@ mod tests {
                 cases/step.toml
                 src/config.schema.json
                 src/lib.rs
-                wit/step@0.1.0/checks.wit
-                wit/step@0.1.0/environments.wit
-                wit/step@0.1.0/history.wit
-                wit/step@0.1.0/log.wit
-                wit/step@0.1.0/mergeability.wit
-                wit/step@0.1.0/release-health.wit
-                wit/step@0.1.0/types.wit
-                wit/step@0.1.0/workspace.wit
-                wit/step@0.1.0/world.wit
+                wit/step@0.2.0/checks.wit
+                wit/step@0.2.0/environments.wit
+                wit/step@0.2.0/history.wit
+                wit/step@0.2.0/log.wit
+                wit/step@0.2.0/mergeability.wit
+                wit/step@0.2.0/release-health.wit
+                wit/step@0.2.0/types.wit
+                wit/step@0.2.0/workspace.wit
+                wit/step@0.2.0/world.wit
               $ cargo test
               $ cargo build --release --target wasm32-unknown-unknown
               $ lockstep component wrap target/wasm32-unknown-unknown/release/big_change.wasm -o big-change.wasm

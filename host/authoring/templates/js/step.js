@@ -1,13 +1,13 @@
 // Step kind `{{kind}}`: a large change needs a person's consent.
 //
 // A step is a pure function: no clock, no randomness, no network. What it must remember goes into `state`; the time is
-// `input.run.now`, a BigInt, as are all 64-bit numbers of the contract. Every name is that of `wit/`, in camelCase.
+// `input.run.now`, in milliseconds. Every name is that of `wit/`, in camelCase.
 
 import { changedFiles } from 'lockstep:step/workspace@{{contract}}';
 
 // Looks that may fail before the step gives up, and milliseconds between two.
 const LOOKS_MAX = 10;
-const LOOK_AGAIN = 30_000n;
+const LOOK_AGAIN = 30_000;
 
 const TAKE = 'take it';
 const STOP = 'stop';
