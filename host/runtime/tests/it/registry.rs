@@ -206,7 +206,7 @@ fn a_canary_for_items_is_promoted_or_stopped() {
     let candidate = host.add(&descriptor("writer", "2"));
     let items = vec!["chosen".to_owned()];
     let wanted = CanaryRequest { digest: candidate.short(), items, ..CanaryRequest::default() };
-    host.canary("writer", wanted.clone()).unwrap();
+    host.canary("writer", wanted).unwrap();
     assert_eq!((host.used("chosen"), host.used("other")), (candidate, active));
     host.run(host.runtime.stop_component(&candidate.short(), actor())).unwrap();
     assert_eq!(host.used("chosen"), active, "a stopped candidate is given to nobody");
