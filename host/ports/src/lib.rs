@@ -9,6 +9,7 @@ mod clock;
 mod component_service;
 mod components;
 mod credentials;
+mod dirs;
 mod journal;
 mod outside;
 mod recorded;
@@ -22,6 +23,7 @@ pub use clock::Clock;
 pub use component_service::{ActivateRequest, ComponentService, ComponentView};
 pub use components::{ComponentStore, ComponentStoreError};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use dirs::DirStore;
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,

@@ -1,6 +1,7 @@
 use crate::contract::{OFFERED, Served, Version};
 use crate::faults::one_line;
 use crate::state::HostState;
+use crate::wasi;
 use lockstep_ports::LoadError;
 use wasmtime::Engine;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
@@ -23,6 +24,8 @@ pub(crate) struct Linked {
     pub(crate) served: Served,
     /// Short names of the capabilities it imports, sorted.
     pub(crate) imports: Vec<String>,
+    /// Whether it imports anything of WASI.
+    pub(crate) has_wasi: bool,
 }
 
 /// Checks that `component` is a step component, and links it.
@@ -32,30 +35,43 @@ pub(crate) fn link(
     component: &Component,
 ) -> Result<Linked, LoadError> {
     let world = component.component_type();
-    let (version, imports) = imports(engine, &world)?;
+    let Imports { version, capabilities, has_wasi } = imports(engine, &world)?;
     check_exports(engine, &world, version)?;
     let wrong = |error: wasmtime::Error| wrong_world(version, &format!("{error:#}"));
     let served =
         linker.instantiate_pre(component).and_then(|linked| Served::new(version, linked)).map_err(wrong)?;
-    Ok(Linked { served, imports })
+    Ok(Linked { served, imports: capabilities, has_wasi })
 }
 
 fn wrong_world(version: Version, reason: &str) -> LoadError {
     LoadError::WrongWorld { world: version.world().to_owned(), reason: one_line(reason) }
 }
 
+/// What the imports of a component say.
+struct Imports {
+    version: Version,
+    capabilities: Vec<String>,
+    has_wasi: bool,
+}
+
 /// The version a component was built for, which its imports name, and the capabilities it imports. Its exports name none,
 /// but the words they are made of are imported; a component that imports nothing is held against the newest.
-fn imports(engine: &Engine, world: &ComponentType) -> Result<(Version, Vec<String>), LoadError> {
+fn imports(engine: &Engine, world: &ComponentType) -> Result<Imports, LoadError> {
     let mut first: Option<(Version, &str)> = None;
     let mut capabilities = Vec::new();
+    let mut has_wasi = false;
     for (name, _) in world.imports(engine) {
+        if wasi::is_offered(name) {
+            has_wasi = true;
+            continue;
+        }
         let of_ours = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'));
         let known = of_ours.and_then(|(short, number)| Some((short, Version::of_number(number)?)));
         let Some((short, version)) = known.filter(|(short, _)| *short == WORDS || OFFERED.contains(short))
         else {
             let numbers = Version::ALL.map(Version::number).join(" or ");
-            let offered = format!("{} of lockstep:step@{numbers}", OFFERED.join(", "));
+            let (ours, packages) = (OFFERED.join(", "), wasi::PACKAGES.join(", "));
+            let offered = format!("{ours} of lockstep:step@{numbers}, and {packages} of WASI 0.2");
             return Err(LoadError::NotGranted { import: one_line(name), offered });
         };
         match first {
@@ -70,7 +86,8 @@ fn imports(engine: &Engine, world: &ComponentType) -> Result<(Version, Vec<Strin
         }
     }
     capabilities.sort();
-    Ok((first.map_or(Version::NEWEST, |(version, _)| version), capabilities))
+    let version = first.map_or(Version::NEWEST, |(version, _)| version);
+    Ok(Imports { version, capabilities, has_wasi })
 }
 
 fn check_exports(engine: &Engine, world: &ComponentType, version: Version) -> Result<(), LoadError> {

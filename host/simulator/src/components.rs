@@ -41,7 +41,8 @@ impl MemoryComponents {
             added_at: Timestamp(0),
         };
         self.put(info, bytes).await.map_err(|error| unusable(error.to_string()))?;
-        let grant = Grant { imports, jobs: descriptor.jobs.clone(), effects: descriptor.effects.clone() };
+        let (jobs, effects) = (descriptor.jobs.clone(), descriptor.effects.clone());
+        let grant = Grant { imports, jobs, effects, dirs: Vec::new() };
         let pin = Pin { digest, grant, access: descriptor.access };
         let kind = kind.unwrap_or(&descriptor.kind).to_owned();
         kinds.0.insert(kind, Kind { pin, descriptor });

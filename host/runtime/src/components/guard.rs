@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn asked_for(info: &ComponentInfo) -> Grant {
     Grant {
+        dirs: Vec::new(),
         imports: info.imports.clone(),
         jobs: info.descriptor.jobs.clone(),
         effects: info.descriptor.effects.clone(),

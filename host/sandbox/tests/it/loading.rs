@@ -68,7 +68,7 @@ async fn an_export_of_another_type_is_named() {
 
 #[tokio::test]
 async fn a_foreign_import_is_named() {
-    refused(&from_text(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#), expect!["the component imports wasi:cli/environment@0.2.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
+    refused(&from_text(r#"(component (import "wasi:http/types@0.2.0" (instance)))"#), expect!["the component imports wasi:cli/environment@0.2.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
     refused(&from_text(r#"(component (import "lockstep:step/secrets@0.1.0" (instance)))"#), expect!["the component imports lockstep:step/secrets@0.1.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
     refused(&from_text(r#"(component (import "lockstep:step/log@0.3.0" (instance)))"#), expect!["the component imports lockstep:step/log@0.3.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
 }

@@ -8,3 +8,4 @@ mod loading;
 mod observing;
 mod support;
 mod versions;
+mod wasi;

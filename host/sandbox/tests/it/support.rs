@@ -2,8 +2,9 @@ use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel, ObservationAnswer,
-    ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
+    Activation, Change, ComponentInfo, Digest, Grant, Invocation, ItemStatus, JsonText, LogLevel,
+    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput,
+    Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,6 +19,11 @@ pub(crate) fn probe() -> Vec<u8> {
 /// The component that is built for the first version of the contract.
 pub(crate) fn first_probe() -> Vec<u8> {
     built("probe-0-1")
+}
+
+/// The component that asks WASI for everything.
+pub(crate) fn probe_wasi() -> Vec<u8> {
+    built("probe-wasi")
 }
 
 fn built(name: &str) -> Vec<u8> {
@@ -134,8 +140,8 @@ pub(crate) fn input(config: &str) -> StepInput {
 }
 
 /// Every capability there is.
-pub(crate) fn everything() -> Vec<String> {
-    OFFERED.map(str::to_owned).to_vec()
+pub(crate) fn everything() -> Grant {
+    Grant { imports: OFFERED.map(str::to_owned).to_vec(), ..Grant::default() }
 }
 
 /// Knows nothing.
