@@ -17,6 +17,7 @@ mod loader;
 mod log_book;
 mod mailbox;
 mod sandbox;
+mod signature;
 mod state;
 mod wasi;
 mod world;

@@ -11,7 +11,7 @@ use crate::state::{HostState, Record};
 use crate::wasi::{Scene, Trees};
 use crate::world::Linked;
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, DirStore, Inspected, LoadError, Observer, StepExecutor};
+use lockstep_ports::{ComponentStore, Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
     Descriptor, Digest, FailureClass, Fault, Grant, Invocation, JsonText, Outcome, StepInput, Transition,
 };
@@ -103,17 +103,10 @@ impl Sandbox {
         let guard = start_guard(&engine).map_err(SandboxError::Guard)?;
         let fingerprint = config::fingerprint(&limits);
         let limits = Arc::new(limits);
+        let trees = Trees::new(Arc::clone(&store));
         let loader = Loader::new(engine.clone(), linker, cache, store, Arc::clone(&limits));
         let calls = Semaphore::new(CALLS_AT_ONCE);
-        let trees = Trees::default();
         Ok(Self { engine, loader, limits, fingerprint, trees, calls, _guard: guard })
-    }
-
-    /// With the directories that were granted to components.
-    #[must_use]
-    pub fn with_dirs(mut self, dirs: Arc<dyn DirStore>) -> Self {
-        self.trees = Trees::new(dirs);
-        self
     }
 
     /// Calls `migrate`: the state in the shape of the component's current state version.
@@ -270,7 +263,8 @@ impl StepExecutor for Sandbox {
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
         let world = linked.served.version().world().to_owned();
-        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
+        let (imports, exports) = (linked.imports.clone(), linked.exports.clone());
+        Ok(Inspected { digest, world, imports, exports, descriptor })
     }
 
     async fn invoke(
@@ -295,6 +289,10 @@ impl StepExecutor for Sandbox {
             fuel,
             peak_memory: record.peak_memory as u64,
         }
+    }
+
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        self.limits.named()
     }
 
     fn fingerprint(&self) -> Digest {

@@ -5,6 +5,9 @@ use std::fmt;
 /// Begins every snapshot; the digit is the version of the format.
 const HEADER: &[u8] = b"lockstep-dir 1\n";
 
+/// Bytes of a line beside the path: a size, a space, the end of the line.
+const SIZE_BYTES_MAX: usize = 32;
+
 /// The files of a directory granted to components, by path relative to it, with `/` between names. Directories without
 /// files are not kept, nor are times, owners and permissions: equal files are an equal snapshot, wherever they came from.
 ///
@@ -47,6 +50,10 @@ impl fmt::Display for DirSnapshotError {
 impl std::error::Error for DirSnapshotError {}
 
 impl DirSnapshot {
+    /// How it is named where it is sent.
+    pub const MEDIA_TYPE: &str = "application/vnd.lockstep.dir";
+    /// Bytes of the largest one in its stored form.
+    pub const ENCODED_MAX: usize = Self::BYTES_MAX + Self::FILES_MAX * (Self::PATH_MAX + SIZE_BYTES_MAX);
     /// Files in one: each is a line of an index that a component reads whole.
     pub const FILES_MAX: usize = 4096;
     /// Bytes of all files of one: they are kept in memory while components use them.
@@ -117,8 +124,11 @@ impl DirSnapshot {
         let mut snapshot = Self::default();
         while !rest.is_empty() {
             let torn = || DirSnapshotError::Torn;
-            let line =
-                rest.iter().take(Self::PATH_MAX + 32).position(|byte| *byte == b'\n').ok_or_else(torn)?;
+            let line = rest
+                .iter()
+                .take(Self::PATH_MAX + SIZE_BYTES_MAX)
+                .position(|byte| *byte == b'\n')
+                .ok_or_else(torn)?;
             let (size, path) = std::str::from_utf8(&rest[..line])
                 .ok()
                 .and_then(|line| line.split_once(' '))

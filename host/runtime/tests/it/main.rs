@@ -5,6 +5,7 @@
 mod board;
 mod components;
 mod crash;
+mod dirs;
 mod flow;
 mod host;
 mod outside;

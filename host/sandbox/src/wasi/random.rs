@@ -2,6 +2,9 @@ use super::Budget;
 use lockstep_types::Digest;
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
+/// A random byte is charged as so many: making it takes the host far longer than copying one.
+const CHARGED: usize = 8;
+
 /// Bytes that look random and are the same whenever the call is made again: digests of the seed and a counter.
 pub(crate) struct Bytes {
     seed: Digest,
@@ -17,7 +20,7 @@ impl Bytes {
 
     fn bytes(&mut self, count: u64) -> wasmtime::Result<Vec<u8>> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.budget.take(count)?;
+        self.budget.take(count.saturating_mul(CHARGED))?;
         let mut bytes = Vec::with_capacity(count);
         while bytes.len() < count {
             if self.left.is_empty() {

@@ -1,6 +1,6 @@
 use super::Tree;
 use crate::faults::fault;
-use lockstep_ports::DirStore;
+use lockstep_ports::ComponentStore;
 use lockstep_types::{Digest, DirGrant, FailureClass, Fault};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,16 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 const TREES_MAX: usize = 8;
 
 /// Brings granted directories from the store into memory.
-#[derive(Default)]
 pub(crate) struct Trees {
-    store: Option<Arc<dyn DirStore>>,
+    store: Arc<dyn ComponentStore>,
     /// The one used last at the end.
     loaded: Mutex<VecDeque<(Digest, Arc<Tree>)>>,
 }
 
 impl Trees {
-    pub(crate) fn new(store: Arc<dyn DirStore>) -> Self {
-        Self { store: Some(store), loaded: Mutex::default() }
+    pub(crate) fn new(store: Arc<dyn ComponentStore>) -> Self {
+        Self { store, loaded: Mutex::default() }
     }
 
     /// The directory of a grant, whole: without it a component must not be called, for it would see another world.
@@ -31,8 +30,7 @@ impl Trees {
             fault(FailureClass::Unloadable, &format!("the directory {digest} granted as {path} {why}"))
         };
         let missing = || unloadable("is not in the store: grant it again");
-        let store = self.store.as_ref().ok_or_else(missing)?;
-        let read = store.dir(&grant.digest).await;
+        let read = self.store.dir(&grant.digest).await;
         let snapshot = read.map_err(|error| unloadable(&format!("cannot be read: {error}")))?;
         let tree = Arc::new(Tree::new(grant.digest, snapshot.ok_or_else(missing)?));
         self.keep(grant.digest, &tree);

@@ -1,10 +1,10 @@
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, StepExecutor as _};
+use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, RegistryChange, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, Change, ComponentInfo, Digest, Grant, Invocation, ItemStatus, JsonText, LogLevel,
-    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput,
-    Timestamp,
+    Activation, AuditEntry, Change, ComponentInfo, Digest, DirSnapshot, Grant, Invocation, ItemStatus,
+    JsonText, LogLevel, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo,
+    StepEvent, StepInfo, StepInput, Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -38,16 +38,19 @@ pub(crate) fn from_text(text: &str) -> Vec<u8> {
 }
 
 /// Components that are there from the start; nothing else of the port is used here.
-struct Shelf(HashMap<Digest, Vec<u8>>);
+struct Shelf {
+    components: HashMap<Digest, Vec<u8>>,
+    dirs: Vec<DirSnapshot>,
+}
 
 #[async_trait]
 impl ComponentStore for Shelf {
-    async fn put(&self, _: ComponentInfo, _: Vec<u8>) -> Result<(), ComponentStoreError> {
+    async fn change(&self, _: Vec<RegistryChange>, _: AuditEntry) -> Result<(), ComponentStoreError> {
         Ok(())
     }
 
     async fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ComponentStoreError> {
-        Ok(self.0.get(digest).cloned())
+        Ok(self.components.get(digest).cloned())
     }
 
     async fn info(&self, _: &Digest) -> Result<Option<ComponentInfo>, ComponentStoreError> {
@@ -58,16 +61,24 @@ impl ComponentStore for Shelf {
         Ok(Vec::new())
     }
 
-    async fn activate(&self, _: Activation) -> Result<(), ComponentStoreError> {
-        Ok(())
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
+        Ok(Registry::default())
     }
 
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+    async fn audit(&self, _: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
         Ok(Vec::new())
     }
 
     async fn history(&self, _: &str) -> Result<Vec<Activation>, ComponentStoreError> {
         Ok(Vec::new())
+    }
+
+    async fn keep_dir(&self, snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError> {
+        Ok(snapshot.digest())
+    }
+
+    async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
+        Ok(self.dirs.iter().find(|dir| dir.digest() == *digest).cloned())
     }
 }
 
@@ -91,13 +102,22 @@ pub(crate) fn sandbox_over(
     components: impl IntoIterator<Item = Vec<u8>>,
     options: SandboxOptions,
 ) -> Sandbox {
-    let shelf = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
-    Sandbox::new(Arc::new(Shelf(shelf)), options).unwrap()
+    sandbox_with_dirs(components, Vec::new(), options)
+}
+
+/// The same with directories that were granted.
+pub(crate) fn sandbox_with_dirs(
+    components: impl IntoIterator<Item = Vec<u8>>,
+    dirs: Vec<DirSnapshot>,
+    options: SandboxOptions,
+) -> Sandbox {
+    let components = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
+    Sandbox::new(Arc::new(Shelf { components, dirs }), options).unwrap()
 }
 
 /// A sandbox over nothing.
 pub(crate) fn empty_sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(Arc::new(Shelf(HashMap::new())), options(limits)).unwrap()
+    sandbox_over([], options(limits))
 }
 
 /// An input for the probe; everything but its config is the same in every test.
