@@ -102,7 +102,7 @@ pub(crate) fn build() -> Result<()> {
 }
 
 fn put(guest: &Guest, module: &Path, cache: &Path, out: &Path) -> Result<()> {
-    let component = encoded(module, cache, &guest.name)?;
+    let component = encoded(module, cache, guest)?;
     let changed = write_if_changed(out, &component)?;
     print_line(guest, &component, changed);
     Ok(())
@@ -172,13 +172,14 @@ pub(crate) fn remapped_paths(root: &Path) -> String {
 }
 
 /// The module as a component; from the last time if the module is the same.
-fn encoded(module: &Path, dir: &Path, name: &str) -> Result<Vec<u8>> {
+fn encoded(module: &Path, dir: &Path, guest: &Guest) -> Result<Vec<u8>> {
+    let name = &guest.name;
     let (cached, made_of) = (dir.join(format!("{name}.wasm")), dir.join(format!("{name}.core.wasm")));
     let module = read(module)?;
     if is_equal(&made_of, &module).unwrap_or(false) && is_newer_than_this_program(&cached) {
         return read(&cached);
     }
-    let component = component::encode(&module)?;
+    let component = component::encode(&module, matches!(guest.kind, Kind::Probe))?;
     write_atomically(&cached, &component)?;
     write_atomically(&made_of, &module)?;
     Ok(component)

@@ -2,8 +2,8 @@ use crate::apply::ReplayError;
 use crate::decide::Decider;
 use crate::run::{Command, Run};
 use lockstep_types::{
-    Admission, Digest, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected, RunId,
-    RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
+    Admission, Digest, Grant, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected,
+    RunId, RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
 };
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
@@ -71,7 +71,7 @@ pub struct Call {
     /// The component.
     pub digest: Digest,
     /// Interfaces its kind was granted.
-    pub imports: Vec<String>,
+    pub grant: Grant,
     /// What it is given.
     pub input: StepInput,
 }
@@ -154,7 +154,7 @@ impl Turn {
         let run = &self.decider.run;
         let pin = run.pin(step)?;
         let input = run.step_input(step, self.decider.now)?;
-        Some(Call { step, digest: pin.digest, imports: pin.grant.imports.clone(), input })
+        Some(Call { step, digest: pin.digest, grant: pin.grant.clone(), input })
     }
 
     /// Whether the next component to call is that of a step that begins: a driver may stop here and go on in a later

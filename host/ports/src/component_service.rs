@@ -358,6 +358,8 @@ pub trait ComponentService: Send + Sync {
     async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError>;
     /// Changes what a kind may do. Nothing to add or take away: says what it may.
     async fn grant(&self, kind: &str, request: GrantRequest) -> Result<KindView, ServiceError>;
+    /// Keeps a directory, in the form of `DirSnapshot::encode`, so that a grant can name it.
+    async fn keep_dir(&self, snapshot: Vec<u8>) -> Result<Digest, ServiceError>;
     /// Lets a component be called no more, in no run.
     async fn stop_component(&self, digest: &str, actor: Actor) -> Result<StopView, ServiceError>;
     /// Lets it be called again.

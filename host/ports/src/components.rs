@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use lockstep_types::{
-    Activation, AuditEntry, Canary, ComponentInfo, Digest, KindGrant, Registry, Signature, Stop, Trust,
+    Activation, AuditEntry, Canary, ComponentInfo, Digest, DirSnapshot, KindGrant, Registry, Signature, Stop,
+    Trust,
 };
 
 /// Why the component store did not do what was asked.
@@ -18,6 +19,12 @@ pub enum ComponentStoreError {
     /// What is stored is not what was put in.
     #[error("component {digest} in the store is damaged: repair it with `lockstep component add FILE`")]
     Damaged {
+        /// Which.
+        digest: Digest,
+    },
+    /// A granted directory is not what was put in.
+    #[error("the granted directory {digest} in the store is damaged: grant it again")]
+    DamagedDir {
         /// Which.
         digest: Digest,
     },
@@ -120,4 +127,16 @@ pub trait ComponentStore: Send + Sync {
     /// # Errors
     /// If the store failed.
     async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError>;
+
+    /// Keeps a directory as it is now, for grants; one that is kept already stays as it is.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn keep_dir(&self, snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError>;
+
+    /// The directory of that digest, checked against it; none if it is not kept.
+    ///
+    /// # Errors
+    /// If the store failed or what is kept is damaged.
+    async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError>;
 }

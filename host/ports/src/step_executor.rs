@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use lockstep_types::{Descriptor, Digest, Invocation, ObservationAnswer, ObservationRequest, StepInput};
+use lockstep_types::{
+    Descriptor, Digest, Grant, Invocation, ObservationAnswer, ObservationRequest, StepInput,
+};
 
 /// Answers what a component asks while it is called: the world when live, the record when replayed.
 #[async_trait]
@@ -90,11 +92,12 @@ pub trait StepExecutor: Send + Sync {
     async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError>;
 
     /// Calls `advance`. A component that is missing, traps, runs too long or answers nonsense gives a record with a
-    /// `Fault`, never an error. `imports` are the interfaces the kind was granted; others are refused.
+    /// `Fault`, never an error. `grant` is what the kind was granted: other interfaces are refused, and of the file system
+    /// its directories are all there is.
     async fn invoke(
         &self,
         digest: Digest,
-        imports: &[String],
+        grant: &Grant,
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation;

@@ -96,7 +96,7 @@ pub(crate) async fn turn(
     while let Some(call) = turn.next_call() {
         let observer = LiveObserver { outside: &shared.outside, run: turn.run(), step: call.step };
         let executor = &shared.outside.executor;
-        let invocation = executor.invoke(call.digest, &call.imports, call.input, &observer).await;
+        let invocation = executor.invoke(call.digest, &call.grant, call.input, &observer).await;
         turn.called(call.step, invocation)?;
     }
     Ok(turn.finish())

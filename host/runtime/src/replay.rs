@@ -63,10 +63,10 @@ impl Shared {
             let recorded = placed.invocation;
             let def = spec.pipeline.steps.get(placed.step);
             let pin = def.and_then(|def| spec.pins.get(&def.kind));
-            let imports = pin.map(|pin| pin.grant.imports.clone()).unwrap_or_default();
+            let grant = pin.map(|pin| pin.grant.clone()).unwrap_or_default();
             let observer = RecordedObserver::new(recorded.observations.clone());
             let executor = &self.outside.executor;
-            let again = executor.invoke(recorded.digest, &imports, recorded.input.clone(), &observer).await;
+            let again = executor.invoke(recorded.digest, &grant, recorded.input.clone(), &observer).await;
             report.invocations += 1;
             report.fuel += again.fuel;
             let step = def.map(|def| def.name.clone()).unwrap_or_default();

@@ -84,7 +84,7 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
 fn code_words() -> String {
     format!(
         "wasmtime {WASMTIME_VERSION}; {}; cranelift speed; fuel; epochs; nan canonical; relaxed simd deterministic; \
-         no threads; no memory64; {}",
+         no threads; no memory64; wasi 0.2 virtual 1; {}",
         std::env::consts::ARCH,
         WORLDS.join(", "),
     )

@@ -1,8 +1,9 @@
 use crate::config::BACKTRACE_FRAMES;
 use crate::state::{Breach, HostState};
-use lockstep_types::{FailureClass, Fault, LogLevel};
+use lockstep_types::{FailureClass, Fault};
 use std::fmt::Write as _;
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 /// Bytes of a fault's message: a line of a terminal or two.
 const MESSAGE_BYTES_MAX: usize = 500;
@@ -33,6 +34,9 @@ pub(crate) fn from_wasmtime(error: &wasmtime::Error, stage: Stage, state: &HostS
         (breach.class(), breach.to_string())
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         from_trap(*trap, trace, state)
+    } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        let reason = state.logs().reason().unwrap_or_else(|| "and did not say why".to_owned());
+        (FailureClass::Trapped, format!("it ended itself with exit status {}: {reason}", exit.0))
     } else if format!("{:#}", error.root_cause()).contains("fuel allocated for hostcalls") {
         // The error has no public type. It is raised before the host allocates what the component announced.
         let limit = state.limits().output_bytes;
@@ -72,11 +76,9 @@ fn from_trap(trap: Trap, trace: Option<&WasmBacktrace>, state: &HostState) -> (F
         }
         // A panic in Rust, an assertion in C: whoever logs the reason does it just before.
         Trap::UnreachableCodeReached => {
-            let last = state.record().logs.last().filter(|line| line.level == LogLevel::Error);
-            let message = last.map_or_else(
-                || "it stopped itself (a panic or a failed assertion) and did not log why".to_owned(),
-                |line| line.message.clone(),
-            );
+            let message = state.logs().reason().unwrap_or_else(|| {
+                "it stopped itself (a panic or a failed assertion) and did not log why".to_owned()
+            });
             (FailureClass::Trapped, message)
         }
         other => {
@@ -141,14 +143,14 @@ mod tests {
 
     #[test]
     fn a_panic_says_why_where_the_component_logged_it() {
-        let mut state = HostState::new(Arc::new(Limits::default()), None);
+        let state = HostState::new(Arc::new(Limits::default()), None, None);
         let (class, silent) = from_trap(Trap::UnreachableCodeReached, None, &state);
         assert_eq!(class, FailureClass::Trapped);
         expect!["it stopped itself (a panic or a failed assertion) and did not log why"].assert_eq(&silent);
-        state.keep_line(LogLevel::Error, "panicked at lib.rs:7: no such index".to_owned()).unwrap();
+        state.logs().log(LogLevel::Error, "panicked at lib.rs:7: no such index".to_owned()).unwrap();
         let (_, told) = from_trap(Trap::UnreachableCodeReached, None, &state);
         expect!["panicked at lib.rs:7: no such index"].assert_eq(&told);
-        state.keep_line(LogLevel::Info, "by the way".to_owned()).unwrap();
+        state.logs().log(LogLevel::Info, "by the way".to_owned()).unwrap();
         assert_eq!(
             from_trap(Trap::UnreachableCodeReached, None, &state).1,
             silent,
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn other_traps_speak_for_themselves() {
-        let state = HostState::new(Arc::new(Limits::default()), None);
+        let state = HostState::new(Arc::new(Limits::default()), None, None);
         let said =
             [Trap::IntegerDivisionByZero, Trap::MemoryOutOfBounds, Trap::StackOverflow, Trap::OutOfFuel]
                 .map(|trap| from_trap(trap, None, &state))

@@ -14,9 +14,12 @@ mod descriptor;
 mod faults;
 mod limits;
 mod loader;
+mod log_book;
 mod mailbox;
 mod sandbox;
+mod signature;
 mod state;
+mod wasi;
 mod world;
 
 pub use config::{Allocation, WASMTIME_VERSION};

@@ -32,6 +32,8 @@ pub struct Limits {
     pub log_lines: usize,
     /// Bytes of all log lines together.
     pub log_bytes: usize,
+    /// Bytes of files and random numbers that WASI hands a component: several times what fits into its memory.
+    pub wasi_bytes: usize,
     /// Bytes of a component. Python guests have 18 MB, the largest of the known toolchains.
     pub component_bytes: usize,
 }
@@ -73,6 +75,7 @@ impl Default for Limits {
             answer_bytes: 8 << 20,
             log_lines: 256,
             log_bytes: 64 << 10,
+            wasi_bytes: 256 << 20,
             component_bytes: 64 << 20,
         }
     }

@@ -8,11 +8,12 @@ use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::mailbox::{Mailbox, drive};
 use crate::state::{HostState, Record};
+use crate::wasi::{Scene, Trees};
 use crate::world::Linked;
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, FailureClass, Fault, Invocation, JsonText, Outcome, StepInput, Transition,
+    Descriptor, Digest, FailureClass, Fault, Grant, Invocation, JsonText, Outcome, StepInput, Transition,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -70,6 +71,7 @@ pub struct Sandbox {
     loader: Loader,
     limits: Arc<Limits>,
     fingerprint: Digest,
+    trees: Trees,
     calls: Semaphore,
     /// Dropped with the sandbox, which ends the guard thread.
     _guard: mpsc::Sender<()>,
@@ -101,9 +103,10 @@ impl Sandbox {
         let guard = start_guard(&engine).map_err(SandboxError::Guard)?;
         let fingerprint = config::fingerprint(&limits);
         let limits = Arc::new(limits);
+        let trees = Trees::new(Arc::clone(&store));
         let loader = Loader::new(engine.clone(), linker, cache, store, Arc::clone(&limits));
         let calls = Semaphore::new(CALLS_AT_ONCE);
-        Ok(Self { engine, loader, limits, fingerprint, calls, _guard: guard })
+        Ok(Self { engine, loader, limits, fingerprint, trees, calls, _guard: guard })
     }
 
     /// Calls `migrate`: the state in the shape of the component's current state version.
@@ -120,12 +123,14 @@ impl Sandbox {
         let limits = &self.limits;
         let migrate =
             async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
-        self.call(None, migrate).await.answer?.map_err(unusable)
+        let scene = linked.has_wasi.then(Scene::empty);
+        self.call(None, scene, migrate).await.answer?.map_err(unusable)
     }
 
     async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
         let describe = async |store: &mut _| linked.served.describe(store, &self.limits).await;
-        let said = self.call(None, describe).await.answer;
+        let scene = linked.has_wasi.then(Scene::empty);
+        let said = self.call(None, scene, describe).await.answer;
         let said = said.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
         let descriptor = said.map_err(|error| match error {
             Unusable::Nonsense(reason) | Unusable::TooLarge(reason) => reason,
@@ -138,13 +143,14 @@ impl Sandbox {
     async fn call<T>(
         &self,
         mailbox: Option<Arc<Mailbox>>,
+        scene: Option<Scene>,
         export: impl AsyncFnOnce(&mut Store<HostState>) -> Said<T>,
     ) -> Called<Result<T, Unusable>> {
         // Dropped last: a slot of the pool is free once the store is gone.
         let Ok(_permit) = self.calls.acquire().await else {
             return Called::without_running(fault(FailureClass::Unloadable, "the sandbox is closed"));
         };
-        let mut store = Store::new(&self.engine, HostState::new(Arc::clone(&self.limits), mailbox));
+        let mut store = Store::new(&self.engine, HostState::new(Arc::clone(&self.limits), mailbox, scene));
         store.limiter(|state| state);
         store.set_hostcall_fuel(self.limits.output_bytes.saturating_mul(2));
         store.set_epoch_deadline(GUARD_TICKS);
@@ -165,11 +171,23 @@ impl Sandbox {
         Called { answer, record: store.into_data().into_record(), fuel: fuel.saturating_sub(left) }
     }
 
+    /// What a component with WASI finds around it, with the directories its kind was granted.
+    async fn scene(&self, linked: &Linked, grant: &Grant, input: &StepInput) -> Result<Option<Scene>, Fault> {
+        if !linked.has_wasi {
+            return Ok(None);
+        }
+        let mut dirs = Vec::new();
+        for dir in &grant.dirs {
+            dirs.push((dir.path.clone(), self.trees.load(dir).await?));
+        }
+        Ok(Some(Scene::of(input, dirs)))
+    }
+
     /// Everything of an invocation but what is known before the call.
     async fn advance(
         &self,
         digest: Digest,
-        imports: &[String],
+        grant: &Grant,
         input: &StepInput,
         observer: &dyn Observer,
     ) -> Called<Transition> {
@@ -177,7 +195,7 @@ impl Sandbox {
             Ok(linked) => linked,
             Err(error) => return Called::without_running(unloadable(&error)),
         };
-        if let Some(import) = linked.imports.iter().find(|import| !imports.contains(import)) {
+        if let Some(import) = linked.imports.iter().find(|import| !grant.imports.contains(import)) {
             let kind = &input.step.kind;
             let message = format!(
                 "component {} imports {import}, which kind `{kind}` is not granted: activate it with that import \
@@ -194,9 +212,14 @@ impl Sandbox {
                 format!("its input has {bytes} bytes, more than the {limit} a component has room for");
             return Called::without_running(fault(FailureClass::OutOfMemory, &message));
         }
+        let scene = match self.scene(&linked, grant, input).await {
+            Ok(scene) => scene,
+            Err(fault) => return Called::without_running(fault),
+        };
         let mailbox = Arc::new(Mailbox::default());
-        let call = self
-            .call(Some(Arc::clone(&mailbox)), async |store: &mut _| advance.call(store, &self.limits).await);
+        let call = self.call(Some(Arc::clone(&mailbox)), scene, async |store: &mut _| {
+            advance.call(store, &self.limits).await
+        });
         let Called { answer, record, fuel } = drive(call, &mailbox, observer).await;
         Called { answer: answer.and_then(|said| said.map_err(unusable)), record, fuel }
     }
@@ -247,11 +270,11 @@ impl StepExecutor for Sandbox {
     async fn invoke(
         &self,
         digest: Digest,
-        imports: &[String],
+        grant: &Grant,
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {
-        let Called { answer, record, fuel } = self.advance(digest, imports, &input, observer).await;
+        let Called { answer, record, fuel } = self.advance(digest, grant, &input, observer).await;
         let outcome = match answer {
             Ok(transition) => Outcome::Transition(Box::new(transition)),
             Err(fault) => Outcome::Fault(fault),

@@ -1,8 +1,10 @@
 use crate::convert::answer_bytes;
 use crate::limits::Limits;
+use crate::log_book::LogBook;
 use crate::mailbox::Mailbox;
+use crate::wasi::{Scene, Wasi};
 use lockstep_types::{
-    FailureClass, LogLevel, LogLine, Observation, ObservationAnswer, ObservationRequest, ObserveFailure,
+    FailureClass, LogLine, Observation, ObservationAnswer, ObservationRequest, ObserveFailure,
 };
 use std::sync::Arc;
 use wasmtime::ResourceLimiter;
@@ -28,6 +30,8 @@ pub(crate) enum Breach {
     LogLines { limit: usize },
     #[error("it logged more than the {limit} bytes allowed")]
     LogBytes { limit: usize },
+    #[error("it had the host hand it more than the {limit} bytes of files and random numbers allowed")]
+    WasiBytes { limit: usize },
 }
 
 impl Breach {
@@ -36,9 +40,10 @@ impl Breach {
             Self::Memory { .. } | Self::TableElements { .. } | Self::Machine { .. } => {
                 FailureClass::OutOfMemory
             }
-            Self::HostCalls { .. } | Self::AskedWhileDescribing { .. } | Self::LongPath { .. } => {
-                FailureClass::TooManyHostCalls
-            }
+            Self::HostCalls { .. }
+            | Self::AskedWhileDescribing { .. }
+            | Self::LongPath { .. }
+            | Self::WasiBytes { .. } => FailureClass::TooManyHostCalls,
             Self::NoAttempts { .. } => FailureClass::Trapped,
             Self::LogLines { .. } | Self::LogBytes { .. } => FailureClass::TooMuchOutput,
         }
@@ -61,7 +66,9 @@ pub(crate) struct HostState {
     mailbox: Option<Arc<Mailbox>>,
     record: Record,
     answered_bytes: usize,
-    log_bytes: usize,
+    logs: LogBook,
+    /// Set for components that import WASI.
+    pub(crate) wasi: Option<Box<Wasi>>,
     memory_bytes: usize,
     table_elements: usize,
     /// Observations there were when the guard last asked.
@@ -69,13 +76,16 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(limits: Arc<Limits>, mailbox: Option<Arc<Mailbox>>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, mailbox: Option<Arc<Mailbox>>, scene: Option<Scene>) -> Self {
+        let logs = LogBook::new(&limits);
+        let wasi = scene.map(|scene| Box::new(Wasi::new(scene, &limits, &logs)));
         Self {
             limits,
+            wasi,
+            logs,
             mailbox,
             record: Record::default(),
             answered_bytes: 0,
-            log_bytes: 0,
             memory_bytes: 0,
             table_elements: 0,
             guarded: 0,
@@ -87,11 +97,7 @@ impl HostState {
     }
 
     pub(crate) fn into_record(self) -> Record {
-        self.record
-    }
-
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
+        Record { logs: self.logs.into_lines(), ..self.record }
     }
 
     /// Whether anything was observed since this was last asked.
@@ -100,19 +106,9 @@ impl HostState {
         self.guarded > before
     }
 
-    /// Keeps a line the component logged.
-    pub(crate) fn keep_line(&mut self, level: LogLevel, message: String) -> Result<(), Breach> {
-        let (lines, bytes) = (self.limits.log_lines, self.limits.log_bytes);
-        if self.record.logs.len() >= lines {
-            return Err(Breach::LogLines { limit: lines });
-        }
-        let total = self.log_bytes + message.len();
-        if total > bytes {
-            return Err(Breach::LogBytes { limit: bytes });
-        }
-        self.log_bytes = total;
-        self.record.logs.push(LogLine { level, message });
-        Ok(())
+    /// The lines of this call.
+    pub(crate) fn logs(&self) -> &LogBook {
+        &self.logs
     }
 
     /// Bounds a text a component asks with: a path, an id.

@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::{HeaderMap, header, request::Parts};
 use http_body_util::LengthLimitError;
 use lockstep_types::board::WorkspaceId;
-use lockstep_types::{InvalidId, RunId};
+use lockstep_types::{DirSnapshot, InvalidId, RunId};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
@@ -101,6 +101,21 @@ impl<S: Send + Sync> FromRequest<S> for ComponentBody {
             return Err(Problem::new(problem::WRONG_TYPE, detail));
         }
         read(request, COMPONENT_BODY_MAX).await.map(Self)
+    }
+}
+
+/// A directory in the form it is kept in.
+pub(crate) struct DirBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for DirBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !has_type(request.headers(), |media| media == DirSnapshot::MEDIA_TYPE) {
+            let detail = format!("send the directory with `Content-Type: {}`", DirSnapshot::MEDIA_TYPE);
+            return Err(Problem::new(problem::WRONG_TYPE, detail));
+        }
+        read(request, DirSnapshot::ENCODED_MAX).await.map(Self)
     }
 }
 

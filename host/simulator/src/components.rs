@@ -3,7 +3,9 @@
 use crate::{Kind, Kinds, SimulationError};
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange, StepExecutor};
-use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, Grant, Pin, Registry, Timestamp};
+use lockstep_types::{
+    Activation, AuditEntry, ComponentInfo, Digest, DirSnapshot, Grant, Pin, Registry, Timestamp,
+};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +43,8 @@ impl MemoryComponents {
             added_at: Timestamp(0),
         };
         self.components().insert(digest, (info, bytes));
-        let grant = Grant { imports, jobs: descriptor.jobs.clone(), effects: descriptor.effects.clone() };
+        let (jobs, effects) = (descriptor.jobs.clone(), descriptor.effects.clone());
+        let grant = Grant { imports, jobs, effects, dirs: Vec::new() };
         let pin = Pin { digest, grant, access: descriptor.access, is_canary: false };
         let kind = kind.unwrap_or(&descriptor.kind).to_owned();
         kinds.0.insert(kind, Kind { pin, descriptor });
@@ -82,5 +85,14 @@ impl ComponentStore for MemoryComponents {
 
     async fn history(&self, _kind: &str) -> Result<Vec<Activation>, ComponentStoreError> {
         Ok(Vec::new())
+    }
+
+    async fn keep_dir(&self, _snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError> {
+        let source = "a simulation grants no directories".into();
+        Err(ComponentStoreError::Io { operation: "keep a directory", source })
+    }
+
+    async fn dir(&self, _digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
+        Ok(None)
     }
 }

@@ -483,8 +483,7 @@ impl World<'_> {
                 break;
             };
             may_begin = may_begin && !matches!(call.input.event, StepEvent::Started(_));
-            let invocation =
-                self.executor.invoke(call.digest, &call.imports, call.input, &self.outside).await;
+            let invocation = self.executor.invoke(call.digest, &call.grant, call.input, &self.outside).await;
             turn.called(call.step, invocation)?;
         }
         let Some(finished) = turn.finish() else {

@@ -91,8 +91,7 @@ impl World<'_> {
         self.count_call()?;
         let mut turn = Turn::begin(recorded, self.now, input, Admission::default())?;
         while let Some(call) = turn.next_call() {
-            let invocation =
-                self.executor.invoke(call.digest, &call.imports, call.input, &self.outside).await;
+            let invocation = self.executor.invoke(call.digest, &call.grant, call.input, &self.outside).await;
             turn.called(call.step, invocation)?;
         }
         let stuck = || SimulationError::Stuck("an errand does not go on".to_owned());

@@ -7,7 +7,7 @@ use crate::registry::RegistryRow;
 use crate::{SledStore, blocking, keys, values};
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
-use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, Registry, Signature};
+use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, DirSnapshot, Registry, Signature};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -37,7 +37,7 @@ impl ComponentStore for SledStore {
                 RegistryChange::Add { info, bytes } => {
                     let (folder, digest, bytes) = (self.inner.components.clone(), info.digest, bytes.clone());
                     // The file first: what is known must never lead to a file that is not there.
-                    blocking(move || keep(&folder, &digest, &bytes))
+                    blocking(move || keep(&folder, &file_of(&folder, &digest), &digest, &bytes))
                         .await
                         .map_err(|error| component(CHANGE, error))?
                         .map_err(|source| io_error("keep a component", source))?;
@@ -132,6 +132,33 @@ impl ComponentStore for SledStore {
         });
         found.await.map_err(|error| component("read the audit log", error))
     }
+
+    async fn keep_dir(&self, snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError> {
+        const KEEP: &str = "keep a granted directory";
+        let folder = self.inner.components.clone();
+        let kept = blocking(move || {
+            let bytes = snapshot.encode();
+            let digest = Digest::of(&bytes);
+            keep(&folder, &dir_file(&folder, &digest), &digest, &bytes).map(|()| digest)
+        });
+        kept.await.map_err(|error| component(KEEP, error))?.map_err(|source| io_error(KEEP, source))
+    }
+
+    async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
+        const READ: &str = "read a granted directory";
+        let (digest, path) = (*digest, dir_file(&self.inner.components, digest));
+        let read = blocking(move || {
+            let bytes = fs::read(path)?;
+            let is_whole = Digest::of(&bytes) == digest;
+            io::Result::Ok(is_whole.then(|| DirSnapshot::decode(&bytes).ok()).flatten())
+        });
+        match read.await.map_err(|error| component(READ, error))? {
+            Ok(Some(snapshot)) => Ok(Some(snapshot)),
+            Ok(None) => Err(ComponentStoreError::DamagedDir { digest }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error(READ, source)),
+        }
+    }
 }
 
 /// Every value whose key begins with `prefix`, with its key, in their order.
@@ -188,8 +215,13 @@ fn file_of(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join(format!("{digest}.wasm"))
 }
 
-/// Writes the file of a component unless it is there and whole. It appears under its name only when it is on the device.
-fn keep(folder: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
+/// A granted directory lies beside the components that read it.
+fn dir_file(folder: &Path, digest: &Digest) -> PathBuf {
+    folder.join(format!("{digest}.dir"))
+}
+
+/// Writes a file unless it is there and whole. It appears under its name only when it is on the device.
+fn keep(folder: &Path, path: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
     /// Tells apart the unfinished files of puts that go on at the same time.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     if Digest::of(bytes) != *digest {
@@ -198,12 +230,11 @@ fn keep(folder: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
             format!("its bytes do not have the digest {digest}"),
         ));
     }
-    let path = file_of(folder, digest);
-    if fs::read(&path).is_ok_and(|stored| stored == bytes) {
+    if fs::read(path).is_ok_and(|stored| stored == bytes) {
         return Ok(());
     }
     let unfinished = folder.join(format!("{digest}-{}.{UNFINISHED}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-    let written = write_through(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, &path));
+    let written = write_through(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
     if let Err(error) = written {
         // The error of the write is the one to tell; the next start removes what this leaves.
         drop(fs::remove_file(&unfinished));

@@ -60,6 +60,18 @@ pub struct Grant {
     pub jobs: Vec<String>,
     /// Effects that may be asked for.
     pub effects: Vec<String>,
+    /// Directories that may be read, as they were when they were granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dirs: Vec<DirGrant>,
+}
+
+/// A directory a component may read through WASI.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// Where the component finds it: `/data`.
+    pub path: String,
+    /// Its content: the digest of a [`crate::DirSnapshot`] kept beside the components.
+    pub digest: Digest,
 }
 
 /// A stored component.

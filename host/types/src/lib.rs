@@ -9,6 +9,7 @@ mod capsule;
 mod change;
 mod component;
 mod credential;
+mod dir_snapshot;
 mod event;
 mod failure;
 mod ids;
@@ -28,8 +29,9 @@ mod view;
 
 pub use capsule::{CAPSULE_VERSION, Capsule};
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
-pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant, Stop};
+pub use component::{Access, Activation, ComponentInfo, Descriptor, DirGrant, Grading, Grant, Stop};
 pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_name};
+pub use dir_snapshot::{DirSnapshot, DirSnapshotError};
 pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
 pub use ids::{Digest, EffectKey, InvalidId, JobKey, NoticeId, QuestionId, RunId};

@@ -47,7 +47,7 @@ pub(crate) struct Host {
     executor: Arc<Sandbox>,
     store: Arc<SledStore>,
     digest: Digest,
-    imports: Vec<String>,
+    grant: Grant,
     started: Arc<AtomicU32>,
 }
 
@@ -96,22 +96,16 @@ impl Host {
             imports: info.imports.clone(),
             jobs: info.descriptor.jobs,
             effects: info.descriptor.effects,
+            dirs: Vec::new(),
         };
         let request = ActivateRequest {
             kind: "probe".to_owned(),
             digest: info.digest.to_string(),
-            grant: Some(grant),
+            grant: Some(grant.clone()),
             ..ActivateRequest::default()
         };
         runtime.activate(request).await?;
-        Ok(Self {
-            runtime,
-            executor,
-            store,
-            digest: info.digest,
-            imports: info.imports,
-            started: Arc::default(),
-        })
+        Ok(Self { runtime, executor, store, digest: info.digest, grant, started: Arc::default() })
     }
 
     pub(crate) async fn close(self) {
@@ -157,7 +151,7 @@ impl Host {
             if call == count {
                 begin = Instant::now();
             }
-            let invocation = self.executor.invoke(self.digest, &self.imports, input.clone(), &Unasked).await;
+            let invocation = self.executor.invoke(self.digest, &self.grant, input.clone(), &Unasked).await;
             assert!(matches!(invocation.outcome, Outcome::Transition(_)), "{:?}", invocation.outcome);
         }
         begin.elapsed() / count

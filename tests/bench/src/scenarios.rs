@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use lockstep_conformance::{Components, path, run, scenario_names};
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_simulator::{Scenario, simulate};
-use lockstep_types::{Digest, Invocation, StepInput};
+use lockstep_types::{Digest, Grant, Invocation, StepInput};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,11 +81,11 @@ impl StepExecutor for Recorder<'_> {
     async fn invoke(
         &self,
         digest: Digest,
-        imports: &[String],
+        grant: &Grant,
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {
-        let invocation = self.inner.invoke(digest, imports, input, observer).await;
+        let invocation = self.inner.invoke(digest, grant, input, observer).await;
         lock(&self.calls).push(invocation.clone());
         invocation
     }
@@ -104,7 +104,7 @@ impl StepExecutor for Scripted<'_> {
     async fn invoke(
         &self,
         _digest: Digest,
-        _imports: &[String],
+        _grant: &Grant,
         _input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {

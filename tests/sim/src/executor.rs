@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use lockstep_ports::{Clock, Inspected, LoadError, Observer, StepExecutor};
 use lockstep_testkit::SimClock;
 use lockstep_types::{
-    Access, Completion, Descriptor, Digest, Effect, EffectOutcome, Fact, FailureClass, Fault, Invocation,
-    ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
+    Access, Completion, Descriptor, Digest, Effect, EffectOutcome, Fact, FailureClass, Fault, Grant,
+    Invocation, ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
     ObservationRequest, Outcome, QuestionKind, ReworkRequest, Severity, StepEvent, StepInput, Transition,
 };
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl StepExecutor for SimExecutor {
     async fn invoke(
         &self,
         digest: Digest,
-        _imports: &[String],
+        _grant: &Grant,
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {

@@ -2,7 +2,8 @@ use crate::lock;
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
 use lockstep_types::{
-    Activation, AuditEntry, Canary, ComponentInfo, Digest, KindGrant, Registry, Signature, Stop, Trust,
+    Activation, AuditEntry, Canary, ComponentInfo, Digest, DirSnapshot, KindGrant, Registry, Signature, Stop,
+    Trust,
 };
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -21,6 +22,7 @@ struct State {
     trust: Trust,
     signatures: BTreeMap<Digest, Vec<Signature>>,
     audit: Vec<AuditEntry>,
+    dirs: BTreeMap<Digest, DirSnapshot>,
 }
 
 impl State {
@@ -125,5 +127,15 @@ impl ComponentStore for MemComponents {
     async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
         let state = lock(&self.0);
         Ok(state.audit[state.audit.len().saturating_sub(last)..].to_vec())
+    }
+
+    async fn keep_dir(&self, snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError> {
+        let digest = snapshot.digest();
+        lock(&self.0).dirs.insert(digest, snapshot);
+        Ok(digest)
+    }
+
+    async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
+        Ok(lock(&self.0).dirs.get(digest).cloned())
     }
 }

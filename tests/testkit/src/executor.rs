@@ -2,7 +2,7 @@ use crate::lock;
 use async_trait::async_trait;
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, Invocation, Observation, ObservationRequest, Outcome, StepInput, Transition,
+    Descriptor, Digest, Grant, Invocation, Observation, ObservationRequest, Outcome, StepInput, Transition,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -71,7 +71,7 @@ impl StepExecutor for ScriptedExecutor {
     async fn invoke(
         &self,
         digest: Digest,
-        _imports: &[String],
+        _grant: &Grant,
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {

@@ -4,8 +4,8 @@ use crate::samples::{activation, added, audited, component, descriptor};
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
 use lockstep_types::{
-    AuditAction, Canary, CanaryTo, Digest, Grant, JsonText, KindGrant, Registry, Signature, Stop, Timestamp,
-    Trust, TrustPolicy, TrustedKey,
+    AuditAction, Canary, CanaryTo, Digest, DirSnapshot, Grant, JsonText, KindGrant, Registry, Signature,
+    Stop, Timestamp, Trust, TrustPolicy, TrustedKey,
 };
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ macro_rules! registry_contract_tests {
             a_removed_component_is_gone_with_its_signatures,
             changes_and_their_entry_are_stored_together,
             the_audit_log_grows_and_is_read_from_its_end,
+            a_directory_is_kept_as_it_was,
         );
     };
     (@each $make:expr; $($rule:ident),* $(,)?) => {
@@ -195,4 +196,20 @@ pub async fn the_audit_log_grows_and_is_read_from_its_end(subject: &mut dyn Subj
     assert_eq!(read, [(10, "kind-10"), (11, "kind-11"), (12, "kind-12")]);
     let all = subject.components().audit(100).await.expect("readable");
     assert!(all.iter().zip(1..).all(|(entry, number)| entry.number == number) && all.len() == 12);
+}
+
+/// Files are found by the digest of all of them, and keeping them again changes nothing.
+pub async fn a_directory_is_kept_as_it_was(subject: &mut dyn Subject) {
+    let mut dir = DirSnapshot::default();
+    dir.add("rules/main.json", b"{}".to_vec()).unwrap();
+    dir.add("empty", Vec::new()).unwrap();
+    assert_eq!(subject.components().dir(&dir.digest()).await.unwrap(), None);
+    for _ in 0..2 {
+        assert_eq!(subject.components().keep_dir(dir.clone()).await.unwrap(), dir.digest());
+    }
+    let other = subject.components().keep_dir(DirSnapshot::default()).await.unwrap();
+    subject.reopen().await;
+    assert_eq!(subject.components().dir(&dir.digest()).await.unwrap(), Some(dir));
+    assert_eq!(subject.components().dir(&other).await.unwrap(), Some(DirSnapshot::default()));
+    assert_eq!(subject.components().list().await.unwrap(), [], "it is no component");
 }

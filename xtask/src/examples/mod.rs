@@ -110,7 +110,7 @@ impl Place {
         }
         let made = dir.join(format!("{}.wasm", project.name));
         let bytes = fs::read(&made).with_context(|| format!("the build made no {}", made.display()))?;
-        crate::component::check_world(&bytes)?;
+        crate::component::check_world(&bytes, true)?;
         fs::write(&component, &bytes)?;
         fs::write(&key_file, key)?;
         let (kilobytes, seconds) = (bytes.len().div_ceil(1000), begin.elapsed().as_secs_f64());

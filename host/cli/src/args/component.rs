@@ -106,7 +106,8 @@ pub(crate) struct AddArgs {
 #[derive(Args)]
 #[command(after_help = "\
 A grant belongs to the kind: it can be given before the kind has a component, and stays
-when another component takes over. Runs keep what they were granted when they started.")]
+when another component takes over. Runs keep what they were granted when they started.
+Files that change later are seen when the folder is granted again, by runs that start then.")]
 pub(crate) struct GrantArgs {
     /// Step kind
     pub(crate) kind: String,
@@ -119,6 +120,9 @@ pub(crate) struct GrantArgs {
     /// An effect, such as merge
     #[arg(long, value_name = "EFFECT")]
     pub(crate) effect: Vec<String>,
+    /// A folder whose files a WASI component may read at PATH, as they are now; to take it away, PATH alone
+    #[arg(long, value_name = "PATH=FOLDER")]
+    pub(crate) dir: Vec<String>,
     /// Take it away instead
     #[arg(long)]
     pub(crate) revoke: bool,

@@ -5,7 +5,7 @@ use lockstep_ports::{
     ActivateRequest, Activated, Actor, AddRequest, CanaryBegun, CanaryReport, CanaryRequest, ComponentDetail,
     ComponentService, ComponentView, GcReport, GrantRequest, KindView, RolledBack, StopView, TrustChange,
 };
-use lockstep_types::{Activation, AuditEntry, Trust};
+use lockstep_types::{Activation, AuditEntry, Digest, DirSnapshot, Trust};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,6 +27,11 @@ struct History {
 #[derive(Deserialize)]
 struct Audit {
     entries: Vec<AuditEntry>,
+}
+
+#[derive(Deserialize)]
+struct Kept {
+    digest: Digest,
 }
 
 /// The route that does something to a component, or reads it.
@@ -92,6 +97,11 @@ impl ComponentService for RemoteService {
 
     async fn grant(&self, kind: &str, request: GrantRequest) -> Answer<KindView> {
         self.post(&kind_path(kind, "/grant"), &request, ANSWER_TIME).await
+    }
+
+    async fn keep_dir(&self, snapshot: Vec<u8>) -> Answer<Digest> {
+        let body = Some((DirSnapshot::MEDIA_TYPE, snapshot));
+        Ok(self.read::<Kept>(self.send(Method::POST, "/v1/dirs", body, WORK_TIME).await?)?.digest)
     }
 
     async fn stop_component(&self, digest: &str, actor: Actor) -> Answer<StopView> {

@@ -133,8 +133,12 @@ pub(crate) fn history(style: &Style, activations: &[Activation]) -> String {
 pub(super) fn granted(grant: &Grant) -> String {
     let parts = [("import", &grant.imports), ("jobs", &grant.jobs), ("effects", &grant.effects)];
     let parts = parts.iter().filter(|(_, names)| !names.is_empty());
-    let text =
-        parts.map(|(what, names)| format!("{what} {}", names.join(","))).collect::<Vec<_>>().join("; ");
+    let mut parts: Vec<String> = parts.map(|(what, names)| format!("{what} {}", names.join(","))).collect();
+    if !grant.dirs.is_empty() {
+        let dirs = grant.dirs.iter().map(|dir| format!("{}={}", dir.path, dir.digest.short()));
+        parts.push(format!("dirs {}", dirs.collect::<Vec<_>>().join(",")));
+    }
+    let text = parts.join("; ");
     if text.is_empty() { "nothing".to_owned() } else { line(&text, usize::MAX) }
 }
 

@@ -117,6 +117,10 @@ impl ComponentService for FakeService {
         self.called(format!("grant {name} {grant:?} revoke {revoke} force {force} by {by:?}"));
         Ok(of(kind(name)))
     }
+    async fn keep_dir(&self, snapshot: Vec<u8>) -> Answer<Digest> {
+        self.called(format!("keep-dir {:?}", String::from_utf8_lossy(&snapshot)));
+        Ok(Digest::of(&snapshot))
+    }
     async fn stop_component(&self, digest: &str, actor: Actor) -> Answer<StopView> {
         self.did(format!("stop {digest}"), &actor);
         let stop = json!({ "digest": Digest::of(b"one"), "at": AT, "by": "anna", "reason": "it merges" });

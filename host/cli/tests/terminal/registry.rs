@@ -420,3 +420,26 @@ fn keys_are_made_once_and_sign() {
         Add { name: "team", key: "KEY" } by Some("anna") because None"#]]
     .assert_eq(&served.service.calls().replace(key, "KEY"));
 }
+
+#[test]
+fn a_granted_folder_is_sent_as_it_is_now() {
+    let served = Served::new();
+    let folder = served.folder.path();
+    fs::create_dir_all(folder.join("rules/more")).unwrap();
+    fs::create_dir(folder.join("linked")).unwrap();
+    write(folder, "rules/main.json", "{}");
+    write(folder, "rules/more/a.txt", "a");
+    std::os::unix::fs::symlink("/etc/passwd", folder.join("linked/passwd")).unwrap();
+    let text = transcripts(
+        &served,
+        &[
+            "component grant gate --dir /data=rules --import log",
+            "component grant gate --dir /data",
+            "component grant gate --dir /data=missing",
+            "component grant gate --dir /data=linked",
+            "component grant gate --dir /other --revoke",
+        ],
+    );
+    expect![[""]].assert_eq(&text);
+    expect![[""]].assert_eq(&served.service.calls());
+}

@@ -57,6 +57,7 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
     let pin = |access, effects: &[&str]| {
         let grant = Grant {
             imports: Vec::new(),
+            dirs: Vec::new(),
             jobs: vec!["work".to_owned(), "{role}".to_owned()],
             effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
         };

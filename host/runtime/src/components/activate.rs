@@ -14,6 +14,9 @@ impl Runtime {
         let info = self.find_component(&digest).await?;
         let registry = self.registry().await?;
         let before = registry.grant(&kind).cloned().unwrap_or_default();
+        if let Some(wider) = &grant {
+            self.refuse_dirs(&kind, wider).await?;
+        }
         let grant = grant.unwrap_or(before);
         let candidate =
             Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "activate" };

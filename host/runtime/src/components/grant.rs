@@ -1,7 +1,7 @@
 //! What a kind may do.
 
 use super::guard::{asked_for, beyond, flags, is_empty};
-use super::{Answer, Deed, by, store};
+use super::{Answer, Deed, by, dirs, store};
 use crate::runtime::Runtime;
 use lockstep_ports::{Actor, GrantRequest, KindView, RegistryChange, ServiceError};
 use lockstep_types::{AuditAction, Digest, Grant, KindGrant, Registry};
@@ -40,6 +40,9 @@ impl Runtime {
             joined(before, &wanted)
         };
         refuse_too_many(&kind, &grant)?;
+        if !revoke {
+            self.refuse_dirs(&kind, &grant).await?;
+        }
         let actor = Actor { by: who, reason };
         let action = if revoke { AuditAction::Revoke } else { AuditAction::Grant };
         let deed = Deed { action, subject: kind.clone(), detail: flags(&wanted, "") };
@@ -130,5 +133,6 @@ fn joined(mut grant: Grant, more: &Grant) -> Grant {
     add(&mut grant.imports, &more.imports);
     add(&mut grant.jobs, &more.jobs);
     add(&mut grant.effects, &more.effects);
+    grant.dirs = dirs::joined(grant.dirs, &more.dirs);
     grant
 }

@@ -6,7 +6,7 @@ use crate::pipeline_file;
 use crate::runtime::Runtime;
 use lockstep_board::run_steps;
 use lockstep_ports::{BoardService, Gates, ServiceError};
-use lockstep_types::{ComponentInfo, Grant, Registry};
+use lockstep_types::{ComponentInfo, DirGrant, Grant, Registry};
 
 /// Pipelines whose configs are looked through; a host has some tens.
 const PIPELINES_MAX: usize = 1000;
@@ -99,6 +99,7 @@ pub(super) fn asked_for(info: &ComponentInfo) -> Grant {
         imports: info.imports.clone(),
         jobs: info.descriptor.jobs.clone(),
         effects: info.descriptor.effects.clone(),
+        dirs: Vec::new(),
     }
 }
 
@@ -111,20 +112,25 @@ pub(super) fn beyond(asked: &Grant, granted: &Grant) -> Grant {
         imports: without(&asked.imports, &granted.imports),
         jobs: without(&asked.jobs, &granted.jobs),
         effects: without(&asked.effects, &granted.effects),
+        dirs: asked.dirs.iter().filter(|dir| !granted.dirs.contains(dir)).cloned().collect(),
     }
 }
 
 pub(super) fn is_empty(grant: &Grant) -> bool {
-    grant.imports.is_empty() && grant.jobs.is_empty() && grant.effects.is_empty()
+    *grant == Grant::default()
 }
 
 /// A grant as options of a command; `prefix` stands before each name: `--`, `--grant-`.
 pub(super) fn flags(grant: &Grant, prefix: &str) -> String {
     let pairs = [("import", &grant.imports), ("job", &grant.jobs), ("effect", &grant.effects)];
-    let flags: Vec<String> = pairs
-        .iter()
-        .flat_map(|(what, names)| names.iter().map(move |name| format!("{prefix}{what} {name}")))
-        .collect();
+    let names =
+        pairs.iter().flat_map(|(what, names)| names.iter().map(move |name| format!("{prefix}{what} {name}")));
+    let dir = |dir: &DirGrant| match prefix {
+        // Said to people, not to a command: which files they were.
+        "" => format!("dir {}={}", dir.path, dir.digest.short()),
+        _ => format!("{prefix}dir {}", dir.path),
+    };
+    let flags: Vec<String> = names.chain(grant.dirs.iter().map(dir)).collect();
     flags.join(" ")
 }
 

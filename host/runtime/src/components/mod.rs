@@ -4,6 +4,7 @@
 mod activate;
 mod add;
 mod canary;
+mod dirs;
 mod gc;
 mod grant;
 mod guard;
@@ -24,7 +25,7 @@ use lockstep_ports::{
     ComponentService, ComponentStoreError, ComponentView, GcReport, GrantRequest, KindView, RegistryChange,
     RolledBack, ServiceError, StopView, TrustChange,
 };
-use lockstep_types::{Activation, AuditAction, AuditEntry, Registry, Trust};
+use lockstep_types::{Activation, AuditAction, AuditEntry, Digest, Registry, Trust};
 use std::sync::Arc;
 
 type Answer<T> = Result<T, ServiceError>;
@@ -79,6 +80,10 @@ impl ComponentService for Runtime {
     async fn grant(&self, kind: &str, request: GrantRequest) -> Answer<KindView> {
         let (runtime, kind) = (self.clone(), kind.to_owned());
         to_the_end(async move { runtime.change_grant(kind, request).await }).await
+    }
+
+    async fn keep_dir(&self, snapshot: Vec<u8>) -> Answer<Digest> {
+        self.take_dir(&snapshot).await
     }
 
     async fn stop_component(&self, digest: &str, actor: Actor) -> Answer<StopView> {

@@ -46,7 +46,7 @@ fn a_component_that_asks_for_more_is_refused_with_what_would_allow_it() {
         .assert_eq(&text.replace(&digest.short(), "DIGEST"));
     let run = host.start(&["build"]);
     assert_ne!(host.get(&run).steps[0].digest, digest, "the pointer has not moved");
-    let all = Grant { imports: Vec::new(), jobs: greedy.jobs, effects: greedy.effects };
+    let all = Grant { imports: Vec::new(), jobs: greedy.jobs, effects: greedy.effects, dirs: Vec::new() };
     assert_eq!(activate(&host, &digest.to_string(), Some(all)).unwrap().activation.digest, digest);
 }
 

@@ -6,6 +6,7 @@ mod backtest;
 mod board;
 mod components;
 mod crash;
+mod dirs;
 mod flow;
 mod host;
 mod outside;

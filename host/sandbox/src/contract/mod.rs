@@ -8,6 +8,7 @@ use crate::convert::Unusable;
 use crate::faults::Stage;
 use crate::limits::Limits;
 use crate::state::HostState;
+use crate::wasi;
 use lockstep_types::{Descriptor, JsonText, StepInput, Transition};
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc};
 use wasmtime::component::{InstancePre, Linker};
@@ -83,6 +84,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     v0_1::add_to_linker(&mut linker)?;
     v0_2::add_to_linker(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

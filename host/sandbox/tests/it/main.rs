@@ -5,6 +5,8 @@ mod calling;
 mod determinism;
 mod limits;
 mod loading;
+mod looping;
 mod observing;
 mod support;
 mod versions;
+mod wasi;

@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, RegistryChange, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, AuditEntry, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel,
-    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo, StepEvent, StepInfo,
-    StepInput, Timestamp,
+    Activation, AuditEntry, Change, ComponentInfo, Digest, DirSnapshot, Grant, Invocation, ItemStatus,
+    JsonText, LogLevel, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo,
+    StepEvent, StepInfo, StepInput, Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -21,6 +21,11 @@ pub(crate) fn first_probe() -> Vec<u8> {
     built("probe-0-1")
 }
 
+/// The component that asks WASI for everything.
+pub(crate) fn probe_wasi() -> Vec<u8> {
+    built("probe-wasi")
+}
+
 fn built(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/probes/{name}.wasm"));
     std::fs::read(&path)
@@ -33,7 +38,10 @@ pub(crate) fn from_text(text: &str) -> Vec<u8> {
 }
 
 /// Components that are there from the start; nothing else of the port is used here.
-struct Shelf(HashMap<Digest, Vec<u8>>);
+struct Shelf {
+    components: HashMap<Digest, Vec<u8>>,
+    dirs: Vec<DirSnapshot>,
+}
 
 #[async_trait]
 impl ComponentStore for Shelf {
@@ -42,7 +50,7 @@ impl ComponentStore for Shelf {
     }
 
     async fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ComponentStoreError> {
-        Ok(self.0.get(digest).cloned())
+        Ok(self.components.get(digest).cloned())
     }
 
     async fn info(&self, _: &Digest) -> Result<Option<ComponentInfo>, ComponentStoreError> {
@@ -63,6 +71,14 @@ impl ComponentStore for Shelf {
 
     async fn history(&self, _: &str) -> Result<Vec<Activation>, ComponentStoreError> {
         Ok(Vec::new())
+    }
+
+    async fn keep_dir(&self, snapshot: DirSnapshot) -> Result<Digest, ComponentStoreError> {
+        Ok(snapshot.digest())
+    }
+
+    async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
+        Ok(self.dirs.iter().find(|dir| dir.digest() == *digest).cloned())
     }
 }
 
@@ -86,13 +102,22 @@ pub(crate) fn sandbox_over(
     components: impl IntoIterator<Item = Vec<u8>>,
     options: SandboxOptions,
 ) -> Sandbox {
-    let shelf = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
-    Sandbox::new(Arc::new(Shelf(shelf)), options).unwrap()
+    sandbox_with_dirs(components, Vec::new(), options)
+}
+
+/// The same with directories that were granted.
+pub(crate) fn sandbox_with_dirs(
+    components: impl IntoIterator<Item = Vec<u8>>,
+    dirs: Vec<DirSnapshot>,
+    options: SandboxOptions,
+) -> Sandbox {
+    let components = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
+    Sandbox::new(Arc::new(Shelf { components, dirs }), options).unwrap()
 }
 
 /// A sandbox over nothing.
 pub(crate) fn empty_sandbox(limits: Limits) -> Sandbox {
-    Sandbox::new(Arc::new(Shelf(HashMap::new())), options(limits)).unwrap()
+    sandbox_over([], options(limits))
 }
 
 /// An input for the probe; everything but its config is the same in every test.
@@ -135,8 +160,8 @@ pub(crate) fn input(config: &str) -> StepInput {
 }
 
 /// Every capability there is.
-pub(crate) fn everything() -> Vec<String> {
-    OFFERED.map(str::to_owned).to_vec()
+pub(crate) fn everything() -> Grant {
+    Grant { imports: OFFERED.map(str::to_owned).to_vec(), ..Grant::default() }
 }
 
 /// Knows nothing.

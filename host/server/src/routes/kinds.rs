@@ -3,14 +3,15 @@
 use super::components::named;
 use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
-use crate::extract::{JsonBody, OptionalJsonBody, PathOf, QueryOf};
+use crate::extract::{DirBody, JsonBody, OptionalJsonBody, PathOf, QueryOf};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
 use lockstep_ports::{
     Activated, Actor, CanaryBegun, CanaryReport, CanaryRequest, GrantRequest, KindView, RolledBack,
     TrustChange,
 };
-use lockstep_types::{AuditEntry, Trust};
+use lockstep_types::{AuditEntry, Digest, Trust};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -41,6 +42,27 @@ pub(super) async fn grant(
     request.by.get_or_insert_with(|| SOMEBODY.to_owned());
     let service = Arc::clone(state.components());
     to_the_end(async move { service.grant(&kind, request).await }).await.map(Json)
+}
+
+#[derive(Serialize)]
+pub(super) struct Kept {
+    digest: Digest,
+}
+
+/// Keeps a directory for grants. Takes a permit before it reads the body, as components do.
+pub(super) async fn keep_dir(
+    State(state): State<AppState>,
+    request: Request,
+) -> Answer<(StatusCode, Json<Kept>)> {
+    let permit = state.upload_permit()?;
+    let DirBody(snapshot) = DirBody::from_request(request, &state).await?;
+    let service = Arc::clone(state.components());
+    let kept = to_the_end(async move {
+        let kept = service.keep_dir(snapshot.into()).await;
+        drop(permit);
+        kept
+    });
+    Ok((StatusCode::CREATED, Json(Kept { digest: kept.await? })))
 }
 
 pub(super) async fn rollback(

@@ -53,6 +53,7 @@ pub fn app(state: AppState) -> Router {
         .route("/components/{digest}/stop", post(components::stop))
         .route("/components/{digest}/resume", post(components::resume))
         .route("/components/{digest}/signatures", post(components::sign))
+        .route("/dirs", post(kinds::keep_dir))
         .route("/kinds", get(kinds::list))
         .route("/kinds/{kind}", get(kinds::show))
         .route("/kinds/{kind}/grant", post(kinds::grant))

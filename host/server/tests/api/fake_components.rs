@@ -103,6 +103,10 @@ impl ComponentService for FakeService {
         ));
         Ok(kind(name, request.grant))
     }
+    async fn keep_dir(&self, snapshot: Vec<u8>) -> Result<Digest, ServiceError> {
+        self.called(format!("keep-dir {} bytes", snapshot.len()));
+        Ok(Digest::of(&snapshot))
+    }
     async fn stop_component(&self, digest: &str, actor: Actor) -> Result<StopView, ServiceError> {
         self.done("stop", digest, &actor)?;
         let digest = Digest::of(b"x");

@@ -104,6 +104,12 @@ async fn bytes_come_with_who_sends_them() {
         upload.headers_mut().insert("content-type", "application/wasm".parse().unwrap());
         assert!(send(&service, upload).await.status().is_success(), "{line}");
     }
+    let mut upload = request("POST /v1/dirs", "lockstep-dir 1\n");
+    upload.headers_mut().insert("content-type", "application/vnd.lockstep.dir".parse().unwrap());
+    assert_eq!(send(&service, upload).await.status(), 201);
+    let mut untyped = request("POST /v1/dirs", "lockstep-dir 1\n");
+    untyped.headers_mut().insert("content-type", "application/wasm".parse().unwrap());
+    assert_eq!(send(&service, untyped).await.status(), 415);
     let mut large = request("POST /v1/components/inspect", "");
     large.headers_mut().insert("content-type", "application/wasm".parse().unwrap());
     large.headers_mut().insert("content-length", (500 << 20).to_string().parse().unwrap());

@@ -5,6 +5,7 @@ mod add;
 mod author;
 mod backtest;
 mod canary;
+mod dirs;
 mod grant;
 mod inspect;
 mod registry;

@@ -10,7 +10,7 @@ impl log::Host for HostState {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        Ok(self.keep_line(level, message)?)
+        Ok(self.logs().log(level, message)?)
     }
 }
 
