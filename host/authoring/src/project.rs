@@ -198,7 +198,7 @@ fn commands(language: Language, name: &str, kind: &str) -> Vec<String> {
         Language::JavaScript => &["npm install", "npm run build"],
         Language::Python => &[
             "python3 -m venv .venv && .venv/bin/pip install --requirement requirements.txt",
-            ".venv/bin/componentize-py --wit-path wit --world step componentize --stub-wasi step --output {{name}}.wasm",
+            ".venv/bin/componentize-py --wit-path wit --world step componentize step --output {{name}}.wasm",
         ],
         Language::C => &["make"],
     };
@@ -281,7 +281,7 @@ mod tests {
                 step.py
                 wit/step.wit
               $ python3 -m venv .venv && .venv/bin/pip install --requirement requirements.txt
-              $ .venv/bin/componentize-py --wit-path wit --world step componentize --stub-wasi step --output big-change.wasm
+              $ .venv/bin/componentize-py --wit-path wit --world step componentize step --output big-change.wasm
               $ lockstep step test big-change.wasm cases
               $ lockstep component add big-change.wasm
               $ lockstep component activate size-gate DIGEST --grant-import workspace

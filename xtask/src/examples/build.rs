@@ -65,7 +65,7 @@ fn python(project: &Project, dir: &Path, place: &Place) -> Result<Option<Missing
         Found::Missing(missing) => return Ok(Some(missing)),
     };
     let mut compile = Command::new(venv.join("bin/componentize-py"));
-    compile.args(["--wit-path", "wit", "--world", "step", "componentize", "--stub-wasi", "step", "--output"]);
+    compile.args(["--wit-path", "wit", "--world", "step", "componentize", "step", "--output"]);
     workspace::output(compile.arg(format!("{}.wasm", project.name)).current_dir(dir))?;
     Ok(None)
 }

@@ -1,7 +1,7 @@
 // Step kind `{{kind}}`: a large change needs a person's consent.
 //
-// A step is a pure function: no clock, no randomness, no network. What it must remember goes into `state`; the time is
-// `input.run.now`, in milliseconds. Every name is that of `wit/`, in camelCase.
+// A step is a pure function of its input: what it must remember goes into `state`, and the time is `input.run.now`, in
+// milliseconds, which `Date` shows too. Every name is that of `wit/`, in camelCase.
 
 import { changedFiles } from 'lockstep:step/workspace@{{contract}}';
 

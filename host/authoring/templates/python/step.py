@@ -1,7 +1,7 @@
 """Step kind `{{kind}}`: a large change needs a person's consent.
 
-A step is a pure function: no clock, no randomness, no files. What it must remember goes into `state`; the time is
-`input.run.now`. Every name is that of `wit/`, in Python's spelling.
+A step is a pure function of its input: what it must remember goes into `state`, and the time is `input.run.now`, in
+milliseconds, which `time.time()` shows too. Every name is that of `wit/`, in Python's spelling.
 """
 
 import json
