@@ -49,7 +49,7 @@ async fn every_change_names_who_made_it() {
         200 POST /v1/trust
         200 POST /v1/trust
         200 POST /v1/components/activations
-        grant agent Grant { imports: ["log"], jobs: [], effects: [] } revoke false by Some("ann")
+        grant agent Grant { imports: ["log"], jobs: [], effects: [], dirs: [] } revoke false by Some("ann")
         rollback agent by Some("api") because None
         rollback agent by Some("ann") because Some("it is slow")
         promote agent by Some("api") because None
@@ -117,25 +117,24 @@ async fn bytes_come_with_who_sends_them() {
     expect![[r#"
         add 10 bytes, Some("lockstep-signature-v1 a b"), by Some("ann") because Some("a try")
         add 10 bytes, None, by Some("api") because None
-        inspect 10 bytes"#]]
+        inspect 10 bytes
+        keep-dir 15 bytes"#]]
     .assert_eq(&service.calls());
 }
 
-#[tokio::test]
-async fn reads_answer_what_there_is() {
+/// What reads answer.
+async fn answers(paths: &[&str]) -> String {
     let mut text = String::new();
-    for path in [
-        "/v1/kinds/agent",
-        "/v1/kinds/agent/canary",
-        "/v1/trust",
-        "/v1/audit?last=3",
-        "/v1/kinds/missing",
-        "/v1/components/missing",
-        "/v1/kinds/missing/canary",
-    ] {
+    for path in paths {
         let answer = shown(send(&FakeService::new(), request(path, "")).await).await;
         text.push_str(&format!("{path}\n{answer}"));
     }
+    text
+}
+
+#[tokio::test]
+async fn a_kind_and_its_canary_are_read() {
+    let answers = answers(&["/v1/kinds/agent", "/v1/kinds/agent/canary"]);
     expect![[r#"
         /v1/kinds/agent
         200 {
@@ -189,6 +188,14 @@ async fn reads_answer_what_there_is() {
           },
           "runs": []
         }
+    "#]]
+    .assert_eq(&answers.await);
+}
+
+#[tokio::test]
+async fn trust_and_the_audit_log_are_read() {
+    let answers = answers(&["/v1/trust", "/v1/audit?last=3"]);
+    expect![[r#"
         /v1/trust
         200 {
           "keys": [],
@@ -208,6 +215,14 @@ async fn reads_answer_what_there_is() {
             }
           ]
         }
+    "#]]
+    .assert_eq(&answers.await);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let answers = answers(&["/v1/kinds/missing", "/v1/components/missing", "/v1/kinds/missing/canary"]);
+    expect![[r#"
         /v1/kinds/missing
         404 not-found: kind missing: so it is
         /v1/components/missing
@@ -215,5 +230,5 @@ async fn reads_answer_what_there_is() {
         /v1/kinds/missing/canary
         404 not-found: canary missing: so it is
     "#]]
-    .assert_eq(&text);
+    .assert_eq(&answers.await);
 }
