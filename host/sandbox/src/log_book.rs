@@ -9,6 +9,9 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Lines of standard error that are looked through for the reason of a trap, the last ones.
 const REASON_LINES_MAX: usize = 64;
 
+/// Begins what Python says of an exception.
+const TRACEBACK: &str = "Traceback ";
+
 /// Kept where output is cut off.
 const CUT_OFF: &str = "(what it wrote after this was not kept)";
 
@@ -135,9 +138,12 @@ fn reason_of(lines: &[String]) -> Option<String> {
     let said: Vec<&str> =
         lines.iter().map(String::as_str).filter(|line| !line.starts_with("note: ")).collect();
     let panicked = said.iter().rposition(|line| line.contains("panicked at "));
+    let before = &said[..panicked.unwrap_or(said.len())];
+    // The runtime of Python panics too, and says then only that there was an exception.
+    let has_exception = before.iter().any(|line| line.starts_with(TRACEBACK));
     match panicked {
-        Some(at) => Some(said[at..].join(" ")),
-        None => said.last().map(|line| (*line).to_owned()),
+        Some(at) if !has_exception => Some(said[at..].join(" ")),
+        _ => before.last().map(|line| (*line).to_owned()),
     }
 }
 
@@ -178,6 +184,10 @@ mod tests {
         let rust = reason_of(&lines(rust)).unwrap();
         assert_eq!(rust, "thread 'main' panicked at src/lib.rs:7:5: no such index");
         assert_eq!(reason_of(&lines(python)).unwrap(), "ValueError: no");
+        let with_its_runtime = format!(
+            "{python}\nthread '<unnamed>' (1) panicked at runtime/src/lib.rs:1:2:\nunexpected exception"
+        );
+        assert_eq!(reason_of(&lines(&with_its_runtime)).unwrap(), "ValueError: no");
         assert_eq!(reason_of(&[]), None);
     }
 }

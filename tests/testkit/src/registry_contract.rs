@@ -201,15 +201,15 @@ pub async fn the_audit_log_grows_and_is_read_from_its_end(subject: &mut dyn Subj
 /// Files are found by the digest of all of them, and keeping them again changes nothing.
 pub async fn a_directory_is_kept_as_it_was(subject: &mut dyn Subject) {
     let mut dir = DirSnapshot::default();
-    dir.add("rules/main.json", b"{}".to_vec()).unwrap();
-    dir.add("empty", Vec::new()).unwrap();
-    assert_eq!(subject.components().dir(&dir.digest()).await.unwrap(), None);
+    dir.add("rules/main.json", b"{}".to_vec()).expect("a path inside");
+    dir.add("empty", Vec::new()).expect("a path inside");
+    assert_eq!(subject.components().dir(&dir.digest()).await.expect("readable"), None);
     for _ in 0..2 {
-        assert_eq!(subject.components().keep_dir(dir.clone()).await.unwrap(), dir.digest());
+        assert_eq!(subject.components().keep_dir(dir.clone()).await.expect("kept"), dir.digest());
     }
-    let other = subject.components().keep_dir(DirSnapshot::default()).await.unwrap();
+    let other = subject.components().keep_dir(DirSnapshot::default()).await.expect("kept");
     subject.reopen().await;
-    assert_eq!(subject.components().dir(&dir.digest()).await.unwrap(), Some(dir));
-    assert_eq!(subject.components().dir(&other).await.unwrap(), Some(DirSnapshot::default()));
-    assert_eq!(subject.components().list().await.unwrap(), [], "it is no component");
+    assert_eq!(subject.components().dir(&dir.digest()).await.expect("readable"), Some(dir));
+    assert_eq!(subject.components().dir(&other).await.expect("readable"), Some(DirSnapshot::default()));
+    assert_eq!(subject.components().list().await.expect("readable"), [], "it is no component");
 }

@@ -3,7 +3,7 @@ use super::world::World;
 use super::{Mismatch, fields, wrong};
 use lockstep_ports::{Inspected, StepExecutor};
 use lockstep_runtime::backtest::{differences, in_words};
-use lockstep_types::{Capsule, Invocation, LogLine, Next, Outcome, StepEvent, StepInput, Transition};
+use lockstep_types::{Capsule, Grant, Invocation, LogLine, Next, Outcome, StepEvent, StepInput, Transition};
 use serde::Serialize;
 
 /// What a component made of cases.
@@ -104,7 +104,8 @@ async fn written(
             carry_on(&mut call, &input, transition);
         }
         let input = call.input;
-        let made = executor.invoke(component.digest, &component.imports, input, &call.world).await;
+        let made =
+            executor.invoke(component.digest, &everything_it_wants(component), input, &call.world).await;
         let mut report = report(&made, &call.world);
         match &call.expect {
             Some(expect) => report.mismatches = expect.mismatches(&made.outcome, made.fuel),
@@ -149,10 +150,16 @@ fn put<T>(list: &mut Vec<T>, new: T, name: impl Fn(&T) -> &String) {
     list.push(new);
 }
 
+/// On the bench there is no operator to ask.
+fn everything_it_wants(component: &Inspected) -> Grant {
+    Grant { imports: component.imports.clone(), ..Grant::default() }
+}
+
 /// Makes a recorded call again: it has to come out as it did, and cost the same if the same component made it.
 async fn recorded(executor: &dyn StepExecutor, component: &Inspected, capsule: &Capsule) -> CallReport {
     let world = World::recorded(capsule.observations.clone());
-    let made = executor.invoke(component.digest, &component.imports, capsule.input.clone(), &world).await;
+    let grant = everything_it_wants(component);
+    let made = executor.invoke(component.digest, &grant, capsule.input.clone(), &world).await;
     let mut report = report(&made, &world);
     let nothing = || "nothing".to_owned();
     let mismatch = |difference: lockstep_ports::FieldDifference| Mismatch {

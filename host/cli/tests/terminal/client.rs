@@ -280,7 +280,7 @@ fn components_are_added_and_activated() {
     .assert_eq(&text);
     expect![[r#"
         add 3 bytes, None, by Some("anna") because None
-        activate gate by Some("anna") Some(Grant { imports: ["log", "checks"], jobs: ["ci-fixer"], effects: ["merge"] })
+        activate gate by Some("anna") Some(Grant { imports: ["log", "checks"], jobs: ["ci-fixer"], effects: ["merge"], dirs: [] })
         activate gate by Some("anna") None"#]].assert_eq(&served.service.calls());
 }
 

@@ -135,7 +135,7 @@ fn a_kind_is_granted_and_pointed_at_a_component() {
           since 2026-01-05 09:00:00 by bert
         = 0
         $ lockstep component grant gate --revoke
-        ! lockstep: say what is taken away: --import, --job or --effect
+        ! lockstep: say what is taken away: --import, --job, --effect or --dir
         = 5
         $ lockstep component grant gate --force
         ! error: the following required arguments were not provided:
@@ -149,8 +149,8 @@ fn a_kind_is_granted_and_pointed_at_a_component() {
     .assert_eq(&text);
     expect![[r#"
         activate gate by Some("anna") None Gates { require_identical: true, max_changed: Some(3), max_fuel_growth: Some(5.0) }
-        grant gate Grant { imports: ["checks"], jobs: [], effects: ["merge"] } revoke false force false by Some("anna")
-        grant gate Grant { imports: [], jobs: ["ci-fixer"], effects: [] } revoke true force true by Some("anna")"#]]
+        grant gate Grant { imports: ["checks"], jobs: [], effects: ["merge"], dirs: [] } revoke false force false by Some("anna")
+        grant gate Grant { imports: [], jobs: ["ci-fixer"], effects: [], dirs: [] } revoke true force true by Some("anna")"#]]
     .assert_eq(&served.service.calls());
 }
 
@@ -440,6 +440,27 @@ fn a_granted_folder_is_sent_as_it_is_now() {
             "component grant gate --dir /other --revoke",
         ],
     );
-    expect![[""]].assert_eq(&text);
-    expect![[""]].assert_eq(&served.service.calls());
+    expect![[r#"
+        $ lockstep component grant gate --dir /data=rules --import log
+        gate may: import log; effects merge
+          since 2026-01-05 09:00:00 by bert
+        = 0
+        $ lockstep component grant gate --dir /data
+        ! lockstep: --dir /data names no folder: give it as --dir /data=FOLDER
+        = 5
+        $ lockstep component grant gate --dir /data=missing
+        ! lockstep: missing cannot be read: No such file or directory (os error 2)
+        = 5
+        $ lockstep component grant gate --dir /data=linked
+        ! lockstep: linked/passwd is a link or a device: only files can be granted
+        = 5
+        $ lockstep component grant gate --dir /other --revoke
+        ! lockstep: kind gate is granted no directory at /other
+        = 5
+    "#]]
+    .assert_eq(&text);
+    expect![[r#"
+        keep-dir "lockstep-dir 1\n2 main.json\n{}1 more/a.txt\na"
+        grant gate Grant { imports: ["log"], jobs: [], effects: [], dirs: [DirGrant { path: "/data", digest: 85f99927d4fb653326f6156946f1b4584a179f891d5ad9153868b846574fd4f1 }] } revoke false force false by Some("anna")"#]]
+    .assert_eq(&served.service.calls());
 }

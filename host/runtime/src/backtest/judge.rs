@@ -3,7 +3,7 @@
 use super::difference::{differences, in_words};
 use super::source::Call;
 use lockstep_ports::{BacktestCase, BacktestOutcome, ComponentStore, LenientObserver, StepExecutor};
-use lockstep_types::{Descriptor, Digest, Invocation, Outcome};
+use lockstep_types::{Descriptor, Digest, Grant, Invocation, Outcome};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +42,8 @@ impl Bench {
             _ => {
                 let observer = LenientObserver::new(recorded.observations.clone());
                 let Candidate { digest, imports, .. } = &self.candidate;
-                let again = self.executor.invoke(*digest, imports, recorded.input.clone(), &observer).await;
+                let grant = Grant { imports: imports.clone(), ..Grant::default() };
+                let again = self.executor.invoke(*digest, &grant, recorded.input.clone(), &observer).await;
                 let outcome = compare(&recorded.outcome, &again.outcome, observer.unrecorded());
                 (outcome, in_words(&again.outcome), again.fuel, again.fingerprint)
             }

@@ -49,7 +49,7 @@ async fn every_change_names_who_made_it() {
         200 POST /v1/trust
         200 POST /v1/trust
         200 POST /v1/components/activations
-        grant agent Grant { imports: ["log"], jobs: [], effects: [] } revoke false by Some("ann")
+        grant agent Grant { imports: ["log"], jobs: [], effects: [], dirs: [] } revoke false by Some("ann")
         rollback agent by Some("api") because None
         rollback agent by Some("ann") because Some("it is slow")
         promote agent by Some("api") because None
@@ -117,7 +117,8 @@ async fn bytes_come_with_who_sends_them() {
     expect![[r#"
         add 10 bytes, Some("lockstep-signature-v1 a b"), by Some("ann") because Some("a try")
         add 10 bytes, None, by Some("api") because None
-        inspect 10 bytes"#]]
+        inspect 10 bytes
+        keep-dir 15 bytes"#]]
     .assert_eq(&service.calls());
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod authored;
+mod components;
 mod crash;
 mod host;
 mod main_job;
