@@ -238,70 +238,7 @@ mod tests {
                 text.push_str(&format!("  $ {command}\n"));
             }
         }
-        expect_test::expect![[r#"
-            rust
-                .gitignore
-                Cargo.toml
-                README.md
-                cases/step.toml
-                src/config.schema.json
-                src/lib.rs
-                wit/step@0.2.0/checks.wit
-                wit/step@0.2.0/environments.wit
-                wit/step@0.2.0/history.wit
-                wit/step@0.2.0/log.wit
-                wit/step@0.2.0/mergeability.wit
-                wit/step@0.2.0/release-health.wit
-                wit/step@0.2.0/types.wit
-                wit/step@0.2.0/workspace.wit
-                wit/step@0.2.0/world.wit
-              $ cargo test
-              $ cargo build --release --target wasm32-unknown-unknown
-              $ lockstep component wrap target/wasm32-unknown-unknown/release/big_change.wasm -o big-change.wasm
-              $ lockstep step test big-change.wasm cases
-              $ lockstep component add big-change.wasm
-              $ lockstep component activate size-gate DIGEST --grant-import workspace
-            js
-                .gitignore
-                README.md
-                cases/step.toml
-                package.json
-                step.js
-                wit/step.wit
-              $ npm install
-              $ npm run build
-              $ lockstep step test big-change.wasm cases
-              $ lockstep component add big-change.wasm
-              $ lockstep component activate size-gate DIGEST --grant-import workspace
-            python
-                .gitignore
-                README.md
-                cases/step.toml
-                requirements.txt
-                step.py
-                wit/step.wit
-              $ python3 -m venv .venv && .venv/bin/pip install --requirement requirements.txt
-              $ .venv/bin/componentize-py --wit-path wit --world step componentize step --output big-change.wasm
-              $ lockstep step test big-change.wasm cases
-              $ lockstep component add big-change.wasm
-              $ lockstep component activate size-gate DIGEST --grant-import workspace
-            c
-                .gitignore
-                Makefile
-                README.md
-                cases/step.toml
-                step.c
-                support/include/stdlib.h
-                support/include/string.h
-                support/libc.c
-                support/support.c
-                support/support.h
-                wit/step.wit
-              $ make
-              $ lockstep step test big-change.wasm cases
-              $ lockstep component add big-change.wasm
-              $ lockstep component activate size-gate DIGEST --grant-import workspace
-        "#]].assert_eq(&text);
+        expect_test::expect_file!["projects.txt"].assert_eq(&text);
     }
 
     #[test]

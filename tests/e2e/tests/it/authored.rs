@@ -199,7 +199,7 @@ fn a_freeze_holds_a_run_until_a_person_overrides_it() {
     let text = format!("name = \"p\"\n[[steps]]\nkind = \"freeze-window\"\nconfig = {{ {now} }}\n");
     let (pipeline, repo) = (shop.write_pipeline(&text), shop.repo());
     let args = shop.run_args(pipeline.to_str().unwrap(), repo.to_str().unwrap(), "receipt");
-    let mut watching = shop.host.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut watching = shop.host.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut lines = lines.map_while(Result::ok);
     assert!(lines.any(|line| line.contains("frozen until 2199-01-01")), "it waits, and says for what");
