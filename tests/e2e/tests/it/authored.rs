@@ -3,7 +3,7 @@
 use crate::host::{Host, Ran, root};
 use crate::shop::Shop;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 const DONE: Option<i32> = Some(0);
@@ -11,6 +11,7 @@ const FAILED: Option<i32> = Some(3);
 const WAITS: Option<i32> = Some(4);
 
 /// The component of that name; none where its tools cannot be had, which is said on the terminal even if all is well.
+#[allow(clippy::explicit_write, reason = "what `eprintln!` says is not shown of a test that passes")]
 fn authored(name: &str) -> Option<PathBuf> {
     let built = root().join("target/authored");
     let component = built.join(format!("{name}.wasm"));
@@ -32,14 +33,14 @@ fn shop() -> Shop {
 }
 
 /// The cases that lie beside the sources, by the command its author types.
-fn passes_its_cases(component: &PathBuf, cases: &PathBuf) {
+fn passes_its_cases(component: &Path, cases: &Path) {
     let host = Host { data: PathBuf::from("unused"), cache: Some(root().join("target/authors/compiled")) };
     let ran = host.run(&["step", "test", component.to_str().unwrap(), cases.to_str().unwrap()]);
     assert_eq!(ran.status, DONE, "{ran:?}");
 }
 
 /// Adds and activates it, as the commands that `lockstep new step` prints do.
-fn activate(shop: &Shop, kind: &str, component: &PathBuf) {
+fn activate(shop: &Shop, kind: &str, component: &Path) {
     let added = shop.host.json(&["component", "add", component.to_str().unwrap()]);
     let digest = added["digest"].as_str().unwrap();
     let mut args = vec!["component", "activate", kind, digest];
