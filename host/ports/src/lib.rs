@@ -8,6 +8,7 @@ mod board;
 mod clock;
 mod components;
 mod credentials;
+mod distribution;
 mod journal;
 mod outside;
 mod recorded;
@@ -20,6 +21,10 @@ pub use board::{
 pub use clock::Clock;
 pub use components::{ComponentStore, ComponentStoreError};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use distribution::{
+    Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
+    Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
+};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
