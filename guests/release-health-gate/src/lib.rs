@@ -54,6 +54,8 @@ struct State {
     /// What the evidence named (RH-8).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     regressed_signals: Vec<KeptSignal>,
+    /// Looks since the watch was taken up, as the policy limits them.
+    polls: u32,
     /// Looks in a row that got no answer.
     read_failures: u32,
     /// When the next look is due.
@@ -87,6 +89,7 @@ impl Step for ReleaseHealthGate {
             Event::Started(_) => Ok(watch::begin(call, state, host)),
             Event::Due => {
                 if state.due_at.is_some_and(|due_at| call.run.now >= due_at) {
+                    state.polls = state.polls.saturating_add(1);
                     state.due_at = None;
                 }
                 Ok(watch::look(call, state, host, false))

@@ -50,6 +50,7 @@ pub(crate) fn begin(call: &Call<Config>, mut state: State, host: &impl Host) -> 
         .get_or_insert_with(|| config.watch_minutes.unwrap_or(policy.release_watch_minutes));
     state.phase = Phase::Checking;
     state.due_at = None;
+    state.polls = 0;
     state.read_failures = 0;
     state.output = None;
     look(call, state, host, true)
@@ -86,7 +87,7 @@ pub(crate) fn look(
     state.read_failures = 0;
     // RH-3, RH-4: at its exact end the window is over; what nobody can tell yet is as good as healthy.
     let minutes = state.watch_window_minutes.unwrap_or(call.policy.release_watch_minutes);
-    let ends_at = since.saturating_add(u64::from(minutes).saturating_mul(MINUTE_MS));
+    let ends_at = ends_at(call, &state);
     if call.run.now >= ends_at {
         let watched = count(report.signals.len(), "signal");
         let minutes = count(minutes as usize, "minute");
@@ -97,9 +98,22 @@ pub(crate) fn look(
     wait(call, state, &format!("no regression so far; {left} left to watch"))
 }
 
-/// RH-12: it looks as long as the window lasts; there is no budget of looks.
+/// RH-3.
+fn ends_at(call: &Call<Config>, state: &State) -> u64 {
+    let since = state.watch_since.unwrap_or(call.run.now);
+    let minutes = state.watch_window_minutes.unwrap_or(call.policy.release_watch_minutes);
+    since.saturating_add(u64::from(minutes).saturating_mul(MINUTE_MS))
+}
+
+/// RH-12: with its looks spent it goes on as long as the window lasts; after that, nobody could tell of a regression.
 fn wait(call: &Call<Config>, mut state: State, reason: &str) -> Transition<State> {
     let now = call.run.now;
+    if state.polls >= call.policy.gate_max_polls {
+        state.polls = 0;
+        if now >= ends_at(call, &state) {
+            return pass(state, &format!("the watch is over; {reason}"));
+        }
+    }
     let interval_ms = call.config.interval_ms.unwrap_or(call.policy.gate_interval_ms);
     let due_at = *state.due_at.get_or_insert_with(|| now.saturating_add(interval_ms));
     Transition::new(state, Waiting::new(due_at.saturating_sub(now), reason)).note(reason)

@@ -1,4 +1,4 @@
-use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Phase, Run, Step};
+use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step};
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
     Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
@@ -39,6 +39,7 @@ impl Run {
         Ok(Self {
             change: spec.change.clone(),
             status: RunStatus::Running,
+            pause: Pause::default(),
             failure: None,
             item_status: spec
                 .context
@@ -97,7 +98,10 @@ impl Run {
             Event::ItemMoved { to } => self.item_status = *to,
             Event::RunBlocked => self.status = RunStatus::Blocked,
             Event::RunUnblocked | Event::RunResumed { .. } => self.status = RunStatus::Running,
-            Event::RunPaused { .. } => self.status = RunStatus::Paused,
+            Event::RunPaused { by, over_budget } => {
+                self.status = RunStatus::Paused;
+                self.pause = Pause { by: by.clone(), over_budget: *over_budget };
+            }
             Event::RunCompleted => self.status = RunStatus::Done,
             Event::RunFailed { failure, .. } => self.failed(at, failure),
             Event::Asked { step, question, .. } => {

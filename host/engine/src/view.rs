@@ -95,16 +95,16 @@ impl Run {
         let mut waiting: Vec<Waiting> =
             (0..self.steps.len()).filter_map(|ix| self.step_waiting(ix)).collect();
         if self.status == RunStatus::Paused {
-            waiting.insert(
-                0,
-                Waiting {
-                    step: String::new(),
-                    on: "pause".to_owned(),
-                    reason: "an operator paused the run".to_owned(),
-                    since: self.updated_at,
-                    act: format!("an operator: lockstep runs resume {id}"),
-                },
-            );
+            let (on, reason, act) = if self.pause.over_budget {
+                let act =
+                    "the host, when there is a budget again: lockstep settings set --monthly-limit AMOUNT";
+                ("budget", "the budget of the month is spent".to_owned(), act.to_owned())
+            } else {
+                let act = format!("an operator: lockstep runs resume {id}");
+                ("pause", format!("{} paused the run", self.pause.by), act)
+            };
+            let (step, since, on) = (String::new(), self.updated_at, on.to_owned());
+            waiting.insert(0, Waiting { step, on, reason, since, act });
         }
         waiting
     }
@@ -117,6 +117,8 @@ impl Run {
         };
         match &step.phase {
             Phase::Idle => None,
+            // Nobody calls it before the pause ends.
+            Phase::Ready(_) if self.status == RunStatus::Paused => None,
             Phase::Ready(_) => waiting(
                 "component",
                 format!("{} is to be called", def.kind),

@@ -107,7 +107,7 @@ pub(crate) fn message(entry: &Value) -> Option<&str> {
 
 fn result(kind: &str, n: u32, reply: &Value) -> JobResult {
     let text = |name: &str| reply.get(name).and_then(Value::as_str).map(str::to_owned);
-    let reports = ["testReport", "mergeAssessment", "onCallAssessment", "report"];
+    let reports = ["testReport", "mergeAssessment", "onCallAssessment", "blueprintService", "report"];
     let report = reports.iter().find_map(|name| reply.get(name));
     let shorthand = ["assessment", "estimate"].iter().find_map(|name| reply.get(name));
     let output = match shorthand {

@@ -39,7 +39,13 @@ impl World<'_> {
             }
         };
         let token = action.text("token").map(str::to_owned);
-        self.input(at, &Input::Answered { question, answer, token, by: PERSON.to_owned() }).await
+        // EN-5, SP-3: what an answer leads to is begun, and paid for, by the next advance.
+        self.stage.is_admitted = true;
+        let input = Input::Answered { question, answer, token, by: PERSON.to_owned() };
+        let taken = self.input(at, &input).await;
+        self.stage.is_admitted = false;
+        self.runs[at].begins_anew |= taken.is_ok() && action.name == "decide" && self.is_job_due(at);
+        taken
     }
 
     pub(crate) async fn companion_exceeded(&mut self, action: &Action) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! Driving a run (FORMAT.md section 1.7): one engine, one turn at a time, simulated time.
 
 use crate::agents::{Call, Poll};
+use crate::blueprints::BLUEPRINTS;
 use crate::mapping::GRADERS;
 use crate::outside::{BranchUpdate, Merge};
 use crate::runs::RunEntry;
@@ -99,31 +100,43 @@ impl World<'_> {
         let (key, mut failures) = (self.job_key(at), 0);
         for _ in 0..drive.job_max_polls {
             self.now = self.now.plus_ms(drive.job_poll_interval_ms);
-            failures = if self.poll_job(at).await? == Read::Good { 0 } else { failures + 1 };
+            let read = self.poll_job(at).await?;
+            failures = if read == Read::Good { 0 } else { failures + 1 };
             if self.job_key(at) != key {
                 return Ok(());
             }
-            if failures >= drive.job_poll_failure_tolerance {
+            if read == Read::Failed && failures >= drive.job_poll_failure_tolerance {
                 return self.give_up(at, FailureClass::Timeout, "the job could not be read").await;
             }
         }
         self.give_up(at, FailureClass::Timeout, "the job took too long").await
     }
 
-    /// One look of a waiting step. The step counts its looks and those that could not be made; a helper that could not
-    /// be started is counted here, because nothing of such a look is kept (DL-3).
+    /// The looks of a waiting step. The step counts those that were made; one in which a helper could not be started is
+    /// counted here, because nothing of it is kept (DL-3).
     async fn watch_timer(&mut self, at: usize) -> Result<(), Refusal> {
-        let drive = self.scenario.config.drive;
-        if let Some(due) = self.runs[at].run().next_wakeup() {
-            self.now = self.now.max(due);
-        }
-        for _ in 0..drive.job_poll_failure_tolerance {
-            if self.tick(at, From::Poll).await? == Read::Good {
+        let (drive, mut failures) = (self.scenario.config.drive, 0);
+        for _ in 0..drive.ci_max_polls.max(1) {
+            let Some(due) = self.runs[at].run().next_wakeup() else {
+                return Ok(());
+            };
+            self.now = match failures {
+                0 => self.now.max(due),
+                _ => self.now.plus_ms(drive.ci_poll_interval_ms),
+            };
+            failures = if self.tick(at, From::Poll).await? == Read::Good { 0 } else { failures + 1 };
+            if failures > 0 && failures >= drive.job_poll_failure_tolerance {
+                return self.give_up(at, FailureClass::Timeout, "the gate could not be read").await;
+            }
+            if self.job_key(at).is_some() {
                 return Ok(());
             }
-            self.now = self.now.plus_ms(drive.ci_poll_interval_ms);
         }
-        self.give_up(at, FailureClass::Timeout, "the gate could not be read").await
+        let kind = self.runs[at].kind_of(self.runs[at].current());
+        if failures > 0 && matches!(kind, "ci-gate" | "conflicts-gate") {
+            return self.give_up(at, FailureClass::Timeout, "the gate was still not decided").await;
+        }
+        Ok(())
     }
 
     async fn give_up(&mut self, at: usize, class: FailureClass, message: &str) -> Result<(), Refusal> {
@@ -383,6 +396,11 @@ impl World<'_> {
             let changes = self.board.meter(model, usage, self.now);
             self.change(&changes);
         }
+        if let JobOutcome::Done(result) = &outcome
+            && self.job_order(at).is_some_and(|(_, order)| order.kind == BLUEPRINTS)
+        {
+            self.map_service(at, result)?;
+        }
         self.turn(at, &Input::JobSettled { key, outcome }, Calls::Following).await
     }
 
@@ -539,6 +557,11 @@ impl World<'_> {
         if job.as_ref().is_some_and(|job| Some(&job.key) != key.as_ref()) {
             *job = None;
         }
+    }
+
+    /// Whether a job is asked for and nobody started it.
+    pub(crate) fn is_job_due(&self, at: usize) -> bool {
+        self.runs[at].job.is_none() && self.job_key(at).is_some()
     }
 
     fn job_key(&self, at: usize) -> Option<JobKey> {

@@ -136,7 +136,7 @@ fn item(
         base_branch: None,
         head_branch: None,
         tests: TestSettings {
-            compose_path: def.test_compose_path.clone(),
+            compose_path: def.test_compose_path.clone().filter(|path| !path.trim().is_empty()),
             no_infra_dependencies: def.no_infra_dependencies.unwrap_or(false),
             environment,
         },

@@ -7,6 +7,7 @@
 mod actions;
 mod agents;
 mod answers;
+mod blueprints;
 mod compare;
 mod components;
 mod drive;

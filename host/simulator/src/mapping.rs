@@ -61,7 +61,7 @@ pub(crate) fn pipeline_def(
         if let Some(threshold) = threshold.filter(|_| kind == "companion-grader") {
             config.insert("threshold".to_owned(), json!(threshold));
         }
-        if role == "blueprints" && kind == "agent" {
+        if role == crate::blueprints::BLUEPRINTS && kind == "agent" {
             config.insert("leaves".to_owned(), json!("ready"));
         }
         steps.push(PipelineStep {

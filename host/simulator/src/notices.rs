@@ -125,6 +125,8 @@ impl World<'_> {
             }
             (None, None) => Some(1),
         };
+        // Where nobody is told, there is no card to deal with.
+        let wanted = wanted.filter(|_| self.outside.wired.notifications);
         let card = wanted.and_then(|number| self.cards.0.get(number.checked_sub(1)?));
         let Some(Card { block, kind, place }) = card else {
             return Err(Rejected::NotFound("there is no such notification".to_owned()).into());

@@ -92,3 +92,16 @@ pub struct Activation {
     /// Why.
     pub reason: String,
 }
+
+/// A component that may not be called any more, whoever is pinned to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The component.
+    pub digest: Digest,
+    /// When it was stopped.
+    pub at: Timestamp,
+    /// Who stopped it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}

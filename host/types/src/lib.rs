@@ -25,7 +25,7 @@ mod time;
 mod view;
 
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
-pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant};
+pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant, Stop};
 pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_name};
 pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
