@@ -11,3 +11,5 @@ mod hostile;
 mod jobs;
 mod looks;
 mod observe;
+mod registry;
+mod shipping;
