@@ -41,6 +41,8 @@ pub trait ComponentService: Send + Sync {
     async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError>;
     /// All components.
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError>;
+    /// The bytes of a stored component, by its digest or an unambiguous beginning of it.
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError>;
     /// Moves a kind's pointer; runs in flight keep the component they were pinned to.
     async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError>;
     /// Every movement of a kind's pointer, oldest first.

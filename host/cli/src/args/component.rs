@@ -1,3 +1,4 @@
+use super::{PullArgs, PushArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -10,6 +11,10 @@ pub(crate) enum ComponentCommand {
         /// The component, a .wasm file
         file: PathBuf,
     },
+    /// Put a component into a folder or an OCI registry
+    Push(PushArgs),
+    /// Get a component from a folder or an OCI registry
+    Pull(PullArgs),
     /// Let a kind use a component from now on; live runs keep the one they began with
     Activate(ActivateArgs),
     /// Show which components a kind has used

@@ -8,6 +8,7 @@ mod reviews;
 mod run;
 mod schedules;
 mod setup;
+mod shipping;
 mod simulate;
 mod workspace;
 
@@ -19,6 +20,7 @@ pub(crate) use reviews::{ReviewArg, ReviewsCommand};
 pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
+pub(crate) use shipping::{PullArgs, PushArgs};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,

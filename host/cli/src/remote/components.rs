@@ -1,4 +1,4 @@
-use super::{Answer, RemoteService, WORK_TIME, encoded};
+use super::{ANSWER_TIME, Answer, RemoteService, WORK_TIME, encoded};
 use async_trait::async_trait;
 use hyper::Method;
 use lockstep_ports::{ActivateRequest, ComponentService, ComponentView};
@@ -24,6 +24,11 @@ impl ComponentService for RemoteService {
 
     async fn components(&self) -> Answer<Vec<ComponentView>> {
         Ok(self.get::<Components>("/v1/components").await?.components)
+    }
+
+    async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
+        let path = format!("/v1/components/{}/wasm", encoded(digest));
+        Ok(self.send(Method::GET, &path, None, ANSWER_TIME).await?.into())
     }
 
     async fn activate(&self, request: ActivateRequest) -> Answer<Activation> {

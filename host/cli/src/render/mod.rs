@@ -9,6 +9,7 @@ mod item;
 mod report;
 mod review;
 mod run;
+mod shipping;
 mod step;
 mod timeline;
 
@@ -20,6 +21,7 @@ pub(crate) use item::{item, items, status_word};
 pub(crate) use report::{replay, verify};
 pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
+pub(crate) use shipping::{pulled, pushed};
 pub(crate) use step::{StepPage, step};
 
 use jiff::tz::TimeZone;
@@ -188,7 +190,7 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 }
 
 /// `417 B`, `37 KiB`, `2.3 MiB`
-fn bytes(size: u64) -> String {
+pub(crate) fn bytes(size: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
     match size {

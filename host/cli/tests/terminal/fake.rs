@@ -182,6 +182,9 @@ impl ComponentService for FakeService {
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
         Ok(vec![self.add_component(b"one".to_vec()).await?])
     }
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError> {
+        Err(ServiceError::NotFound(format!("no component {digest}")))
+    }
     async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
         self.called(format!("activate {} by {:?} {:?}", request.kind, request.by, request.grant));
         Ok(self.activations(&request.kind).await?.remove(0))

@@ -138,7 +138,8 @@ async fn a_folder_is_readable_and_survives_damage() {
               ]
             }
           ]
-        }"#]].assert_eq(&index);
+        }"#]]
+    .assert_eq(&index);
 
     // The component is what its name says, whatever the index says.
     let pinned = pushed.pinned.to_string();

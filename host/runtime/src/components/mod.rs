@@ -31,6 +31,13 @@ impl ComponentService for Runtime {
         Ok(views)
     }
 
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError> {
+        let digest = self.find_component(digest).await?.digest;
+        let bytes = self.shared.outside.components.bytes(&digest).await.map_err(store)?;
+        bytes
+            .ok_or_else(|| ServiceError::NotFound(format!("component {digest} is not in the store any more")))
+    }
+
     async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
         let runtime = self.clone();
         // As for `start`: a pointer that has moved is taken note of, even if the client is gone.

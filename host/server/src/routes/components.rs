@@ -4,6 +4,8 @@ use crate::extract::{ComponentBody, JsonBody, PathOf};
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use lockstep_ports::{ActivateRequest, ComponentView};
 use lockstep_types::Activation;
 use serde::Serialize;
@@ -32,6 +34,14 @@ pub(super) async fn add(
         added
     });
     Ok((StatusCode::CREATED, Json(added.await?)))
+}
+
+pub(super) async fn bytes(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+) -> Answer<impl IntoResponse> {
+    let bytes = state.components().component_bytes(&digest).await?;
+    Ok(([(CONTENT_TYPE, "application/wasm")], bytes))
 }
 
 pub(super) async fn activate(

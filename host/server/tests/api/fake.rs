@@ -208,6 +208,10 @@ impl ComponentService for FakeService {
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
         Ok(vec![component()])
     }
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError> {
+        self.called(format!("bytes of {digest}"));
+        Ok(b"\0asm".to_vec())
+    }
     async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
         self.called(format!("activate {} {} by {:?}", request.kind, request.digest, request.by));
         Ok(self.activations(&request.kind).await?.remove(0))

@@ -2,6 +2,12 @@
 
 mod activate;
 mod add;
+mod pull;
+mod push;
+mod shipping;
+
+pub(crate) use pull::PullReport;
+pub(crate) use push::PushReport;
 
 use super::with_components;
 use crate::args::ComponentCommand;
@@ -18,6 +24,8 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
             context.term.show(&list.await?, |style, list| render::components(style, list))?;
         }
         ComponentCommand::Add { file } => add::add(context, &file).await?,
+        ComponentCommand::Push(args) => push::push(context, args).await?,
+        ComponentCommand::Pull(args) => pull::pull(context, args).await?,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
         ComponentCommand::History { kind } => {
             let list = with_components(context, "component history", async |service| {
