@@ -13,3 +13,4 @@ mod looks;
 mod observe;
 mod registry;
 mod shipping;
+mod wire;

@@ -1,4 +1,5 @@
-use crate::registry::{RegistryProcess, put_manifest, relay, scripted};
+use crate::registry::RegistryProcess;
+use crate::wire::{put_manifest, relay, scripted};
 use lockstep_ports::{Artifact, Distribution, Label, Located, Progress, Pushed, Reference, Secret};
 use lockstep_providers::{ComponentDistribution, DistributionOptions, PlainHttp};
 use lockstep_types::Digest;
@@ -340,7 +341,7 @@ async fn nothing_goes_in_the_clear_over_a_network() {
 }
 
 #[tokio::test]
-async fn answers_are_bounded_and_strangers_certificates_refused() {
+async fn answers_are_bounded_and_cleaned() {
     let long = scripted(|_| format!("200 OK\n\n{}", " ".repeat((1 << 20) + 1))).0;
     let refused = Ship::new().locate(&format!("oci://{long}/gate:1")).await.unwrap_err();
     assert!(
@@ -355,11 +356,24 @@ async fn answers_are_bounded_and_strangers_certificates_refused() {
         refused.ends_with("reading the manifest was answered with 500: UNKNOWN disk[31m full"),
         "{refused}"
     );
+}
 
+/// What only a process of its own can do: trust the certificate that its environment names.
+#[tokio::test]
+#[ignore = "is started by the test below, with the environment it needs"]
+async fn ships_with_tls() {
+    let host = std::env::var("LOCKSTEP_TEST_REGISTRY").unwrap();
+    let options = DistributionOptions { plain_http: PlainHttp::Never, ..DistributionOptions::default() };
+    ships(&Ship::with(options), &format!("oci://{host}/gate"), ':').await;
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_or_refused() {
     let certified = |dir: &Path| {
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"])
-            .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+            .args(["-keyout", "key.pem", "-out", "cert.pem"])
             .current_dir(dir)
             .output();
         if !made.is_ok_and(|made| made.status.success()) {
@@ -368,12 +382,20 @@ async fn answers_are_bounded_and_strangers_certificates_refused() {
         format!("  tls: {{certificate: {0}/cert.pem, key: {0}/key.pem}}\n", dir.display())
     };
     let Some(registry) = RegistryProcess::start_with(certified) else { return };
-    if !registry.dir.path().join("cert.pem").exists() {
-        eprintln!("skipped: no openssl here to make a certificate with");
+    let certificate = registry.dir.path().join("cert.pem");
+    if !certificate.exists() {
+        println!("skipped: no openssl here to make a certificate with");
         return;
     }
-    let safely =
-        Ship::with(DistributionOptions { plain_http: PlainHttp::Never, ..DistributionOptions::default() });
-    let refused = safely.locate(&format!("oci://{}/gate:1", registry.host)).await.unwrap_err();
+    let options = DistributionOptions { plain_http: PlainHttp::Never, ..DistributionOptions::default() };
+    let refused = Ship::with(options).locate(&format!("oci://{}/gate:1", registry.host)).await.unwrap_err();
     assert!(refused.contains("certificate"), "{refused}");
+    let trusting = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "shipping::ships_with_tls"])
+        .env("LOCKSTEP_TEST_REGISTRY", &registry.host)
+        .env("SSL_CERT_FILE", &certificate)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&trusting.stdout);
+    assert!(trusting.status.success() && said.contains("1 passed"), "{said}");
 }
