@@ -60,7 +60,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  List, add and activate step components
+  component  List, add, activate, push and pull step components
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -162,7 +162,7 @@ pub(crate) enum Command {
     /// Look at a step of a run
     #[command(subcommand)]
     Step(StepCommand),
-    /// List, add and activate step components
+    /// List, add, activate, push and pull step components
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted

@@ -321,9 +321,15 @@ async fn components_are_added_and_activated() {
     assert_eq!(send(&service, upload).await.status(), 201);
     let activate = request("POST /v1/components/activations", r#"{"kind":"agent","digest":"2d71"}"#);
     assert_eq!(send(&service, activate).await.status(), 200);
+    let fetched = send(&service, request("GET /v1/components/2d71/wasm", "")).await;
+    assert_eq!(
+        (fetched.status().as_u16(), &fetched.headers()["content-type"]),
+        (200, &"application/wasm".parse().unwrap())
+    );
     expect![[r#"
         add 2097152 bytes
-        activate agent 2d71 by Some("api")"#]]
+        activate agent 2d71 by Some("api")
+        bytes of 2d71"#]]
     .assert_eq(&service.calls());
     check(
         &[("/v1/components", ""), ("/v1/components/activations/agent", "")],
