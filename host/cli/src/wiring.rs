@@ -12,7 +12,7 @@ use lockstep_providers::{
     LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp, ProcessJobs,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
-use lockstep_sandbox::{CONTRACT, Sandbox, SandboxOptions};
+use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
 use std::ffi::OsString;
@@ -142,14 +142,16 @@ pub(crate) async fn label(folder: &Path, component: &[u8]) -> anyhow::Result<Lab
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
     let sandbox = Sandbox::new(Arc::new(MemoryComponents::default()), options)?;
     let inspected = sandbox.inspect(component).await?;
-    let (package, version) = CONTRACT.split_once("/step@").unwrap_or((CONTRACT, ""));
+    let world = inspected.world;
+    let (package, version) = world.split_once("/step@").unwrap_or((world.as_str(), ""));
     let imports = inspected.imports.iter().map(|name| format!("{package}/{name}@{version}"));
+    let imports = imports.collect();
     Ok(Label {
         kind: inspected.descriptor.kind,
         version: inspected.descriptor.version,
         summary: inspected.descriptor.summary,
-        world: CONTRACT.to_owned(),
-        imports: imports.collect(),
+        world,
+        imports,
     })
 }
 
