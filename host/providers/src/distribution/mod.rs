@@ -83,7 +83,9 @@ impl Distribution for ComponentDistribution {
             match &to.place {
                 Place::Folder(_) => folder::push(to, artifact, move_tag).await,
                 Place::Registry { .. } => {
-                    Registry::open(&to.place, &self.options)?.push(to, artifact, move_tag, progress).await
+                    Registry::open(&to.place, &self.options, "pull,push")?
+                        .push(to, artifact, move_tag, progress)
+                        .await
                 }
             }
         })
@@ -97,7 +99,7 @@ impl Distribution for ComponentDistribution {
         self.in_time(&at.place, async {
             match &at.place {
                 Place::Folder(_) => folder::locate(at).await,
-                Place::Registry { .. } => Registry::open(&at.place, &self.options)?.locate(at).await,
+                Place::Registry { .. } => Registry::open(&at.place, &self.options, "pull")?.locate(at).await,
             }
         })
         .await
@@ -109,7 +111,9 @@ impl Distribution for ComponentDistribution {
         self.in_time(place, async {
             match place {
                 Place::Folder(_) => folder::pull(located).await,
-                Place::Registry { .. } => Registry::open(place, &self.options)?.pull(located, progress).await,
+                Place::Registry { .. } => {
+                    Registry::open(place, &self.options, "pull")?.pull(located, progress).await
+                }
             }
         })
         .await

@@ -318,10 +318,23 @@ async fn tokens_and_redirects_take_no_password_along() {
 }
 
 #[tokio::test]
+async fn a_stranger_cannot_ask_for_the_password() {
+    let (thief, stolen) = scripted(|_| "200 OK\n\n{\"token\":\"t\"}".to_owned());
+    let theft = format!("401 No\nWWW-Authenticate: Bearer realm=\"http://{thief}/\"");
+    let storage = scripted(move |_| theft.clone()).0;
+    let registry = scripted(move |_| format!("307 Elsewhere\nLocation: http://{storage}/kept")).0;
+    let login = Some(("ann".to_owned(), Secret::new("s3cret".into())));
+    let ship = Ship::with(DistributionOptions { login, ..DistributionOptions::default() });
+    let refused = ship.locate(&format!("oci://{registry}/gate:1")).await.unwrap_err();
+    assert!(refused.contains("does not accept"), "{refused}");
+    assert!(stolen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn nothing_goes_in_the_clear_over_a_network() {
-    let far = scripted(|_| "307 Elsewhere\nLocation: http://203.0.113.1/kept".to_owned()).0;
+    let far = scripted(|_| "307 Elsewhere\nLocation: http://127.0.0.1:80@203.0.113.1/kept".to_owned()).0;
     let refused = Ship::new().locate(&format!("oci://{far}/gate:1")).await.unwrap_err();
-    assert!(refused.starts_with("http://203.0.113.1/kept is not encrypted"), "{refused}");
+    assert!(refused.starts_with("http://127.0.0.1:80@203.0.113.1/kept is not encrypted"), "{refused}");
     let circle = scripted(|_| "307 Again\nLocation: /again".to_owned()).0;
     let refused = Ship::new().locate(&format!("oci://{circle}/gate:1")).await.unwrap_err();
     assert!(refused.contains("it redirects in circles"), "{refused}");

@@ -16,8 +16,8 @@ const CONFIG_MAX: u64 = 1 << 20;
 pub(super) enum Challenge {
     /// With a name and a password.
     Basic,
-    /// With a token, to be asked for at `realm`.
-    Bearer { realm: String, query: String },
+    /// With a token for `service`, to be asked for at `realm`.
+    Bearer { realm: String, service: Option<String> },
 }
 
 impl Challenge {
@@ -39,11 +39,19 @@ impl Challenge {
             return None;
         }
         let parameters = parameters(rest);
-        let get = |name: &str| parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        let realm = get("realm")?.1.clone();
-        let wanted = ["service", "scope"].into_iter().filter_map(|name| Some((name, &get(name)?.1)));
-        let query: Vec<_> = wanted.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        Some(Self::Bearer { realm, query: query.join("&") })
+        let get = |name: &str| {
+            let found = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone())
+        };
+        Some(Self::Bearer { realm: get("realm")?, service: get("service") })
+    }
+
+    /// Where to ask for a token that allows `scope`. The registry names one too, but only for the request at hand: a push
+    /// begins with looking, and not every registry asks again for more.
+    pub(super) fn token_url(realm: &str, service: Option<&str>, scope: &str) -> String {
+        let mark = if realm.contains('?') { '&' } else { '?' };
+        let service = service.map(|service| format!("service={}&", encoded(service))).unwrap_or_default();
+        format!("{realm}{mark}{service}scope={}", encoded(scope))
     }
 }
 
@@ -174,21 +182,25 @@ mod tests {
 
     #[test]
     fn a_challenge_is_read() {
-        let bearer = |realm: &str, query: &str| {
-            Some(Challenge::Bearer { realm: realm.to_owned(), query: query.to_owned() })
+        let bearer = |realm: &str, service: Option<&str>| {
+            Some(Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) })
         };
         assert_eq!(
             challenge(&[
                 r#"Bearer realm="https://a.example/token",service="r.example",scope="repository:o/n:pull,push""#
             ]),
-            bearer("https://a.example/token", "service=r.example&scope=repository:o/n:pull%2Cpush")
+            bearer("https://a.example/token", Some("r.example"))
         );
         assert_eq!(
             challenge(&["Basic realm=\"r\"", "bearer realm=https://a.example"]),
-            bearer("https://a.example", "")
+            bearer("https://a.example", None)
         );
         assert_eq!(challenge(&["basic"]), Some(Challenge::Basic));
-        assert_eq!(challenge(&[r#"Bearer realm="a\"b"#]), bearer("a\"b", ""));
+        assert_eq!(challenge(&[r#"Bearer realm="a\"b"#]), bearer("a\"b", None));
+        assert_eq!(
+            Challenge::token_url("https://a.example/t?x=1", Some("r & s"), "repository:o/n:pull,push"),
+            "https://a.example/t?x=1&service=r%20%26%20s&scope=repository:o/n:pull%2Cpush"
+        );
         for none in ["Bearer", "Bearer service=\"x\"", "Digest realm=\"x\"", ""] {
             assert_eq!(challenge(&[none]), None, "{none}");
         }

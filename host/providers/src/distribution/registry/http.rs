@@ -56,6 +56,8 @@ pub(super) struct Session {
     origin: String,
     plain: PlainHttp,
     authority: Authority,
+    /// What a token has to allow: `repository:NAME:pull`.
+    scope: String,
     /// What the registry was last satisfied with.
     authorization: Mutex<Option<HeaderValue>>,
 }
@@ -87,7 +89,13 @@ impl Ask {
 }
 
 impl Session {
-    pub(super) fn new(place: &Place, host: &str, plain: PlainHttp, authority: Authority) -> Result<Self> {
+    pub(super) fn new(
+        place: &Place,
+        host: &str,
+        plain: PlainHttp,
+        authority: Authority,
+        scope: String,
+    ) -> Result<Self> {
         let is_plain = match plain {
             PlainHttp::Never => false,
             PlainHttp::Loopback => is_loopback(host),
@@ -105,26 +113,28 @@ impl Session {
             origin,
             plain,
             authority,
+            scope,
             authorization: Mutex::new(None),
         })
     }
 
     /// Asks, with a login if the registry wants one.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Response<Incoming>> {
-        let first = self.follow(ask.clone()).await?;
-        if first.status() != StatusCode::UNAUTHORIZED {
-            return self.accepted(first).await;
+        let (first, is_own) = self.follow(ask.clone()).await?;
+        // Somebody else's challenge would lead the password to whoever it names.
+        if first.status() != StatusCode::UNAUTHORIZED || !is_own {
+            return self.accepted(first);
         }
         let challenge = Challenge::of(first.headers());
         let challenge = challenge.ok_or_else(|| self.unauthorized("it says not how to log in"))?;
         drop(first);
         let authorization = self.authorize(&challenge).await?;
         *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization);
-        let second = self.follow(ask).await?;
-        self.accepted(second).await
+        let (second, _) = self.follow(ask).await?;
+        self.accepted(second)
     }
 
-    async fn accepted(&self, response: Response<Incoming>) -> Result<Response<Incoming>> {
+    fn accepted(&self, response: Response<Incoming>) -> Result<Response<Incoming>> {
         match response.status() {
             StatusCode::UNAUTHORIZED => Err(self.unauthorized("it does not accept the name and password")),
             StatusCode::FORBIDDEN => Err(self.unauthorized("it does not allow this")),
@@ -134,14 +144,13 @@ impl Session {
 
     async fn authorize(&self, challenge: &Challenge) -> Result<HeaderValue> {
         let basic = self.authority.basic();
-        let (realm, query) = match challenge {
+        let (realm, service) = match challenge {
             Challenge::Basic => {
                 return basic.ok_or_else(|| self.unauthorized(&self.authority.why_nobody()));
             }
-            Challenge::Bearer { realm, query } => (realm, query),
+            Challenge::Bearer { realm, service } => (realm, service.as_deref()),
         };
-        let mark = if realm.contains('?') { '&' } else { '?' };
-        let url = format!("{realm}{mark}{query}");
+        let url = Challenge::token_url(realm, service, &self.scope);
         let response = self.send(&Ask::new(Method::GET, url), basic.as_ref()).await?;
         match response.status() {
             StatusCode::OK => {}
@@ -159,14 +168,15 @@ impl Session {
     }
 
     /// Follows where a registry keeps its blobs elsewhere, which only reading may lead to.
-    async fn follow(&self, mut ask: Ask) -> Result<Response<Incoming>> {
+    /// Also tells whether the registry itself answered.
+    async fn follow(&self, mut ask: Ask) -> Result<(Response<Incoming>, bool)> {
         for _ in 0..REDIRECTS_MAX {
-            let own = self.is_own(&self.absolute(&ask.url)?);
+            let is_own = self.is_own(&self.absolute(&ask.url)?);
             let known = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
             // Whoever keeps the blobs must not learn what the registry knows us by.
-            let response = self.send(&ask, known.as_ref().filter(|_| own)).await?;
+            let response = self.send(&ask, known.as_ref().filter(|_| is_own)).await?;
             if ask.method != Method::GET || !response.status().is_redirection() {
-                return Ok(response);
+                return Ok((response, is_own));
             }
             ask.url = self.location(response.headers(), &ask.url)?;
         }
@@ -214,7 +224,7 @@ impl Session {
     fn absolute(&self, url: &str) -> Result<Uri> {
         let url = if url.starts_with('/') { format!("{}{url}", self.origin) } else { url.to_owned() };
         let uri: Uri = url.parse().map_err(|_| self.failed("it refers to what is no address"))?;
-        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let host = uri.host().unwrap_or_default();
         let is_allowed = match uri.scheme_str() {
             Some("https") => true,
             // A registry that is spoken to safely must not lead elsewhere.
@@ -227,8 +237,11 @@ impl Session {
     }
 
     fn is_own(&self, uri: &Uri) -> bool {
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        format!("{}://{authority}", uri.scheme_str().unwrap_or_default()) == self.origin
+        let port =
+            |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let same =
+            |own: &Uri| own.scheme() == uri.scheme() && own.host() == uri.host() && port(own) == port(uri);
+        self.origin.parse().is_ok_and(|own| same(&own))
     }
 
     /// Reads an answer of at most `max` bytes.

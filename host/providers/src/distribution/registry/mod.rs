@@ -30,7 +30,8 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn open(place: &Place, options: &DistributionOptions) -> Result<Self> {
+    /// `actions` are what a token has to allow: `pull`, or `pull,push`.
+    pub(super) fn open(place: &Place, options: &DistributionOptions, actions: &str) -> Result<Self> {
         let (host, name) = match place {
             Place::Registry { host, name } => (host.as_str(), name.clone()),
             Place::Folder(_) => ("", String::new()),
@@ -40,7 +41,8 @@ impl Registry {
             (None, Some(config)) => Authority::from_docker(config, host),
             (None, None) => Authority::nobody(),
         };
-        Ok(Self { session: Session::new(place, host, options.plain_http, authority)?, name })
+        let scope = format!("repository:{name}:{actions}");
+        Ok(Self { session: Session::new(place, host, options.plain_http, authority, scope)?, name })
     }
 
     /// Blobs first, then the manifest that names them, then nothing: the tag moves with the manifest or not at all.
