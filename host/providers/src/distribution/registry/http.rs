@@ -237,8 +237,10 @@ impl Session {
     }
 
     fn is_own(&self, uri: &Uri) -> bool {
-        let port =
-            |uri: &Uri| uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let port = |uri: &Uri| {
+            let usual = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+            uri.port_u16().unwrap_or(usual)
+        };
         let same =
             |own: &Uri| own.scheme() == uri.scheme() && own.host() == uri.host() && port(own) == port(uri);
         self.origin.parse().is_ok_and(|own| same(&own))
