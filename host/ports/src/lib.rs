@@ -20,8 +20,12 @@ pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
 };
 pub use clock::Clock;
-pub use component_service::{ActivateRequest, ComponentService, ComponentView};
-pub use components::{ComponentStore, ComponentStoreError};
+pub use component_service::{
+    ActivateRequest, Activated, Actor, AddRequest, CanaryBegun, CanaryReport, CanaryRequest, CanaryRun,
+    ComponentDetail, ComponentService, ComponentView, Gates, GcEntry, GcReport, GrantRequest, KindView,
+    LimitView, RolledBack, RunCounts, SignatureView, StopView, TrustChange,
+};
+pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,

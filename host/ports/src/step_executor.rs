@@ -17,6 +17,8 @@ pub struct Inspected {
     pub world: String,
     /// Interfaces of the contract it imports, by short name, sorted.
     pub imports: Vec<String>,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
     /// What it says of itself.
     pub descriptor: Descriptor,
 }
@@ -96,6 +98,11 @@ pub trait StepExecutor: Send + Sync {
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation;
+
+    /// Limits of one call, by name; none if there are none.
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Digest of everything in the engine configuration and limits that can change fuel or outcome.
     fn fingerprint(&self) -> Digest;

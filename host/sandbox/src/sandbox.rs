@@ -240,7 +240,8 @@ impl StepExecutor for Sandbox {
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
         let world = linked.served.version().world().to_owned();
-        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
+        let (imports, exports) = (linked.imports.clone(), linked.exports.clone());
+        Ok(Inspected { digest, world, imports, exports, descriptor })
     }
 
     async fn invoke(
@@ -265,6 +266,10 @@ impl StepExecutor for Sandbox {
             fuel,
             peak_memory: record.peak_memory as u64,
         }
+    }
+
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        self.limits.named()
     }
 
     fn fingerprint(&self) -> Digest {

@@ -19,6 +19,7 @@ mod json;
 mod observation;
 mod pipeline;
 mod question;
+mod registry;
 mod rejected;
 mod step;
 mod time;
@@ -48,6 +49,9 @@ pub use pipeline::{
     ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
+pub use registry::{
+    AuditAction, AuditEntry, Canary, CanaryTo, KindGrant, Registry, Signature, Trust, TrustPolicy, TrustedKey,
+};
 pub use rejected::Rejected;
 pub use step::{
     Artifact, Comment, Completion, Decision, Document, Fact, JobRequest, NewNotice, Next, Progress,

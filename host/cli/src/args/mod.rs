@@ -12,7 +12,9 @@ mod shipping;
 mod simulate;
 mod workspace;
 
-pub(crate) use component::{ActivateArgs, ComponentCommand};
+pub(crate) use component::{
+    ActivateArgs, AddArgs, CanaryArgs, ComponentCommand, GateArgs, GrantArgs, KindArgs, TrustCommand,
+};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
@@ -60,7 +62,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  List, add, activate, push and pull step components
+  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -162,7 +164,7 @@ pub(crate) enum Command {
     /// Look at a step of a run
     #[command(subcommand)]
     Step(StepCommand),
-    /// List, add, activate, push and pull step components
+    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted

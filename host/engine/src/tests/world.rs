@@ -60,7 +60,7 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
             jobs: vec!["work".to_owned(), "{role}".to_owned()],
             effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
         };
-        Pin { digest: Digest::of(b"component"), grant, access }
+        Pin { digest: Digest::of(b"component"), grant, access, is_canary: false }
     };
     RunSpec {
         id: "run-1".parse().unwrap(),

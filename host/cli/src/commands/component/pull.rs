@@ -5,7 +5,7 @@ use crate::context::{Context, quoted};
 use crate::exit::Refused;
 use crate::{render, wiring};
 use anyhow::Context as _;
-use lockstep_ports::{ComponentView, Distribution as _, Located};
+use lockstep_ports::{AddRequest, ComponentView, Distribution as _, Located};
 use lockstep_types::Digest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,13 @@ fn write(file: &Path, bytes: &[u8], signature: Option<&[u8]>) -> anyhow::Result<
 
 /// Adds it as `component add` does, so that every guard holds.
 async fn add(context: &Context, bytes: Vec<u8>, located: &Located) -> anyhow::Result<ComponentView> {
+    let signature = located.signature.clone().map(String::from_utf8).transpose();
+    let Ok(signature) = signature else {
+        return Refused::because(format!("the signature of {} is not a text", located.pinned));
+    };
+    let (by, reason) = (Some(context.by.clone()), Some(format!("pulled from {}", located.pinned)));
+    let request = AddRequest { bytes, signature, by, reason };
     let added =
-        with_components(context, "component pull", async |service| Ok(service.add_component(bytes).await?));
+        with_components(context, "component pull", async |service| Ok(service.add_component(request).await?));
     added.await.with_context(|| format!("{} was not added", located.pinned))
 }
