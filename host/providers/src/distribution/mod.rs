@@ -1,7 +1,6 @@
 //! Ships components through a folder or an OCI registry.
 //!
-//! The registry's protocol is spoken here, on the HTTP client the host has anyway: a handful of requests, and every
-//! answer is bounded in size and time, which the ready-made clients leave to the registry.
+//! A registry is spoken to by `oci-client`; what is here holds it to this host's limits of size, time and encryption.
 
 mod folder;
 mod registry;
@@ -13,6 +12,7 @@ use lockstep_ports::{
     Artifact, Distribution, DistributionError, Located, Place, Progress, Pushed, Reference,
 };
 use lockstep_ports::{SHIPPED_COMPONENT_MAX, SIGNATURE_MAX, Secret};
+use oci_client::RegistryOperation;
 use registry::Registry;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,7 +83,8 @@ impl Distribution for ComponentDistribution {
             match &to.place {
                 Place::Folder(_) => folder::push(to, artifact, move_tag).await,
                 Place::Registry { .. } => {
-                    Registry::open(&to.place, &self.options, "pull,push")?
+                    Registry::open(&to.place, &self.options, RegistryOperation::Push)
+                        .await?
                         .push(to, artifact, move_tag, progress)
                         .await
                 }
@@ -99,7 +100,9 @@ impl Distribution for ComponentDistribution {
         self.in_time(&at.place, async {
             match &at.place {
                 Place::Folder(_) => folder::locate(at).await,
-                Place::Registry { .. } => Registry::open(&at.place, &self.options, "pull")?.locate(at).await,
+                Place::Registry { .. } => {
+                    Registry::open(&at.place, &self.options, RegistryOperation::Pull).await?.locate(at).await
+                }
             }
         })
         .await
@@ -112,7 +115,8 @@ impl Distribution for ComponentDistribution {
             match place {
                 Place::Folder(_) => folder::pull(located).await,
                 Place::Registry { .. } => {
-                    Registry::open(place, &self.options, "pull")?.pull(located, progress).await
+                    let registry = Registry::open(place, &self.options, RegistryOperation::Pull).await?;
+                    registry.pull(located, progress).await
                 }
             }
         })

@@ -115,7 +115,8 @@ async fn add(context: &Context, bytes: Vec<u8>, located: &Located) -> anyhow::Re
     };
     let (by, reason) = (Some(context.by.clone()), Some(format!("pulled from {}", located.pinned)));
     let request = AddRequest { bytes, signature, by, reason };
-    let added =
-        with_components(context, "component pull", async |service| Ok(service.add_component(request).await?));
+    let added = with_components(context, "component pull", async |service| {
+        Ok(service.add_component(request).await?)
+    });
     added.await.with_context(|| format!("{} was not added", located.pinned))
 }

@@ -4,10 +4,9 @@
 use base64ct::{Base64, Encoding as _};
 use lockstep_ports::{Artifact, Label, SIGNATURE_MAX};
 use lockstep_types::Digest;
-use serde::{Deserialize, Serialize};
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
 use std::collections::BTreeMap;
 
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const LAYER: &str = "application/wasm";
 
@@ -24,30 +23,12 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// Longest claim about a component that is kept of a stranger's manifest.
 const CLAIM_MAX: usize = 200;
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest {
-    schema_version: u32,
-    #[serde(default)]
-    media_type: Option<String>,
-    config: Blob,
-    layers: Vec<Blob>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Blob {
-    media_type: String,
-    digest: String,
-    size: u64,
-}
-
-impl Blob {
-    fn of(media_type: &str, bytes: &[u8]) -> Self {
-        let digest = format!("sha256:{}", Digest::of(bytes));
-        Self { media_type: media_type.to_owned(), digest, size: bytes.len() as u64 }
+fn descriptor(media_type: &str, bytes: &[u8]) -> OciDescriptor {
+    OciDescriptor {
+        media_type: media_type.to_owned(),
+        digest: format!("sha256:{}", Digest::of(bytes)),
+        size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        ..OciDescriptor::default()
     }
 }
 
@@ -69,7 +50,7 @@ pub(super) struct Contents {
 /// Writes configuration and manifest; the same component with the same signature always gives the same bytes.
 pub(super) fn write(artifact: &Artifact) -> serde_json::Result<Texts> {
     let label = &artifact.label;
-    let layer = Blob::of(LAYER, &artifact.component);
+    let layer = descriptor(LAYER, &artifact.component);
     let config = serde_json::to_vec(&serde_json::json!({
         "created": CREATED,
         "architecture": "wasm",
@@ -86,12 +67,12 @@ pub(super) fn write(artifact: &Artifact) -> serde_json::Result<Texts> {
     if let Some(signature) = &artifact.signature {
         annotations.insert(SIGNATURE.to_owned(), Base64::encode_string(signature));
     }
-    let manifest = serde_json::to_vec(&Manifest {
-        schema_version: 2,
-        media_type: Some(MANIFEST.to_owned()),
-        config: Blob::of(CONFIG, &config),
+    let manifest = serde_json::to_vec(&OciImageManifest {
+        media_type: Some(OCI_IMAGE_MEDIA_TYPE.to_owned()),
+        config: descriptor(CONFIG, &config),
         layers: vec![layer],
-        annotations,
+        annotations: (!annotations.is_empty()).then_some(annotations),
+        ..OciImageManifest::default()
     })?;
     Ok(Texts { config, manifest })
 }
@@ -106,7 +87,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, String> {
     if value.get("manifests").is_some() {
         return Err("it is a list of images".to_owned());
     }
-    let manifest: Manifest =
+    let manifest: OciImageManifest =
         serde_json::from_value(value).map_err(|_| "its manifest is not an image's".to_owned())?;
     if manifest.config.media_type != CONFIG {
         return Err(format!("its configuration is {}, not {CONFIG}", clipped(&manifest.config.media_type)));
@@ -119,15 +100,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, String> {
     }
     let component = layer.digest.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
     let component = component.ok_or("its layer is not named by a SHA-256")?;
-    let claim = |name: &str| manifest.annotations.get(name).map(|text| clipped(text)).unwrap_or_default();
+    let size = u64::try_from(layer.size).map_err(|_| "its layer has no size")?;
+    let annotations = manifest.annotations.unwrap_or_default();
+    let claim = |name: &str| annotations.get(name).map(|text| clipped(text)).unwrap_or_default();
     let label =
         Label { kind: claim(KIND), version: claim(VERSION), summary: claim(SUMMARY), ..Label::default() };
-    let signature = manifest.annotations.get(SIGNATURE).map(|text| Base64::decode_vec(text)).transpose();
+    let signature = annotations.get(SIGNATURE).map(|text| Base64::decode_vec(text)).transpose();
     let signature = signature.map_err(|_| "its signature is not base64")?;
     if signature.as_ref().is_some_and(|signature| signature.len() as u64 > SIGNATURE_MAX) {
         return Err(format!("its signature is larger than {SIGNATURE_MAX} bytes"));
     }
-    Ok(Contents { component, size: layer.size, signature, label })
+    Ok(Contents { component, size, signature, label })
 }
 
 fn clipped(text: &str) -> String {

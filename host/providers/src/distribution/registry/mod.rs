@@ -1,48 +1,71 @@
 //! A repository of an OCI registry.
 
-mod auth;
-mod http;
+mod login;
 mod manifest;
+mod session;
 
-pub use http::PlainHttp;
+pub use session::PlainHttp;
 
 use super::DistributionOptions;
-use auth::Authority;
-use http::{Ask, Session, Upload, digest_header};
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
-use hyper::{Method, StatusCode};
+use bytes::Bytes;
 use lockstep_ports::{Artifact, DistributionError, Located, Place, Progress, Pushed, Reference};
 use lockstep_types::Digest;
+use oci_client::RegistryOperation;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+};
+use reqwest::header::HeaderValue;
+use session::{Session, deepest, is_missing, mismatch};
+use std::time::Duration;
+use tokio_stream::StreamExt as _;
 
-/// Largest manifest that is read: one of ours has a kilobyte, and a signature.
+/// Largest manifest that is used: one of ours has a kilobyte, and a signature.
 const MANIFEST_MAX: u64 = 1 << 20;
 
+/// How long a manifest may take. The client reads all of one before its size is known here, so this bounds what a
+/// registry that sends without end can make us hold.
+const MANIFEST_TIME: Duration = Duration::from_secs(20);
+
+/// How much is handed to the connection at a time: progress is told in such steps.
+const CHUNK: usize = 64 << 10;
+
 /// Lists and older manifests are accepted too, to say what they are instead of that there is nothing.
-const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
-    application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+const MANIFESTS: [&str; 4] = [
+    OCI_IMAGE_MEDIA_TYPE,
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+];
 
 type Result<T> = std::result::Result<T, DistributionError>;
 
 pub(super) struct Registry {
     session: Session,
+    place: Place,
+    host: String,
     name: String,
 }
 
 impl Registry {
-    /// `actions` are what a token has to allow: `pull`, or `pull,push`.
-    pub(super) fn open(place: &Place, options: &DistributionOptions, actions: &str) -> Result<Self> {
+    /// Logs in to pull, or to push as well.
+    pub(super) async fn open(
+        place: &Place,
+        options: &DistributionOptions,
+        operation: RegistryOperation,
+    ) -> Result<Self> {
         let (host, name) = match place {
-            Place::Registry { host, name } => (host.as_str(), name.clone()),
-            Place::Folder(_) => ("", String::new()),
+            Place::Registry { host, name } => (host.clone(), name.clone()),
+            Place::Folder(_) => (String::new(), String::new()),
         };
-        let authority = match (&options.login, &options.docker_config) {
-            (Some((user, password)), _) => Authority::of(user, password),
-            (None, Some(config)) => Authority::from_docker(config, host),
-            (None, None) => Authority::nobody(),
-        };
-        let scope = format!("repository:{name}:{actions}");
-        Ok(Self { session: Session::new(place, host, options.plain_http, authority, scope)?, name })
+        let at = named(&host, &name, "");
+        let session = Session::open(place, &host, &at, options, operation).await?;
+        Ok(Self { session, place: place.clone(), host, name })
+    }
+
+    /// The client's name of what is under a tag or, as `sha256:DIGEST`, a digest.
+    fn at(&self, tag: &str) -> oci_client::Reference {
+        named(&self.host, &self.name, tag)
     }
 
     /// Blobs first, then the manifest that names them, then nothing: the tag moves with the manifest or not at all.
@@ -70,60 +93,58 @@ impl Registry {
         }
         self.send_blob(component, Bytes::copy_from_slice(&artifact.component), Some(progress)).await?;
         self.send_blob(Digest::of(&texts.config), texts.config.into(), None).await?;
-        let ask = Ask::new(Method::PUT, format!("/v2/{}/manifests/{name}", self.name));
-        let ask = ask.with(CONTENT_TYPE, manifest::MANIFEST).sending(Upload::of(texts.manifest.into(), None));
-        let response = self.session.ask(ask).await?;
-        if !response.status().is_success() {
-            return Err(self.session.refusal("storing the manifest", response).await);
+        let kind = HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE);
+        let client = &self.session.client;
+        let put = client.push_manifest_raw(&self.at(&name), texts.manifest, kind).await;
+        put.map_err(|error| self.session.explain("storing the manifest", error))?;
+        let stored = client.fetch_manifest_digest(&self.at(&name), &self.session.auth).await;
+        let stored = stored.map_err(|error| self.session.explain("looking at what was stored", error))?;
+        match stored.strip_prefix("sha256:").and_then(|stored| stored.parse().ok()) {
+            Some(found) if found != digest => Err(wrong(to, "the manifest", digest, found)),
+            _ => Ok(Pushed { pinned, component, was_there: false, moved_from: held }),
         }
-        if let Some(stored) = digest_header(response.headers()).filter(|stored| *stored != digest) {
-            let (what, expected, found) = ("the manifest", digest, stored);
-            return Err(DistributionError::WrongDigest { reference: to.to_string(), what, expected, found });
-        }
-        Ok(Pushed { pinned, component, was_there: false, moved_from: held })
     }
 
     async fn send_blob(&self, digest: Digest, bytes: Bytes, progress: Option<Progress>) -> Result<()> {
-        let head = Ask::new(Method::HEAD, format!("/v2/{}/blobs/sha256:{digest}", self.name));
-        let response = self.session.ask(head).await?;
-        match response.status() {
-            StatusCode::OK => return Ok(()),
-            StatusCode::NOT_FOUND => {}
-            _ => return Err(self.session.refusal("looking for what is there", response).await),
+        let (at, digest) = (self.at(""), format!("sha256:{digest}"));
+        let is_there = self.session.client.blob_exists(&at, &digest).await;
+        if is_there.map_err(|error| self.session.explain("looking for what is there", error))? {
+            return Ok(());
         }
-        let begin = format!("/v2/{}/blobs/uploads/", self.name);
-        let response = self.session.ask(Ask::new(Method::POST, begin.as_str())).await?;
-        if response.status() != StatusCode::ACCEPTED {
-            return Err(self.session.refusal("beginning an upload", response).await);
-        }
-        let location = self.session.location(response.headers(), &begin)?;
-        let mark = if location.contains('?') { '&' } else { '?' };
-        let ask = Ask::new(Method::PUT, format!("{location}{mark}digest=sha256:{digest}"));
-        let ask = ask.with(CONTENT_TYPE, "application/octet-stream").sending(Upload::of(bytes, progress));
-        let response = self.session.ask(ask).await?;
-        if !response.status().is_success() {
-            return Err(self.session.refusal("the upload", response).await);
-        }
-        Ok(())
+        let size = bytes.len() as u64;
+        let mut rest = bytes;
+        let chunks = std::iter::from_fn(move || {
+            let chunk = rest.split_to(rest.len().min(CHUNK));
+            if let Some(progress) = &progress {
+                progress(size - rest.len() as u64, size);
+            }
+            (!chunk.is_empty()).then_some(Ok(chunk))
+        });
+        let chunks = tokio_stream::iter(chunks);
+        let sent = self.session.client.push_blob_stream(&at, chunks, &digest, Some(size)).await;
+        sent.map(drop).map_err(|error| self.session.explain("the upload", error))
     }
 
     /// The manifest under a tag or a digest.
-    async fn manifest(&self, reference: &Reference, name: &str) -> Result<Option<Vec<u8>>> {
-        let ask =
-            Ask::new(Method::GET, format!("/v2/{}/manifests/{name}", self.name)).with(ACCEPT, MANIFESTS);
-        let response = self.session.ask(ask).await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
-            _ => return Err(self.session.refusal("reading the manifest", response).await),
-        }
-        let announced = digest_header(response.headers());
-        let bytes = self.session.body(response, MANIFEST_MAX, "the manifest", None).await?;
-        let found = Digest::of(&bytes);
-        match announced.filter(|expected| *expected != found) {
-            Some(expected) => Err(wrong_manifest(reference, expected, found)),
-            None => Ok(Some(bytes)),
-        }
+    async fn manifest(&self, reference: &Reference, name: &str) -> Result<Option<Bytes>> {
+        let at = self.at(name);
+        let read = self.session.client.pull_manifest_raw(&at, &self.session.auth, &MANIFESTS);
+        let Ok(read) = tokio::time::timeout(MANIFEST_TIME, read).await else {
+            return Err(self.session.unreachable("its manifest does not arrive"));
+        };
+        let bytes = match read {
+            Ok((bytes, _)) => bytes,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(oci_client::errors::OciDistributionError::DigestError(error)) => {
+                return Err(match mismatch(&error) {
+                    Some((expected, found)) => wrong(reference, "the manifest", expected, found),
+                    None => self.session.failed(&error.to_string()),
+                });
+            }
+            Err(error) => return Err(self.session.explain("reading the manifest", error)),
+        };
+        super::fits("the manifest", &self.place, bytes.len() as u64, MANIFEST_MAX)?;
+        Ok(Some(bytes))
     }
 
     pub(super) async fn locate(&self, at: &Reference) -> Result<Located> {
@@ -132,7 +153,7 @@ impl Registry {
         let Some(bytes) = self.manifest(at, name).await? else { return Err(self.missing(at).await) };
         let digest = Digest::of(&bytes);
         if let Some(expected) = at.digest.filter(|expected| *expected != digest) {
-            return Err(wrong_manifest(at, expected, digest));
+            return Err(wrong(at, "the manifest", expected, digest));
         }
         let contents = manifest::read(&bytes)
             .map_err(|reason| DistributionError::NotAComponent { reference: at.to_string(), reason })?;
@@ -156,38 +177,59 @@ impl Registry {
     }
 
     pub(super) async fn pull(&self, located: &Located, progress: Progress) -> Result<Vec<u8>> {
-        let reference = &located.pinned;
-        let ask = Ask::new(Method::GET, format!("/v2/{}/blobs/sha256:{}", self.name, located.component));
-        let response = self.session.ask(ask).await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => {
+        let (reference, claimed) = (&located.pinned, located.size);
+        let digest = format!("sha256:{}", located.component);
+        let mut stream = match self.session.client.pull_blob_stream(&self.at(""), digest.as_str()).await {
+            Ok(stream) => stream,
+            Err(error) if is_missing(&error) => {
                 return Err(DistributionError::NotFound { reference: reference.to_string() });
             }
-            _ => return Err(self.session.refusal("reading the component", response).await),
-        }
-        let claimed = located.size;
-        let wrong = |found| DistributionError::WrongSize { reference: reference.to_string(), claimed, found };
-        let bytes = match self.session.body(response, claimed, "the component", Some(&progress)).await {
-            Err(DistributionError::TooLarge { size, .. }) => return Err(wrong(size)),
-            other => other?,
+            Err(error) => return Err(self.session.explain("reading the component", error)),
         };
-        if bytes.len() as u64 != claimed {
-            return Err(wrong(bytes.len() as u64));
+        let misfit =
+            |found| DistributionError::WrongSize { reference: reference.to_string(), claimed, found };
+        if let Some(size) = stream.content_length.filter(|size| *size > claimed) {
+            return Err(misfit(size));
         }
-        let (what, expected, found) = ("the component", located.component, Digest::of(&bytes));
-        if found != expected {
-            return Err(DistributionError::WrongDigest {
-                reference: reference.to_string(),
-                what,
-                expected,
-                found,
-            });
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| self.cut_short(reference, &error))?;
+            let size = bytes.len() as u64 + piece.len() as u64;
+            if size > claimed {
+                return Err(misfit(size));
+            }
+            bytes.extend_from_slice(&piece);
+            progress(size, claimed);
+        }
+        if bytes.len() as u64 != claimed {
+            return Err(misfit(bytes.len() as u64));
+        }
+        // The client has checked it; what comes out of here is checked here.
+        let found = Digest::of(&bytes);
+        if found != located.component {
+            return Err(wrong(reference, "the component", located.component, found));
         }
         Ok(bytes)
     }
+
+    fn cut_short(&self, reference: &Reference, error: &std::io::Error) -> DistributionError {
+        let Some(inner) = error.get_ref() else { return self.session.unreachable(&error.to_string()) };
+        match mismatch(inner) {
+            Some((expected, found)) => wrong(reference, "the component", expected, found),
+            None => match inner.downcast_ref::<reqwest::Error>() {
+                Some(error) => self.session.broken(error),
+                None => self.session.unreachable(&deepest(inner)),
+            },
+        }
+    }
 }
 
-fn wrong_manifest(reference: &Reference, expected: Digest, found: Digest) -> DistributionError {
-    DistributionError::WrongDigest { reference: reference.to_string(), what: "the manifest", expected, found }
+/// A digest is given as a tag, too: the path is the same, and the client takes only tags for granted where a registry
+/// does not say where it stored a manifest.
+fn named(host: &str, name: &str, tag: &str) -> oci_client::Reference {
+    oci_client::Reference::with_tag(host.to_owned(), name.to_owned(), tag.to_owned())
+}
+
+fn wrong(reference: &Reference, what: &'static str, expected: Digest, found: Digest) -> DistributionError {
+    DistributionError::WrongDigest { reference: reference.to_string(), what, expected, found }
 }
