@@ -330,6 +330,29 @@ async fn a_stranger_cannot_ask_for_the_password() {
     assert!(stolen.lock().unwrap().is_empty());
 }
 
+/// Neither a token that fits into no header nor an answer that is missing brings the client down.
+#[tokio::test]
+async fn a_registry_may_answer_badly() {
+    let tokens = scripted(|_| "200 OK\n\n{\"token\":\"a\\nb\"}".to_owned()).0;
+    let challenge = format!("401 No\nWWW-Authenticate: Bearer realm=\"http://{tokens}/t\"");
+    let registry = scripted(move |_| challenge.clone()).0;
+    let refused = Ship::new().locate(&format!("oci://{registry}/gate:1")).await.unwrap_err();
+    assert!(refused.ends_with("did not do it: the token it gives is none"), "{refused}");
+
+    let silent = scripted(|head| match head.split(' ').next() {
+        Some("PUT") if head.contains("/manifests/") => "201 Stored".to_owned(),
+        Some("PUT") => "201 Stored\nLocation: /there".to_owned(),
+        Some("POST") => "202 Go on\nLocation: /upload".to_owned(),
+        Some("HEAD") if head.contains("/manifests/") => {
+            format!("200 OK\nDocker-Content-Digest: sha256:{}", Digest::zero())
+        }
+        _ => "404 None".to_owned(),
+    });
+    let place = format!("oci://{}/gate", silent.0);
+    let refused = Ship::new().push(&place, &artifact("\0asm")).await.unwrap_err();
+    assert!(refused.starts_with(&format!("the manifest of {place} is damaged or was changed")), "{refused}");
+}
+
 #[tokio::test]
 async fn nothing_goes_in_the_clear_over_a_network() {
     let far = scripted(|_| "307 Elsewhere\nLocation: http://127.0.0.1:80@203.0.113.1/kept".to_owned()).0;
@@ -361,7 +384,11 @@ async fn nothing_goes_in_the_clear_over_a_network() {
 
 #[tokio::test]
 async fn answers_are_bounded_and_cleaned() {
-    let long = scripted(|_| format!("200 OK\n\n{}", " ".repeat((1 << 20) + 1))).0;
+    let long = scripted(|head| {
+        let size = if head.contains("/manifests/") { (1 << 20) + 1 } else { 0 };
+        format!("200 OK\n\n{}", " ".repeat(size))
+    });
+    let long = long.0;
     let refused = Ship::new().locate(&format!("oci://{long}/gate:1")).await.unwrap_err();
     assert!(
         refused.contains("the manifest at oci://") && refused.contains("more than the 1048576"),

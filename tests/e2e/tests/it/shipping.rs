@@ -26,7 +26,10 @@ fn ships(dir: &Path, place: &str, mark: char) {
     let (ours, theirs) = (host(dir, "ours"), host(dir, "theirs"));
     let file = dir.join("gate.wasm");
     std::fs::copy(component("ci-gate"), &file).unwrap();
-    std::fs::write(dir.join("gate.wasm.sig"), "{}").unwrap();
+    let key = dir.join("ann");
+    let private = ours.json(&["component", "keygen", key.to_str().unwrap()])["private"].clone();
+    ours.json(&["component", "sign", file.to_str().unwrap(), "--key", private.as_str().unwrap()]);
+    let signature = std::fs::read(dir.join("gate.wasm.sig")).unwrap();
     let (file, tagged) = (file.to_str().unwrap(), format!("{place}{mark}1.0"));
     let pushed = ours.json(&["component", "push", file, &tagged]);
     assert_eq!(
@@ -42,15 +45,19 @@ fn ships(dir: &Path, place: &str, mark: char) {
     assert_eq!(theirs.json(&["component", "pull", &tagged])["reference"], pinned);
     refused(
         &theirs.run(&["component", "pull", &tagged, output[0], output[1]]),
-        &format!("pull {pinned} to get"),
+        &format!("name {pinned} for what it means now"),
     );
     assert!(!got.exists());
     let other = theirs.run(&["component", "pull", &tagged, "--digest", &"0".repeat(64), "--add"]);
     refused(&other, &format!("holds component sha256:{digest}, not"));
+    refused(&theirs.run(&["component", "add", &tagged]), &format!("name {pinned} for what it means now"));
+    assert_eq!(theirs.json(&["component", "add", pinned])["added"]["digest"], digest);
     let pulled = theirs.json(&["component", "pull", pinned, output[0], output[1], "--add"]);
     assert_eq!(pulled["added"]["digest"], digest);
+    let known = theirs.json(&["component", "show", digest]);
+    assert!(known["signatures"].as_array().is_some_and(|all| all.len() == 1), "it came along: {known}");
     assert_eq!(std::fs::read(&got).unwrap(), std::fs::read(file).unwrap());
-    assert_eq!(std::fs::read(dir.join("got.wasm.sig")).unwrap(), b"{}");
+    assert_eq!(std::fs::read(dir.join("got.wasm.sig")).unwrap(), signature);
 
     // What is in a host goes out under its digest; the tag is moved only if that is asked for.
     let components = ours.json(&["component", "list"]);

@@ -5,7 +5,7 @@ use crate::context::{Context, quoted};
 use crate::exit::Refused;
 use crate::{render, wiring};
 use anyhow::Context as _;
-use lockstep_ports::{AddRequest, ComponentView, Distribution as _, Located};
+use lockstep_ports::{AddRequest, ComponentView, Distribution as _, Located, Reference};
 use lockstep_types::Digest;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,17 @@ pub(crate) struct PullReport {
 }
 
 pub(super) async fn pull(context: &Context, args: PullArgs) -> anyhow::Result<()> {
+    fetch(context, args, None).await
+}
+
+/// Adds what `from` is pinned to.
+pub(super) async fn add(context: &Context, from: Reference, reason: Option<String>) -> anyhow::Result<()> {
+    let args =
+        PullArgs { from, add: true, output: None, digest: None, allow_tag: false, insecure_http: false };
+    fetch(context, args, reason).await
+}
+
+async fn fetch(context: &Context, args: PullArgs, reason: Option<String>) -> anyhow::Result<()> {
     let distribution = wiring::distribution(args.insecure_http)?;
     let located = distribution.locate(&args.from).await.map_err(explained)?;
     refuse_moved(&args, &located)?;
@@ -40,7 +51,7 @@ pub(super) async fn pull(context: &Context, args: PullArgs) -> anyhow::Result<()
         write(file, &bytes, located.signature.as_deref())?;
     }
     let size = bytes.len() as u64;
-    let added = if args.add { Some(add(context, bytes, &located).await?) } else { None };
+    let added = if args.add { Some(keep(context, bytes, &located, reason).await?) } else { None };
     let report = PullReport {
         reference: located.pinned.to_string(),
         component: located.component,
@@ -78,7 +89,7 @@ fn refuse_unpinned(args: &PullArgs, located: &Located) -> anyhow::Result<()> {
         return Ok(());
     }
     Refused::because(format!(
-        "{} is a tag, which can be moved: pull {} to get what it means now, or add --allow-tag",
+        "{} is a tag, which can be moved: name {} for what it means now, or pull with --allow-tag",
         args.from, located.pinned
     ))
 }
@@ -108,12 +119,18 @@ fn write(file: &Path, bytes: &[u8], signature: Option<&[u8]>) -> anyhow::Result<
 }
 
 /// Adds it as `component add` does, so that every guard holds.
-async fn add(context: &Context, bytes: Vec<u8>, located: &Located) -> anyhow::Result<ComponentView> {
+async fn keep(
+    context: &Context,
+    bytes: Vec<u8>,
+    located: &Located,
+    reason: Option<String>,
+) -> anyhow::Result<ComponentView> {
     let signature = located.signature.clone().map(String::from_utf8).transpose();
     let Ok(signature) = signature else {
         return Refused::because(format!("the signature of {} is not a text", located.pinned));
     };
-    let (by, reason) = (Some(context.by.clone()), Some(format!("pulled from {}", located.pinned)));
+    let (by, reason) =
+        (Some(context.by.clone()), reason.or_else(|| Some(format!("pulled from {}", located.pinned))));
     let request = AddRequest { bytes, signature, by, reason };
     let added = with_components(context, "component pull", async |service| {
         Ok(service.add_component(request).await?)

@@ -224,8 +224,8 @@ impl Registry {
     }
 }
 
-/// A digest is given as a tag, too: the path is the same, and the client takes only tags for granted where a registry
-/// does not say where it stored a manifest.
+/// A digest is passed as a tag, too: the path is the same, and of a registry that does not say where it stored a manifest
+/// the client expects that it was asked for a tag.
 fn named(host: &str, name: &str, tag: &str) -> oci_client::Reference {
     oci_client::Reference::with_tag(host.to_owned(), name.to_owned(), tag.to_owned())
 }

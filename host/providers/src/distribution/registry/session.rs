@@ -71,7 +71,7 @@ impl Session {
         };
         // The client takes whichever is installed; that another part of the program was first is as good.
         rustls::crypto::ring::default_provider().install_default().unwrap_or_default();
-        let login = login::of(options, host);
+        let login = login::of(options, at.resolve_registry());
         let config = config(is_plain, options, operation);
         let failed = |error: OciDistributionError| DistributionError::Failed {
             place: place.to_string(),
@@ -82,7 +82,7 @@ impl Session {
             auth: login::given(&login),
             login,
             place: place.to_string(),
-            is_guarded: !(is_plain && options.plain_http == PlainHttp::Anywhere),
+            is_guarded: is_guarded(options),
         };
         if session.login.is_ok() {
             session.is_asked_by_the_registry(at.resolve_registry(), is_plain).await?;
@@ -155,7 +155,7 @@ impl Session {
         if error.is_redirect() {
             return self.failed("it redirects in circles");
         }
-        // The address is told by no method; without it the request still has failed.
+        // No method tells the address. Should the text cease to, this is still a failed request.
         if self.is_guarded && error.is_connect() && format!("{error:?}").contains(NOWHERE) {
             let url = error.url().filter(|url| url.scheme() == "http");
             let foreign = url.filter(|url| !url.host_str().is_some_and(is_loopback)).map(|url| {
@@ -188,11 +188,14 @@ impl Session {
     }
 }
 
+fn is_guarded(options: &DistributionOptions) -> bool {
+    options.plain_http != PlainHttp::Anywhere
+}
+
 fn config(is_plain: bool, options: &DistributionOptions, operation: RegistryOperation) -> ClientConfig {
-    let is_guarded = !(is_plain && options.plain_http == PlainHttp::Anywhere);
     ClientConfig {
         protocol: if is_plain { ClientProtocol::Http } else { ClientProtocol::Https },
-        http_proxy: is_guarded.then(|| format!("http://{NOWHERE}")),
+        http_proxy: is_guarded(options).then(|| format!("http://{NOWHERE}")),
         // A registry that is spoken to safely must not lead elsewhere, not even to this machine.
         no_proxy: is_plain.then(|| LOOPBACK.to_owned()),
         // One request for a blob: not every registry takes pieces.
