@@ -162,7 +162,7 @@ async fn meddle(world: &mut World, host: &Host) -> Result<(), String> {
 async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
     let kind = if world.random.chance(50) { "writer" } else { "reader" };
     let bytes = pipeline::component(kind, world.random.below(VERSIONS));
-    let view = host.runtime.add_component(bytes).await.map_err(shown)?;
+    let view = host.runtime.add_component(bytes.into()).await.map_err(shown)?;
     let digest = view.info.digest.to_string();
     let request = ActivateRequest { kind: kind.to_owned(), digest, ..ActivateRequest::default() };
     host.runtime.activate(request).await.map_err(shown)?;
