@@ -75,7 +75,11 @@ impl Session {
         let config = config(is_plain, options, operation);
         let failed = |error: OciDistributionError| DistributionError::Failed {
             place: place.to_string(),
-            reason: format!("no connection can be prepared: {}", deepest(&error)),
+            reason: format!(
+                "no connection can be prepared ({}): install the certificates of this system, or name a file of them in \
+                 SSL_CERT_FILE",
+                deepest(&error)
+            ),
         };
         let session = Self {
             client: Client::try_from(config).map_err(failed)?,
