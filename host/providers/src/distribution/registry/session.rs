@@ -171,7 +171,8 @@ impl Session {
             let url = foreign.unwrap_or_else(|| format!("where {} leads to", self.place));
             return DistributionError::Unencrypted { url };
         }
-        let reason = if error.is_timeout() { "nothing more arrives".to_owned() } else { deepest(error) };
+        let reason =
+            if error.is_timeout() { "nothing more arrives".to_owned() } else { clean(&deepest(error)) };
         self.unreachable(&reason)
     }
 
