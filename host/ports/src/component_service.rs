@@ -342,6 +342,8 @@ pub trait ComponentService: Send + Sync {
     async fn add_component(&self, request: AddRequest) -> Result<ComponentView, ServiceError>;
     /// All components.
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError>;
+    /// The bytes of a stored component, by its digest or an unambiguous beginning of it.
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError>;
     /// A stored component, by its digest or an unambiguous beginning of it.
     async fn component(&self, digest: &str) -> Result<ComponentDetail, ServiceError>;
     /// What a component is, without adding it.

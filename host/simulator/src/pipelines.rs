@@ -84,7 +84,7 @@ impl World<'_> {
         if let Some(file) = of_file {
             return Ok(mapping::from_pipeline(file)?);
         }
-        let wanted = wanted.or(self.scenario.pipelines.first().map(|given| given.id.as_str()));
+        let wanted = wanted.or_else(|| self.scenario.pipelines.first().map(|given| given.id.as_str()));
         let found = self.board.pipelines().find(|def| Some(def.id.as_str()) == wanted);
         Ok(found.ok_or_else(|| Rejected::NotFound("there is no such pipeline".to_owned()))?.clone())
     }

@@ -8,6 +8,7 @@ mod reviews;
 mod run;
 mod schedules;
 mod setup;
+mod shipping;
 mod simulate;
 mod workspace;
 
@@ -21,6 +22,7 @@ pub(crate) use reviews::{ReviewArg, ReviewsCommand};
 pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
+pub(crate) use shipping::{PullArgs, PushArgs};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
@@ -60,7 +62,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign
+  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -162,7 +164,7 @@ pub(crate) enum Command {
     /// Look at a step of a run
     #[command(subcommand)]
     Step(StepCommand),
-    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign
+    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted

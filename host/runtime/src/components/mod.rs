@@ -50,6 +50,13 @@ impl ComponentService for Runtime {
         self.stored_detail(info).await
     }
 
+    async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
+        let digest = self.find_component(digest).await?.digest;
+        let bytes = self.shared.outside.components.bytes(&digest).await.map_err(store)?;
+        bytes
+            .ok_or_else(|| ServiceError::NotFound(format!("component {digest} is not in the store any more")))
+    }
+
     async fn inspect_component(&self, bytes: Vec<u8>) -> Answer<ComponentDetail> {
         self.inspected_detail(bytes).await
     }

@@ -43,6 +43,7 @@ pub fn app(state: AppState) -> Router {
         .route("/runs/{run}/verify", post(runs::verify))
         .route("/pipelines/check", post(runs::check))
         .route("/components", get(components::list).post(components::add))
+        .route("/components/{digest}/wasm", get(components::bytes))
         .route("/components/activations", post(components::activate))
         .route("/components/activations/{kind}", get(components::history))
         .route("/components/inspect", post(components::inspect))

@@ -321,9 +321,13 @@ async fn components_are_added_and_activated() {
     assert_eq!(send(&service, upload).await.status(), 201);
     let activate = request("POST /v1/components/activations", r#"{"kind":"agent","digest":"2d71"}"#);
     assert_eq!(send(&service, activate).await.status(), 200);
+    let fetched = send(&service, request("GET /v1/components/2d71/wasm", "")).await;
+    assert_eq!(fetched.status(), 200);
+    assert_eq!(fetched.headers()["content-type"], "application/wasm");
     expect![[r#"
         add 2097152 bytes, None, by Some("api") because None
-        activate agent 2d71 by Some("api")"#]]
+        activate agent 2d71 by Some("api")
+        bytes of 2d71"#]]
     .assert_eq(&service.calls());
     check(
         &[("/v1/components", ""), ("/v1/components/activations/agent", "")],
