@@ -3,8 +3,9 @@ use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
     Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
     ObservationRequest, Outcome, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx, StepStatus,
-    Timestamp,
+    Stop, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A journal that cannot be folded into a run.
@@ -53,6 +54,8 @@ impl Run {
             environments: spec.context.environments.iter().map(HeldEnvironment::kept).collect(),
             cleanups: Vec::new(),
             strays: Vec::new(),
+            repinned: BTreeMap::new(),
+            held_for: None,
             questions_asked: 0,
             invocations: 0,
             updated_at: spec.created_at,
@@ -96,22 +99,28 @@ impl Run {
             Event::MergedByHand { .. } => self.item_status = ItemStatus::Done,
             Event::ItemMoved { to } => self.item_status = *to,
             Event::RunBlocked => self.status = RunStatus::Blocked,
-            Event::RunUnblocked | Event::RunResumed { .. } => self.status = RunStatus::Running,
-            Event::RunPaused { .. } => self.status = RunStatus::Paused,
+            Event::RunUnblocked => self.status = RunStatus::Running,
+            Event::RunResumed { .. } => self.paused(RunStatus::Running, None),
+            Event::RunPaused { stopped, .. } => self.paused(RunStatus::Paused, stopped.as_ref()),
+            Event::Repinned(repinned) => self.repinned(repinned)?,
             Event::RunCompleted => self.status = RunStatus::Done,
             Event::RunFailed { failure, .. } => self.failed(at, failure),
             Event::Asked { step, question, .. } => {
                 self.questions_asked = question.id.0;
                 self.step(*step)?.apply(at, event)?;
             }
-            Event::StepStarted { step, rework } => {
+            Event::StepStarted { step, rework, pin } => {
                 // An errand begins with its action.
                 let errand = self.spec.context.errand.as_ref();
                 let begins = errand.map_or_else(
                     || StepEvent::Started(rework.clone()),
                     |errand| StepEvent::Acted(errand.action.clone()),
                 );
-                self.step(*step)?.start(at, rework.as_ref(), begins);
+                let step = self.step(*step)?;
+                step.start(at, rework.as_ref(), begins);
+                if pin.is_some() {
+                    step.pin.clone_from(pin);
+                }
             }
             Event::EffectSettled { step, outcome } => {
                 let held = self.step(*step)?.provisioned(*step, outcome);
@@ -157,8 +166,13 @@ impl Run {
         Ok(())
     }
 
+    fn paused(&mut self, status: RunStatus, held_for: Option<&Box<Stop>>) {
+        self.status = status;
+        self.held_for = held_for.cloned();
+    }
+
     fn failed(&mut self, at: Timestamp, failure: &Failure) {
-        self.status = RunStatus::Failed;
+        self.paused(RunStatus::Failed, None);
         self.failure = Some(failure.clone());
         for ix in 0..self.steps.len() {
             self.strays.extend(self.steps[ix].provisioning());
@@ -341,7 +355,7 @@ impl Run {
         {
             held.with = None;
         }
-        self.status = RunStatus::Running;
+        self.paused(RunStatus::Running, None);
         self.failure = None;
         for notice in &mut self.notices {
             if notice.state == NoticeState::Open && !notice.is_loose {

@@ -1,9 +1,10 @@
 //! The run as people see it.
 
+use crate::decide::stopped;
 use crate::run::{Phase, Run};
 use lockstep_types::{
     Digest, NoticeState, Question, QuestionKind, RunStatus, RunSummary, RunView, StepIx, StepStatus,
-    StepView, Timestamp, Waiting,
+    StepView, Stop, Timestamp, Waiting,
 };
 
 /// Why a step that a restart left behind is not done.
@@ -95,18 +96,33 @@ impl Run {
         let mut waiting: Vec<Waiting> =
             (0..self.steps.len()).filter_map(|ix| self.step_waiting(ix)).collect();
         if self.status == RunStatus::Paused {
-            waiting.insert(
-                0,
-                Waiting {
-                    step: String::new(),
-                    on: "pause".to_owned(),
-                    reason: "an operator paused the run".to_owned(),
-                    since: self.updated_at,
-                    act: format!("an operator: lockstep runs resume {id}"),
-                },
-            );
+            let of_operator = Waiting {
+                step: String::new(),
+                on: "pause".to_owned(),
+                reason: "an operator paused the run".to_owned(),
+                since: self.updated_at,
+                act: format!("an operator: lockstep runs resume {id}"),
+            };
+            let held = self.held_for().map(|stop| self.waiting_for(stop));
+            waiting.insert(0, held.unwrap_or(of_operator));
         }
         waiting
+    }
+
+    fn waiting_for(&self, stop: &Stop) -> Waiting {
+        let on_it = |ix: &StepIx| {
+            let is_due = matches!(self.steps[*ix].phase, Phase::Ready(_));
+            is_due && self.pin(*ix).is_some_and(|pin| pin.digest == stop.digest)
+        };
+        let step = (0..self.steps.len()).find(on_it).map(|ix| self.def(ix));
+        let kind = step.map_or("KIND", |def| def.kind.as_str());
+        Waiting {
+            step: step.map(|def| def.name.clone()).unwrap_or_default(),
+            on: "component".to_owned(),
+            reason: stopped(kind, stop),
+            since: stop.at,
+            act: format!("an operator: {}", self.ways_on(kind, stop)),
+        }
     }
 
     fn step_waiting(&self, ix: StepIx) -> Option<Waiting> {

@@ -92,3 +92,16 @@ pub struct Activation {
     /// Why.
     pub reason: String,
 }
+
+/// A component that is not called any more, in no run, until somebody lets it be called again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The component.
+    pub digest: Digest,
+    /// Who stopped it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}

@@ -20,12 +20,13 @@ mod observation;
 mod pipeline;
 mod question;
 mod rejected;
+mod repin;
 mod step;
 mod time;
 mod view;
 
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
-pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant};
+pub use component::{Access, Activation, ComponentInfo, Descriptor, Grading, Grant, Stop};
 pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_name};
 pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
@@ -44,11 +45,12 @@ pub use observation::{
     ObserveFailure, PastAttempt, Signal, SignalKind, SignalState, Verdict,
 };
 pub use pipeline::{
-    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, ProviderCommand, StepDef,
-    ToleratedSeverity, credentials_of,
+    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pinning, Pipeline, Policy, ProviderCommand,
+    StepDef, ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
 pub use rejected::Rejected;
+pub use repin::{Migration, Repin, Repinned, RepinnedKind};
 pub use step::{
     Artifact, Comment, Completion, Decision, Document, Fact, JobRequest, NewNotice, Next, Progress,
     ReworkOrder, ReworkRequest, RunInfo, StandIn, StepAction, StepAnswer, StepEvent, StepInfo, StepInput,
