@@ -101,7 +101,7 @@ impl Run {
             Event::RunBlocked => self.status = RunStatus::Blocked,
             Event::RunUnblocked => self.status = RunStatus::Running,
             Event::RunResumed { .. } => self.paused(RunStatus::Running, None),
-            Event::RunPaused { stopped, .. } => self.paused(RunStatus::Paused, stopped.as_ref()),
+            Event::RunPaused { stopped, .. } => self.paused(RunStatus::Paused, stopped.as_deref()),
             Event::Repinned(repinned) => self.repinned(repinned)?,
             Event::RunCompleted => self.status = RunStatus::Done,
             Event::RunFailed { failure, .. } => self.failed(at, failure),
@@ -166,9 +166,9 @@ impl Run {
         Ok(())
     }
 
-    fn paused(&mut self, status: RunStatus, held_for: Option<&Box<Stop>>) {
+    fn paused(&mut self, status: RunStatus, held_for: Option<&Stop>) {
         self.status = status;
-        self.held_for = held_for.cloned();
+        self.held_for = held_for.cloned().map(Box::new);
     }
 
     fn failed(&mut self, at: Timestamp, failure: &Failure) {
