@@ -109,8 +109,8 @@ fn a_job_that_does_not_end_well_fails_the_step() {
         note     job `coder` failed
         fail     Evicted: job `coder` was evicted too often: machine went away
         note     job `coder` was evicted too often: machine went away
-        fail     Agent: nothing carries out `coder` jobs; add [jobs.coder] command = ["..."] to the pipeline file
-        note     nothing carries out `coder` jobs; add [jobs.coder] command = ["..."] to the pipeline file
+        fail     Agent: nothing carries out `coder` jobs; add [jobs.coder] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        note     nothing carries out `coder` jobs; add [jobs.coder] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
     "#]].assert_eq(&text);
 }
 

@@ -185,9 +185,9 @@ fn ci_10_nobody_to_repair_it_is_a_spent_budget() {
     let mut bench = gate("{}", &["test=failure"]);
     bench.started();
     expect![[r#"
-        fail     GateExhausted: CI fails: test (failure); nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file
-        note     nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file
-        notice   ci_failed: CI stays red | CI fails: test (failure); nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file
+        fail     GateExhausted: CI fails: test (failure); nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        note     nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        notice   ci_failed: CI stays red | CI fails: test (failure); nothing carries out `ci-fixer` jobs; add [jobs.ci-fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
     "#]].assert_eq(&bench.job(JobOutcome::NotConfigured(String::new())));
     assert!(bench.state().contains(r#""attempts":0"#), "nothing was attempted: {}", bench.state());
 }

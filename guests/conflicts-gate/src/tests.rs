@@ -93,9 +93,9 @@ fn nobody_to_resolve_it_is_a_spent_budget() {
     let mut bench = gate(&[Verdict::Conflicted]);
     bench.started();
     expect![[r#"
-        fail     GateExhausted: the change conflicts with main and has to be resolved by hand; nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file
-        note     nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file
-        notice   conflicts_failed: The change conflicts with its base branch | the change conflicts with main and has to be resolved by hand; nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file
+        fail     GateExhausted: the change conflicts with main and has to be resolved by hand; nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        note     nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        notice   conflicts_failed: The change conflicts with its base branch | the change conflicts with main and has to be resolved by hand; nothing carries out `conflict-resolver` jobs; add [jobs.conflict-resolver] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
     "#]].assert_eq(&bench.job(JobOutcome::NotConfigured(String::new())));
     assert!(bench.state().contains(r#""attempts":0"#));
 }

@@ -2,6 +2,7 @@
 
 use crate::{Config, FIXER, NOTICE, PendingAction, Phase, State, helpers, place};
 use lockstep_environment::Status;
+use lockstep_sdk::text::missing_executor;
 use lockstep_sdk::{
     Action, Call, Completion, Effect, EffectRequest, Next, Refusal, Transition, Waiting, read_object,
 };
@@ -83,9 +84,7 @@ fn impossible(call: &Call<Config>, state: &State, name: &str) -> Option<String> 
         REQUEST_FIX if state.attempts >= budget => {
             format!("all {budget} attempts are spent; confirm the change or stop the run")
         }
-        REQUEST_FIX if !is_wired(FIXER) => {
-            format!("nothing carries out `{FIXER}` jobs; add [jobs.{FIXER}] to the pipeline file")
-        }
+        REQUEST_FIX if !is_wired(FIXER) => missing_executor(FIXER),
         PULL_MAIN if !is_wired("update-branch") => {
             "nobody merges the base branch; wire a forge, or merge it by hand".to_owned()
         }

@@ -237,7 +237,7 @@ fn d_17_what_cannot_be_carried_out_is_refused() {
     text.push_str(&bench.acted("request-fix", "{}"));
     expect![[r#"
         refuse   Invalid: the input of `request-fix` is not valid: invalid type: integer `7`, expected a string
-        refuse   Conflict: nothing carries out `fixer` jobs; add [jobs.fixer] to the pipeline file
+        refuse   Conflict: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
         refuse   Conflict: nobody merges the base branch; wire a forge, or merge it by hand
         refuse   Conflict: nobody provides environments; wire an environment provider
         refuse   Invalid: `dance` is no action of a human test; it has confirm, request-fix, pull-main, recreate, destroy

@@ -9,6 +9,7 @@ const MAX_SHOWN: usize = 20;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Assessment {
+    #[serde(alias = "culprit_confidence")]
     culprit_confidence: f64,
     recommendation: Recommendation,
     rationale: String,

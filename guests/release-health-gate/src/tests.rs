@@ -155,6 +155,9 @@ fn rh_9_whatever_the_on_call_says_the_run_goes_on() {
                  the investigation failed: crash
     "#]]
     .assert_eq(&bench.job_failed("crash"));
+    // What a job is given has snake case, and so may what it says.
+    let snake = report.replace("culpritConfidence", "culprit_confidence");
+    assert_eq!(investigating().job_reported("x", &snake), investigating().job_reported("x", report));
     let mut text = String::new();
     for report in [r#"{"culpritConfidence":2,"recommendation":"revert","rationale":"r"}"#, "[]"] {
         let mut bench = investigating().unwired("annotate-incident");
@@ -185,9 +188,9 @@ fn rh_11_a_spent_budget_raises_the_card_and_fails() {
     assert!(gate("{}", vec![regressed()]).unwired("on-call").started().starts_with("fail     GateExhausted"));
     let mut bench = investigating();
     expect![[r#"
-        fail     GateExhausted: the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
-        note     the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
-        notice   release_regression: The release regressed | the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file
+        fail     GateExhausted: the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        note     the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        notice   release_regression: The release regressed | the release regressed: latency (alert: 900 ms); nothing carries out `on-call` jobs; add [jobs.on-call] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
     "#]].assert_eq(&bench.job(JobOutcome::NotConfigured(String::new())));
     assert!(bench.state().contains(r#""attempts":0"#));
 }

@@ -63,10 +63,12 @@ pub fn score(value: f64) -> String {
     text.trim_end_matches('0').to_owned()
 }
 
-/// What to add to the pipeline file so that jobs of this kind can be carried out.
+/// What to add to the pipeline file, or for an item's run to the commands of its repository, so that jobs of this kind can be carried out.
 #[must_use]
 pub fn missing_executor(kind: &str) -> String {
-    format!("nothing carries out `{kind}` jobs; add [jobs.{kind}] command = [\"...\"] to the pipeline file")
+    format!(
+        "nothing carries out `{kind}` jobs; add [jobs.{kind}] command = [\"...\"] to the pipeline file, or for items to .lockstep/commands.toml"
+    )
 }
 
 /// What is wrong with a JSON value from outside, without the position a person cannot see.

@@ -77,17 +77,22 @@ fn estimate(call: &Call<Config>, why: &str) -> Transition<()> {
     Transition::new((), job).note(format!("{role} estimates the work{why}"))
 }
 
-/// TE-2: an estimate that cannot be used leaves the item as it is, and its text as the output.
+/// TE-2: an estimate that cannot be used leaves the item as it is, and its text as the output. Without a text the
+/// report is the estimate, as with other jobs that assess.
 fn settled(call: &Call<Config>, job: JobSettled) -> Transition<()> {
     let result = match job.finished() {
         Ok(result) => result,
         Err(detour) => return detour.with(()),
     };
-    let axes = match Axes::find(&result.output) {
+    let reply = match result.report {
+        Some(report) if result.output.trim().is_empty() => report,
+        _ => result.output,
+    };
+    let axes = match Axes::find(&reply) {
         Ok(axes) => axes,
         Err(why) => {
             let note = format!("the estimate cannot be used: {why}");
-            return Transition::new((), Completion::new().output(result.output)).note(note);
+            return Transition::new((), Completion::new().output(reply)).note(note);
         }
     };
     let summary = axes.summary();

@@ -39,6 +39,17 @@ fn te_2_an_estimate_is_kept_on_the_item() {
 }
 
 #[test]
+fn te_2_an_estimate_may_be_the_report() {
+    let estimate = r#"{"complexity":0.5,"risk":0.25,"impact":1,"rationale":"wide"}"#;
+    assert_eq!(estimator().job_reported("", estimate), estimator().job_done(estimate));
+    assert_eq!(
+        estimator().job_reported(estimate, r#"{"risk":9}"#),
+        estimator().job_done(estimate),
+        "the text counts"
+    );
+}
+
+#[test]
 fn te_1_one_unusable_axis_rejects_all() {
     let mut text = String::new();
     for output in [

@@ -184,10 +184,10 @@ fn ts_11_nobody_to_mend_it_any_more_is_a_spent_budget() {
     let mut bench = tester("{}");
     bench.job_reported("", &report(false, "", ""));
     expect![[r#"
-        fail     GateExhausted: the change was not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file
+        fail     GateExhausted: the change was not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
         detail   sum
-        note     not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file
-        notice   test_failed: The tester does not accept the change | the change was not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file
+        note     not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
+        notice   test_failed: The tester does not accept the change | the change was not accepted: nothing carries out `fixer` jobs; add [jobs.fixer] command = ["..."] to the pipeline file, or for items to .lockstep/commands.toml
 
                  sum
     "#]].assert_eq(&bench.job(JobOutcome::NotConfigured(String::new())));

@@ -58,6 +58,14 @@ impl Context {
         format!("lockstep{}{} {rest}", self.data_option, self.workspace_option)
     }
 
+    /// A command of ours about a workspace, which is the default one if none is told.
+    pub(crate) fn command_in(&self, workspace: Option<&WorkspaceId>, rest: &str) -> String {
+        match workspace.filter(|id| id.as_str() != DEFAULT_WORKSPACE) {
+            Some(id) => self.command(&format!("--workspace {id} {rest}")),
+            None => self.command(rest),
+        }
+    }
+
     /// A command of ours as it can be typed.
     pub(crate) fn command(&self, rest: &str) -> String {
         format!("lockstep{} {rest}", self.data_option)

@@ -5,7 +5,7 @@ use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local};
-use lockstep_ports::{BoardService, RunService};
+use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,13 @@ impl Host {
     pub(crate) fn board(&self) -> Arc<dyn BoardService> {
         match self {
             Self::Here { local, .. } => local.board(),
+            Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    pub(crate) fn components(&self) -> Arc<dyn ComponentService> {
+        match self {
+            Self::Here { local, .. } => local.components(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
         }
     }

@@ -1,6 +1,7 @@
 //! The services behind a server, as their HTTP client.
 
 mod board;
+mod components;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};
@@ -9,10 +10,10 @@ use hyper::{Method, Request, StatusCode, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lockstep_ports::{
-    ActivateRequest, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
-    ServiceError, StartRequest, VerifyReport,
+    FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest,
+    VerifyReport,
 };
-use lockstep_types::{Activation, RunId, RunSummary, RunView, TimelineEntry};
+use lockstep_types::{RunId, RunSummary, RunView, TimelineEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -217,16 +218,6 @@ struct Invocations {
     invocations: Vec<InvocationView>,
 }
 
-#[derive(Deserialize)]
-struct Components {
-    components: Vec<ComponentView>,
-}
-
-#[derive(Deserialize)]
-struct History {
-    activations: Vec<Activation>,
-}
-
 #[async_trait]
 impl RunService for RemoteService {
     async fn start(&self, request: StartRequest) -> Answer<RunSummary> {
@@ -288,23 +279,5 @@ impl RunService for RemoteService {
 
     async fn verify(&self, run: &RunId) -> Answer<VerifyReport> {
         self.post(&format!("/v1/runs/{run}/verify"), &json!({}), WORK_TIME).await
-    }
-
-    async fn add_component(&self, bytes: Vec<u8>) -> Answer<ComponentView> {
-        let body = Some(("application/wasm", bytes));
-        self.read(self.send(Method::POST, "/v1/components", body, WORK_TIME).await?)
-    }
-
-    async fn components(&self) -> Answer<Vec<ComponentView>> {
-        Ok(self.get::<Components>("/v1/components").await?.components)
-    }
-
-    async fn activate(&self, request: ActivateRequest) -> Answer<Activation> {
-        self.post("/v1/components/activations", &request, WORK_TIME).await
-    }
-
-    async fn activations(&self, kind: &str) -> Answer<Vec<Activation>> {
-        let path = format!("/v1/components/activations/{}", encoded(kind));
-        Ok(self.get::<History>(&path).await?.activations)
     }
 }

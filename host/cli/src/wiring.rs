@@ -3,7 +3,7 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::{BoardService, Clock, Credentials, RunService};
+use lockstep_ports::{BoardService, Clock, ComponentService, Credentials, RunService};
 use lockstep_providers::{
     CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
     LocalGit, LocalObservations, ProcessJobs,
@@ -37,6 +37,12 @@ impl Local {
     /// The host's boards.
     #[must_use]
     pub fn board(&self) -> Arc<dyn BoardService> {
+        Arc::new(self.runtime.clone())
+    }
+
+    /// The host's components.
+    #[must_use]
+    pub fn components(&self) -> Arc<dyn ComponentService> {
         Arc::new(self.runtime.clone())
     }
 

@@ -1,4 +1,4 @@
-use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Phase, Run, Step};
+use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step};
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
     Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
@@ -40,6 +40,7 @@ impl Run {
         Ok(Self {
             change: spec.change.clone(),
             status: RunStatus::Running,
+            pause: Pause::default(),
             failure: None,
             item_status: spec
                 .context
@@ -101,7 +102,10 @@ impl Run {
             Event::RunBlocked => self.status = RunStatus::Blocked,
             Event::RunUnblocked => self.status = RunStatus::Running,
             Event::RunResumed { .. } => self.paused(RunStatus::Running, None),
-            Event::RunPaused { stopped, .. } => self.paused(RunStatus::Paused, stopped.as_deref()),
+            Event::RunPaused { by, over_budget, stopped } => {
+                self.paused(RunStatus::Paused, stopped.as_deref());
+                self.pause = Pause { by: by.clone(), over_budget: *over_budget };
+            }
             Event::Repinned(repinned) => self.repinned(repinned)?,
             Event::RunCompleted => self.status = RunStatus::Done,
             Event::RunFailed { failure, .. } => self.failed(at, failure),

@@ -15,6 +15,9 @@ pub struct Run {
     pub(crate) spec: Arc<RunSpec>,
     pub(crate) change: Change,
     pub(crate) status: RunStatus,
+    /// The last pause, for people to read. Not part of the digest: the event that holds it is in the chain.
+    #[serde(skip)]
+    pub(crate) pause: Pause,
     pub(crate) failure: Option<Failure>,
     pub(crate) item_status: ItemStatus,
     pub(crate) facts: Vec<Fact>,
@@ -40,6 +43,13 @@ pub struct Run {
     pub(crate) questions_asked: u32,
     pub(crate) invocations: u32,
     pub(crate) updated_at: Timestamp,
+}
+
+/// Who paused a run, and whether for want of a budget.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pause {
+    pub(crate) by: String,
+    pub(crate) over_budget: bool,
 }
 
 /// An environment the item has.

@@ -96,15 +96,20 @@ impl Run {
         let mut waiting: Vec<Waiting> =
             (0..self.steps.len()).filter_map(|ix| self.step_waiting(ix)).collect();
         if self.status == RunStatus::Paused {
-            let of_operator = Waiting {
-                step: String::new(),
-                on: "pause".to_owned(),
-                reason: "an operator paused the run".to_owned(),
-                since: self.updated_at,
-                act: format!("an operator: lockstep runs resume {id}"),
+            if let Some(stop) = self.held_for() {
+                waiting.insert(0, self.waiting_for(stop));
+                return waiting;
+            }
+            let (on, reason, act) = if self.pause.over_budget {
+                let act =
+                    "the host, when there is a budget again: lockstep settings set --monthly-limit AMOUNT";
+                ("budget", "the budget of the month is spent".to_owned(), act.to_owned())
+            } else {
+                let act = format!("an operator: lockstep runs resume {id}");
+                ("pause", format!("{} paused the run", self.pause.by), act)
             };
-            let held = self.held_for().map(|stop| self.waiting_for(stop));
-            waiting.insert(0, held.unwrap_or(of_operator));
+            let (step, since, on) = (String::new(), self.updated_at, on.to_owned());
+            waiting.insert(0, Waiting { step, on, reason, since, act });
         }
         waiting
     }
@@ -133,6 +138,8 @@ impl Run {
         };
         match &step.phase {
             Phase::Idle => None,
+            // Nobody calls it before the pause ends.
+            Phase::Ready(_) if self.status == RunStatus::Paused => None,
             Phase::Ready(_) => waiting(
                 "component",
                 format!("{} is to be called", def.kind),

@@ -6,6 +6,7 @@
 
 mod board;
 mod clock;
+mod component_service;
 mod components;
 mod credentials;
 mod journal;
@@ -18,6 +19,7 @@ pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
 };
 pub use clock::Clock;
+pub use component_service::{ActivateRequest, ComponentService, ComponentView};
 pub use components::{ComponentStore, ComponentStoreError};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
@@ -27,7 +29,7 @@ pub use outside::{
 };
 pub use recorded::RecordedObserver;
 pub use service::{
-    ActivateRequest, ComponentView, FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction,
-    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
+    ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

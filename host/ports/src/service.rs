@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Activation, Answer, ComponentInfo, Digest, Grant, Invocation, JsonText, QuestionId, RunId, RunStatus,
-    RunSummary, RunView, TimelineEntry,
+    Answer, Digest, Invocation, JsonText, QuestionId, RunId, RunStatus, RunSummary, RunView, TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -161,35 +160,6 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
 }
 
-/// A component and the kinds that point to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ComponentView {
-    /// The component.
-    #[serde(flatten)]
-    pub info: ComponentInfo,
-    /// Kinds it is active for.
-    pub active_for: Vec<String>,
-}
-
-/// Asks to move a kind's pointer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ActivateRequest {
-    /// The step kind.
-    pub kind: String,
-    /// Digest of the component, or an unambiguous beginning of it.
-    pub digest: String,
-    /// What the kind may do from now on; none: what it might do before.
-    #[serde(default)]
-    pub grant: Option<Grant>,
-    /// Who.
-    #[serde(default)]
-    pub by: Option<String>,
-    /// Why.
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
 /// Why the host did not do what was asked. Display is one line: what happened, to what, what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "code", content = "message")]
@@ -241,12 +211,4 @@ pub trait RunService: Send + Sync {
     async fn replay(&self, run: &RunId) -> Result<ReplayReport, ServiceError>;
     /// Replays, and checks the hash chain and that the journal folds to the stored run.
     async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError>;
-    /// Adds a component.
-    async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError>;
-    /// All components.
-    async fn components(&self) -> Result<Vec<ComponentView>, ServiceError>;
-    /// Moves a kind's pointer; runs in flight keep the component they were pinned to.
-    async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError>;
-    /// Every movement of a kind's pointer, oldest first.
-    async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError>;
 }

@@ -467,6 +467,7 @@ fn stopped() -> JobOutcome {
 
 fn not_configured(kind: &str) -> JobOutcome {
     JobOutcome::NotConfigured(format!(
-        "no command carries out {kind}: add [jobs.{kind}] with command = [\"program\", \"argument\"] to the pipeline"
+        "no command carries out {kind}: add [jobs.{kind}] with command = [\"program\", \"argument\"] to the pipeline \
+         file, or for an item to .lockstep/commands.toml"
     ))
 }

@@ -200,20 +200,19 @@ impl Shared {
         for recorded in recovered {
             let spec = recorded.run.spec();
             if recorded.run.status().is_live() {
-                self.recover_claim(&recorded).await?;
+                self.recover_claim(&recorded.run.summary()).await?;
             }
             live.insert(spec.id.clone(), actor::spawn(Arc::clone(self), recorded));
         }
         Ok(())
     }
 
-    /// Learns which items have a live run.
+    /// Learns which items have a live run, and which of the runs wait for a budget.
     async fn claim_items(&self) -> Result<(), JournalError> {
         for id in self.outside.journal.live().await? {
             let Some(row) = self.outside.journal.row(&id).await? else { continue };
-            let summary = row.summary;
-            if summary.status.is_live() && !summary.is_errand {
-                self.claim(&summary);
+            if row.summary.status.is_live() {
+                self.recover_claim(&row.summary).await?;
             }
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use crate::actor::{self, LiveRun};
 use crate::board::{Left, Writer};
-use crate::components::store;
 use crate::credentials;
 use crate::replay;
 use crate::runtime::{Runtime, STARTING_MAX, Shared, lock};
@@ -10,13 +9,13 @@ use crate::wired::wired;
 use async_trait::async_trait;
 use lockstep_engine::{Phase, Recorded, timeline};
 use lockstep_ports::{
-    ActivateRequest, ChangeSourceError, ComponentView, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX,
-    ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    ChangeSourceError, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX, ReplayReport, RunAction,
+    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::board::Change;
 use lockstep_types::{
-    Activation, Digest, Input, ItemContext, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary,
-    RunView, StepAction, TimelineEntry, TurnRecord,
+    Digest, Input, ItemContext, JobKey, QuestionId, Rejected, RunId, RunSpec, RunSummary, RunView,
+    StepAction, TimelineEntry, TurnRecord,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -182,29 +181,6 @@ impl RunService for Runtime {
 
     async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError> {
         self.shared.verify(run).await
-    }
-
-    async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
-        self.add(bytes).await
-    }
-
-    async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
-        let mut views = Vec::new();
-        for info in self.shared.outside.components.list().await.map_err(store)? {
-            views.push(self.component_view(info).await?);
-        }
-        Ok(views)
-    }
-
-    async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
-        let runtime = self.clone();
-        // As for `start`: a pointer that has moved is taken note of, even if the client is gone.
-        let moved = tokio::spawn(async move { runtime.move_pointer(request).await });
-        moved.await.unwrap_or_else(|error| Err(ServiceError::Internal(chain(&error))))
-    }
-
-    async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError> {
-        self.shared.outside.components.history(kind).await.map_err(store)
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::{BoardService, RunService};
+use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -29,6 +29,7 @@ pub struct AppState(Arc<Shared>);
 struct Shared {
     service: Arc<dyn RunService>,
     board: Arc<dyn BoardService>,
+    components: Arc<dyn ComponentService>,
     dependencies: Mutex<()>,
     options: Options,
     streams: Arc<Semaphore>,
@@ -38,12 +39,18 @@ struct Shared {
 }
 
 impl AppState {
-    /// The state of a server in front of `service` and `board`.
+    /// The state of a server in front of `service`, `board` and `components`.
     #[must_use]
-    pub fn new(service: Arc<dyn RunService>, board: Arc<dyn BoardService>, options: Options) -> Self {
+    pub fn new(
+        service: Arc<dyn RunService>,
+        board: Arc<dyn BoardService>,
+        components: Arc<dyn ComponentService>,
+        options: Options,
+    ) -> Self {
         Self(Arc::new(Shared {
             service,
             board,
+            components,
             dependencies: Mutex::default(),
             options,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -71,6 +78,10 @@ impl AppState {
 
     pub(crate) fn board(&self) -> &Arc<dyn BoardService> {
         &self.0.board
+    }
+
+    pub(crate) fn components(&self) -> &Arc<dyn ComponentService> {
+        &self.0.components
     }
 
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.

@@ -93,15 +93,15 @@ pub struct Activation {
     pub reason: String,
 }
 
-/// A component that is not called any more, in no run, until somebody lets it be called again.
+/// A component that may not be called any more, whoever is pinned to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     /// The component.
     pub digest: Digest,
+    /// When it was stopped.
+    pub at: Timestamp,
     /// Who stopped it.
     pub by: String,
-    /// When.
-    pub at: Timestamp,
     /// Why.
     pub reason: String,
 }

@@ -3,7 +3,9 @@
 use crate::Until;
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
-use lockstep_ports::{ActivateRequest, CheckOrder, Checks, Observer, RunService, StartRequest, StepExecutor};
+use lockstep_ports::{
+    ActivateRequest, CheckOrder, Checks, ComponentService, Observer, RunService, StartRequest, StepExecutor,
+};
 use lockstep_runtime::{Drive, Outside, Runtime, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_store::SledStore;
@@ -98,8 +100,7 @@ impl Host {
             kind: "probe".to_owned(),
             digest: info.digest.to_string(),
             grant: Some(grant),
-            by: None,
-            reason: None,
+            ..ActivateRequest::default()
         };
         runtime.activate(request).await?;
         Ok(Self {

@@ -6,7 +6,7 @@ use crate::people::{Person, REPOSITORY};
 use crate::pipeline;
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
-use lockstep_ports::{ActivateRequest, JournalError, RunService, StartRequest};
+use lockstep_ports::{ActivateRequest, ComponentService, JournalError, RunService, StartRequest};
 use lockstep_types::{JobKey, RunSummary, Waiting};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -164,7 +164,7 @@ async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
     let bytes = pipeline::component(kind, world.random.below(VERSIONS));
     let view = host.runtime.add_component(bytes).await.map_err(shown)?;
     let digest = view.info.digest.to_string();
-    let request = ActivateRequest { kind: kind.to_owned(), digest, grant: None, by: None, reason: None };
+    let request = ActivateRequest { kind: kind.to_owned(), digest, ..ActivateRequest::default() };
     host.runtime.activate(request).await.map_err(shown)?;
     world.note(format!("another {kind} is active"));
     Ok(())

@@ -1,5 +1,6 @@
 //! The command line, one file per subject.
 
+mod component;
 mod credentials;
 mod items;
 mod library;
@@ -10,13 +11,14 @@ mod setup;
 mod simulate;
 mod workspace;
 
+pub(crate) use component::{ActivateArgs, ComponentCommand};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
 pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
-pub(crate) use setup::{ActivateArgs, ComponentCommand, ServeArgs};
+pub(crate) use setup::ServeArgs;
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,

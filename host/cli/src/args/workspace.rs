@@ -38,7 +38,7 @@ pub(crate) enum SettingsCommand {
     Set(Box<SetArgs>),
 }
 
-#[derive(Args)]
+#[derive(Args, Default, PartialEq)]
 #[command(after_help = "\
 Examples:
   lockstep settings set --monthly-limit 250 --price openai:gpt-5=1.1/8.8
@@ -50,7 +50,7 @@ pub(crate) struct SetArgs {
     /// Minutes until an open card becomes urgent
     #[arg(long, value_name = "MINUTES")]
     pub(crate) escalation_minutes: Option<u32>,
-    /// Three letters
+    /// What amounts are in, such as EUR; nothing is converted
     #[arg(long, value_name = "CODE")]
     pub(crate) currency: Option<String>,
     /// What may be spent in a month: an amount, or `none` for no limit

@@ -220,6 +220,8 @@ async fn remove(
 ) -> anyhow::Result<Exit> {
     let id = board::item(workspace, item)?;
     let reply = with_board(context, "items rm", async |board, _| {
+        // Removing what is not there does nothing, and a mistyped id is to be heard of.
+        board.item(workspace, &id).await?;
         let inside = if recursive { 0 } else { below(&board.items(workspace).await?, &id).len() };
         if inside > 0 {
             let things = render::counted(inside, "item");

@@ -26,7 +26,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::wiring::Drive;
-use lockstep_ports::{BoardService, RunService};
+use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -69,6 +69,15 @@ async fn with_host<T>(
     let result = work(host.service(), &host).await;
     host.close().await;
     result
+}
+
+/// The same for a command about components.
+async fn with_components<T>(
+    context: &Context,
+    command: &str,
+    work: impl AsyncFnOnce(Arc<dyn ComponentService>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_host(context, command, async |_, host| work(host.components()).await).await
 }
 
 /// The same for a command about boards.

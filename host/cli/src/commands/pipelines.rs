@@ -110,8 +110,8 @@ async fn stored(context: &Context, file: &Path) -> anyhow::Result<(String, Vec<P
 
 async fn checked(context: &Context, file: &Path) -> anyhow::Result<String> {
     let (text, name) = (read(file)?, file.to_string_lossy());
-    let checked = with_host(context, "pipelines check", async |service, _| {
-        standard::require(&*service).await?;
+    let checked = with_host(context, "pipelines check", async |service, host| {
+        standard::require(&*host.components()).await?;
         Ok(service.check_pipeline(&text, &name).await?)
     });
     checked.await?;

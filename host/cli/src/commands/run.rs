@@ -32,7 +32,7 @@ async fn watch(
     interrupted: impl Future<Output = ()>,
 ) -> anyhow::Result<Exit> {
     let service = host.service();
-    standard::require(&*service).await?;
+    standard::require(&*host.components()).await?;
     let id = match request {
         Some(request) => service.start(request).await?.id,
         None => ids::find(&*service, resume.unwrap_or("latest")).await?,

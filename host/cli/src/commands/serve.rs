@@ -37,7 +37,7 @@ async fn listen(
              whoever has the token can run commands here"
         ));
     }
-    standard::require(&*host.service()).await?;
+    standard::require(&*host.components()).await?;
     let token = context.folder.token_or_new()?;
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let announced = context.folder.announce(&file)?;
@@ -47,7 +47,8 @@ async fn listen(
         let folder = context.folder.path().display();
         context.term.out(&format!("listening on {}/v1, data in {folder}; Ctrl-C to end", file.url))?;
     }
-    let state = AppState::new(host.service(), host.board(), Options { token, allow_remote });
+    let state =
+        AppState::new(host.service(), host.board(), host.components(), Options { token, allow_remote });
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)

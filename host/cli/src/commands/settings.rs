@@ -24,15 +24,15 @@ pub(super) async fn settings(context: &Context, command: SettingsCommand) -> any
 
 async fn set(context: &Context, workspace: &WorkspaceId, args: SetArgs) -> anyhow::Result<Exit> {
     let reply = with_board(context, "settings set", async |board, _| {
+        if args == SetArgs::default() {
+            return Refused::because("nothing to change: give a field, see `lockstep settings set --help`");
+        }
         let known = board.spend(workspace, None).await?.settings.pricing;
         let patch = SettingsPatch {
             task_limit: args.task_limit.clone(),
             waiting_escalation_minutes: args.escalation_minutes,
             pricing: pricing(known, args)?,
         };
-        if patch == SettingsPatch::default() {
-            return Refused::because("nothing to change: give a field, see `lockstep settings set --help`");
-        }
         Ok(board.command(workspace, BoardCommand::EditSettings(patch), &context.by).await?)
     });
     board::told(context, "changed", &reply.await?)

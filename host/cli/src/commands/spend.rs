@@ -18,13 +18,20 @@ pub(super) async fn spend(context: &Context, args: SpendArgs) -> anyhow::Result<
         }
         Some(SpendCommand::Resume) => {
             let runs = with_board(context, "spend resume", async |board, _| {
-                Ok(board.resume_paused(&workspace, &context.by).await?)
+                let runs = board.resume_paused(&workspace, &context.by).await?;
+                Ok((runs, board.spend(&workspace, None).await?.over_budget))
             });
-            context.term.show(&runs.await?, |style, runs| {
+            let (runs, is_spent) = runs.await?;
+            context.term.show(&runs, |style, runs| {
                 if runs.is_empty() {
                     return "no run waits for a budget\n".to_owned();
                 }
-                format!("these go on:\n{}", render::runs(style, runs, render::now()))
+                let table = render::runs(style, runs, render::now());
+                if is_spent {
+                    let raise = context.board_command("settings set --monthly-limit AMOUNT");
+                    return format!("still nothing may be spent, so these soon wait again:\n{table}\nraise the limit: {raise}\n");
+                }
+                format!("these go on:\n{table}")
             })?;
         }
     }

@@ -11,6 +11,7 @@ pub(super) async fn step(context: &Context, command: StepCommand) -> anyhow::Res
     let page = with_host(context, "step show", async |service, _| {
         let id = ids::find(&*service, &run.run).await?;
         let view = service.get(&id).await?;
+        let status = view.summary.status;
         let names: Vec<String> = view.steps.iter().map(|step| step.name.clone()).collect();
         let Some(step) = view.steps.into_iter().find(|step| step.name == name) else {
             return Refused::because(format!("the run has no step {name:?}, only {}", names.join(", ")));
@@ -22,7 +23,7 @@ pub(super) async fn step(context: &Context, command: StepCommand) -> anyhow::Res
             Err(error) => return Err(error.into()),
         };
         let invocations = service.invocations(&id, Some(&name)).await?;
-        Ok(render::StepPage { step, invocations, log, calls, now: render::now() })
+        Ok(render::StepPage { step, run: status, invocations, log, calls, now: render::now() })
     });
     context.term.show(&page.await?, render::step)?;
     Ok(Exit::Done)

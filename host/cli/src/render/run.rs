@@ -19,7 +19,10 @@ pub(crate) fn runs(style: &Style, runs: &[RunSummary], now: Timestamp) -> String
     let rows: Vec<_> = runs
         .iter()
         .map(|run| {
-            let steps = format!("{}/{}", run.steps_done, run.steps_total);
+            let steps = match run.is_errand {
+                true => "errand".to_owned(),
+                false => format!("{}/{}", run.steps_done, run.steps_total),
+            };
             let changed = format!("{} ago", duration(now.ms_since(run.updated_at)));
             vec![
                 (Tone::Strong, short(&run.id).to_owned()),
@@ -72,7 +75,7 @@ pub(crate) fn show(
         ));
     }
     text.push('\n');
-    text.push_str(&steps(style, &run.steps, now));
+    text.push_str(&steps(style, run, now));
     for fact in &run.facts {
         let value = line(fact.value.as_str(), 100);
         text.push_str(&format!("\n{} {} = {value}", style.paint(Tone::Faint, "fact"), line(&fact.name, 60)));
@@ -103,11 +106,12 @@ pub(crate) fn show(
     text
 }
 
-fn steps(style: &Style, steps: &[StepView], now: Timestamp) -> String {
-    let rows: Vec<_> = steps
+fn steps(style: &Style, run: &RunView, now: Timestamp) -> String {
+    let rows: Vec<_> = run
+        .steps
         .iter()
         .map(|step| {
-            let (tone, state) = step_state(step);
+            let (tone, state) = step_state(run.summary.status, step);
             let took = took_ms(step, now).map(duration).unwrap_or_default();
             let attempt = if step.attempt > 1 { format!("#{}", step.attempt) } else { String::new() };
             vec![
@@ -124,8 +128,11 @@ fn steps(style: &Style, steps: &[StepView], now: Timestamp) -> String {
     style.table(&["STEP", "KIND", "STATE", "TRY", "TOOK", "CALLS", "COMPONENT"], &rows)
 }
 
-pub(super) fn step_state(step: &StepView) -> (Tone, &'static str) {
+pub(super) fn step_state(status: RunStatus, step: &StepView) -> (Tone, &'static str) {
     match step.status {
+        StepStatus::Working | StepStatus::WaitingDecision if !status.is_live() => (Tone::Bad, "cut short"),
+        // What it asked was answered, and it is not parked any more.
+        StepStatus::WaitingDecision if step.question.is_none() => (Tone::Plain, "working"),
         StepStatus::Done if step.skipped.is_some() => (Tone::Faint, "skipped"),
         StepStatus::Done => (Tone::Good, "done"),
         StepStatus::WaitingDecision => (Tone::Attention, "waits for an answer"),
@@ -160,15 +167,16 @@ fn waits(style: &Style, run: &RunView, waiting: &Waiting, context: &Context, now
     text
 }
 
-/// The commands that take the actions a parked step allows.
+/// The commands that take the actions a parked step allows. Before those of a review comes what shows the findings.
 fn acts(run: &RunView, step: &StepView, context: &Context) -> Vec<String> {
-    let actions = step.question.iter().flat_map(|question| &question.actions);
+    let Some(question) = &step.question else { return Vec::new() };
     let (id, name) = (&run.summary.id, quoted(&line(&step.name, usize::MAX)));
-    actions
-        .map(|action| {
-            context.command(&format!("runs act {id} {} --step {name}", quoted(&line(action, usize::MAX))))
-        })
-        .collect()
+    let actions = question.actions.iter().map(|action| {
+        context.command(&format!("runs act {id} {} --step {name}", quoted(&line(action, usize::MAX))))
+    });
+    let workspace = run.summary.workspace.as_ref().filter(|_| question.kind == QuestionKind::Review);
+    let show = format!("reviews show {}", quoted(&line(&run.summary.item, usize::MAX)));
+    workspace.map(|id| context.command_in(Some(id), &show)).into_iter().chain(actions).collect()
 }
 
 /// What a run waits for, since when, and who can act.
@@ -222,8 +230,14 @@ fn needs(style: &Style, run: &RunView, context: &Context, here: bool) -> String 
     let id = &run.summary.id;
     let mut text = String::new();
     if run.summary.status == RunStatus::Paused {
-        let head = style.paint(Tone::Attention, "paused by an operator");
-        text.push_str(&format!("{head}\n  {}\n", context.command(&format!("runs resume {id}"))));
+        let (head, command) = match run.summary.waiting.iter().any(|waiting| waiting.on == "budget") {
+            true => (
+                "paused: the budget of the month is spent",
+                context.command_in(run.summary.workspace.as_ref(), "settings set --monthly-limit AMOUNT"),
+            ),
+            false => ("paused by an operator", context.command(&format!("runs resume {id}"))),
+        };
+        text.push_str(&format!("{}\n  {command}\n", style.paint(Tone::Attention, head)));
     }
     for (step, question) in run.steps.iter().filter_map(|step| Some((step, step.question.as_ref()?))) {
         let head = format!("{} needs an answer ({})", line(&step.name, TITLE_MAX), question.id);

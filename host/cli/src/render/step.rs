@@ -2,8 +2,8 @@ use super::run::{step_state, took_ms};
 use super::{Style, Tone, bytes, counted, duration, grouped, indented, line};
 use lockstep_ports::InvocationView;
 use lockstep_types::{
-    JobOutcome, LogLevel, Next, Observation, ObservationAnswer, ObserveFailure, Outcome, StepEvent, StepView,
-    Timestamp, Verdict,
+    JobOutcome, LogLevel, Next, Observation, ObservationAnswer, ObserveFailure, Outcome, RunStatus,
+    StepEvent, StepView, Timestamp, Verdict,
 };
 use serde::Serialize;
 
@@ -17,6 +17,9 @@ const LOG_LINES: usize = 30;
 #[derive(Serialize)]
 pub(crate) struct StepPage {
     pub(crate) step: StepView,
+    /// Where its run stands.
+    #[serde(skip)]
+    pub(crate) run: RunStatus,
     /// Its calls, oldest first.
     pub(crate) invocations: Vec<InvocationView>,
     /// The end of its job's log.
@@ -31,7 +34,7 @@ pub(crate) struct StepPage {
 /// A step whole.
 pub(crate) fn step(style: &Style, page: &StepPage) -> String {
     let step = &page.step;
-    let (tone, state) = step_state(step);
+    let (tone, state) = step_state(page.run, step);
     let took = took_ms(step, page.now).map(|ms| format!(", {}", duration(ms))).unwrap_or_default();
     let attempt = if step.attempt > 1 { format!(", attempt {}", step.attempt) } else { String::new() };
     let mut text = format!(

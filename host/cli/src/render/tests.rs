@@ -7,7 +7,7 @@ use crate::term::Term;
 use clap::Parser;
 use expect_test::expect;
 use lockstep_ports::{InvocationDifference, ReplayReport, VerifyReport};
-use lockstep_types::{Digest, RunSummary, RunView, TimelineEntry, Timestamp};
+use lockstep_types::{Digest, RunStatus, RunSummary, RunView, TimelineEntry, Timestamp};
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp(1_767_603_900_000);
@@ -266,6 +266,14 @@ fn every_end_of_a_run_has_its_line() {
               lockstep --data '/d a' runs resume run-019b8d1a2b3c4d5e6f708192
         "#]],
         ),
+        (
+            json!({ "status": "paused", "workspace": "ops", "waiting": [{ "step": "", "on": "budget",
+                "reason": "spent", "since": 1_767_603_600_000_u64, "act": "the host" }] }),
+            expect![[r#"
+            paused: the budget of the month is spent
+              lockstep --data '/d a' --workspace ops settings set --monthly-limit AMOUNT
+        "#]],
+        ),
     ] {
         expected.assert_eq(&super::ending(&plain(), &view(&more, &json!({})), &context(), false));
     }
@@ -301,6 +309,7 @@ fn a_step_shows_what_it_saw_and_decided() {
     let state = json!({ "repairs": 1 });
     let page = StepPage {
         step: view(&json!({}), &json!({ "state": state, "output": "red" })).steps.remove(1),
+        run: RunStatus::Running,
         invocations: serde_json::from_value(calls).unwrap(),
         log: Some("running 3 tests\n\u{1b}[31mfailed\u{1b}[0m\n".to_owned()),
         calls: 2,
@@ -377,4 +386,31 @@ fn reports_say_what_differs() {
           record 12: its digest is wrong
     "#]]
     .assert_eq(&journal(&report, vec!["record 12: its digest is wrong".to_owned()]));
+}
+
+#[test]
+fn a_step_is_not_said_to_wait_when_it_does_not() {
+    let state = |run: RunStatus, status: &str| {
+        let view = view(&json!({}), &json!({ "status": status }));
+        super::run::step_state(run, &view.steps[1]).1
+    };
+    assert_eq!(state(RunStatus::Running, "waiting-decision"), "working", "it asked before, and nothing now");
+    assert_eq!(state(RunStatus::Failed, "waiting-decision"), "cut short");
+    assert_eq!(state(RunStatus::Failed, "working"), "cut short");
+    assert_eq!(state(RunStatus::Failed, "pending"), "pending");
+}
+
+#[test]
+fn what_a_review_found_is_shown_before_its_actions() {
+    let question = json!({ "id": 1, "kind": "review", "prompt": "2 findings open.", "actions": ["reply"],
+        "asked_at": 1_767_603_600_000_u64 });
+    let parked = json!({ "status": "waiting-decision", "question": question });
+    let run = view(&json!({ "status": "blocked", "workspace": "ops", "item": "ops-7" }), &parked);
+    expect![[r#"
+        gate needs an answer (q1)
+          2 findings open.
+          lockstep --data '/d a' --workspace ops reviews show ops-7
+          lockstep --data '/d a' runs act run-019b8d1a2b3c4d5e6f708192 reply --step gate
+    "#]]
+    .assert_eq(&super::ending(&plain(), &run, &context(), false));
 }

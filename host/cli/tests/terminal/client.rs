@@ -159,19 +159,19 @@ fn a_run_can_be_acted_on() {
     .assert_eq(&text);
     expect![[r#"
         start ask by Some("anna"), once
-        list RunQuery { status: None, before: None, limit: Some(1) }
+        list RunQuery { status: None, before: None, limit: Some(8) }
         answer None Approve { proposal: None } once by anna
         list RunQuery { status: None, before: None, limit: Some(500) }
         answer Some(QuestionId(1)) Choose { choice: "yes", text: Some("now"), comments: [] } once by anna
         list RunQuery { status: None, before: None, limit: Some(500) }
         Stop { reason: "enough" } by anna
-        list RunQuery { status: None, before: None, limit: Some(1) }
+        list RunQuery { status: None, before: None, limit: Some(8) }
         Retry by anna
-        list RunQuery { status: None, before: None, limit: Some(1) }
+        list RunQuery { status: None, before: None, limit: Some(8) }
         Restart { step: "code" } by anna
-        list RunQuery { status: None, before: None, limit: Some(1) }
+        list RunQuery { status: None, before: None, limit: Some(8) }
         Pause by anna
-        list RunQuery { status: None, before: None, limit: Some(1) }
+        list RunQuery { status: None, before: None, limit: Some(8) }
         Resume by anna"#]]
     .assert_eq(&served.service.calls());
 }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    ActivateRequest, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
-    ServiceError, StartRequest, VerifyReport,
+    ActivateRequest, ComponentService, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction,
+    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{Activation, Digest, RunId, RunSummary, RunView, TimelineEntry, Timestamp};
 use serde_json::json;
@@ -168,6 +168,10 @@ impl RunService for FakeService {
         let problems = vec!["record 2: its digest is wrong".to_owned()];
         Ok(VerifyReport { replay: self.replay(run).await?, records: 2, head: Digest::zero(), problems })
     }
+}
+
+#[async_trait]
+impl ComponentService for FakeService {
     async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
         let descriptor = json!({ "kind": "gate", "version": "2", "state_version": 1, "summary": "looks",
             "config_schema": "{}", "jobs": ["ci-fixer"], "effects": [], "access": "read-only" });

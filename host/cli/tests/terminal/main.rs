@@ -34,9 +34,8 @@ impl Served {
         write(folder.path(), "token", &token);
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
-        let (runs, boards): (Arc<FakeService>, Arc<FakeService>) =
-            (Arc::clone(&service), Arc::clone(&service));
-        let state = AppState::new(runs, boards, Options { token, allow_remote: false });
+        let same = || Arc::<FakeService>::clone(&service);
+        let state = AppState::new(same(), same(), same(), Options { token, allow_remote: false });
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }

@@ -169,6 +169,7 @@ impl Repository {
             }
         }
         let hint = format!("name the branch that receives {head} with --base");
-        Err(ChangeSourceError::NoBranch { repository: self.shown(), branch: "main".into(), hint })
+        let branch = if head == "main" { "master" } else { "main" };
+        Err(ChangeSourceError::NoBranch { repository: self.shown(), branch: branch.into(), hint })
     }
 }

@@ -185,13 +185,14 @@ impl Shared {
     }
 
     /// Claims the item of a live run that was found again, and notes whether it waits for a budget.
-    pub(crate) async fn recover_claim(&self, recorded: &Recorded) -> Result<(), JournalError> {
-        let summary = recorded.run.summary();
+    pub(crate) async fn recover_claim(&self, summary: &RunSummary) -> Result<(), JournalError> {
         if summary.is_errand {
             return Ok(());
         }
-        self.claim(&summary);
-        let Some(desk) = self.boards.of(recorded.run.spec()) else { return Ok(()) };
+        self.claim(summary);
+        let Some(desk) = summary.workspace.as_ref().and_then(|id| self.boards.desk(id)) else {
+            return Ok(());
+        };
         if summary.status == RunStatus::Paused && self.waits_for_budget(&summary.id).await? {
             desk.pause(&summary.id);
         }

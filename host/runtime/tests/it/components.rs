@@ -2,12 +2,12 @@
 
 use crate::host::{Host, World, ask, choose, component, descriptor, request};
 use expect_test::expect;
-use lockstep_ports::{ActivateRequest, RunService, ServiceError};
+use lockstep_ports::{ActivateRequest, ComponentService, RunService, ServiceError};
 use lockstep_types::{Activation, Descriptor, Digest, Grant, JsonText, RunStatus};
 
 fn activate(host: &Host, digest: &str, grant: Option<Grant>) -> Result<Activation, ServiceError> {
     let (kind, digest) = ("writer".to_owned(), digest.to_owned());
-    host.run(host.runtime.activate(ActivateRequest { kind, digest, grant, by: None, reason: None }))
+    host.run(host.runtime.activate(ActivateRequest { kind, digest, grant, ..ActivateRequest::default() }))
 }
 
 fn add(host: &Host, descriptor: &Descriptor) -> Digest {

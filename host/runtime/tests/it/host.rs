@@ -69,6 +69,10 @@ impl World {
     }
 
     pub(crate) fn open(&self) -> Host {
+        self.open_to(Drive::Runs)
+    }
+
+    pub(crate) fn open_to(&self, drive: Drive) -> Host {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let tokio = tokio.unwrap();
         let waker = Waker::default();
@@ -88,7 +92,7 @@ impl World {
             clock: Arc::<SimClock>::clone(&self.clock),
         };
         let runtime = tokio.block_on(async {
-            let runtime = Runtime::open(outside, waker, Drive::Runs).await.unwrap();
+            let runtime = Runtime::open(outside, waker, drive).await.unwrap();
             let writer = component(&descriptor("writer", "1"));
             let merger =
                 component(&Descriptor { effects: vec!["merge".to_owned()], ..descriptor("merger", "1") });

@@ -15,7 +15,7 @@ pub(super) struct Components {
 }
 
 pub(super) async fn list(State(state): State<AppState>) -> Answer<Json<Components>> {
-    Ok(Json(Components { components: state.service().components().await? }))
+    Ok(Json(Components { components: state.components().components().await? }))
 }
 
 /// Takes a permit before it reads the body, because the bodies are what has to be few.
@@ -25,7 +25,7 @@ pub(super) async fn add(
 ) -> Answer<(StatusCode, Json<ComponentView>)> {
     let permit = state.upload_permit()?;
     let ComponentBody(bytes) = ComponentBody::from_request(request, &state).await?;
-    let service = Arc::clone(state.service());
+    let service = Arc::clone(state.components());
     let added = to_the_end(async move {
         let added = service.add_component(bytes.into()).await;
         drop(permit);
@@ -39,7 +39,7 @@ pub(super) async fn activate(
     JsonBody(mut request): JsonBody<ActivateRequest>,
 ) -> Answer<Json<Activation>> {
     request.by.get_or_insert_with(|| SOMEBODY.to_owned());
-    let service = Arc::clone(state.service());
+    let service = Arc::clone(state.components());
     to_the_end(async move { service.activate(request).await }).await.map(Json)
 }
 
@@ -52,5 +52,5 @@ pub(super) async fn history(
     State(state): State<AppState>,
     PathOf(kind): PathOf<String>,
 ) -> Answer<Json<History>> {
-    Ok(Json(History { activations: state.service().activations(&kind).await? }))
+    Ok(Json(History { activations: state.components().activations(&kind).await? }))
 }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    ActivateRequest, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
-    ServiceError, StartRequest, VerifyReport,
+    ActivateRequest, ComponentService, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction,
+    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{
     Access, Activation, Change, ComponentInfo, Descriptor, Digest, Grant, ItemStatus, JsonText, RunId,
@@ -197,6 +197,10 @@ impl RunService for FakeService {
         Self::known(run)?;
         Ok(VerifyReport { replay: replayed(run), records: 4, head: Digest::zero(), problems: Vec::new() })
     }
+}
+
+#[async_trait]
+impl ComponentService for FakeService {
     async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
         self.called(format!("add {} bytes", bytes.len()));
         Ok(component())

@@ -25,6 +25,7 @@ fn state(service: &Arc<FakeService>) -> AppState {
     AppState::new(
         Arc::<FakeService>::clone(service),
         Arc::<FakeService>::clone(service),
+        Arc::<FakeService>::clone(service),
         Options { token: TOKEN.to_owned(), allow_remote: false },
     )
 }

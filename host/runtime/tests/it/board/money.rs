@@ -3,6 +3,7 @@
 use super::{of, workspace};
 use crate::host::{Host, World, dispatch, request};
 use lockstep_ports::{BoardCommand, BoardService, RunAction, RunService};
+use lockstep_runtime::Drive;
 use lockstep_types::board::{Money, Pricing, SettingsPatch, SpendLimit};
 use lockstep_types::{JobOutcome, JobResult, RunId, RunStatus, Timestamp, Usage};
 
@@ -78,7 +79,11 @@ fn a_run_without_budget_waits_and_goes_on_when_the_limit_is_raised() {
     host.settle();
     assert_eq!((resumed.len(), host.status(&run)), (1, RunStatus::Paused), "there is still none");
     // It is remembered that it waits for money, not for a person.
-    let host = world.crash(host);
+    drop(world.crash(host));
+    let glance = world.open_to(Drive::Nothing);
+    assert_eq!(paused(&glance), std::slice::from_ref(&run), "also by a host that only looks");
+    drop(glance);
+    let host = world.open();
     assert_eq!(paused(&host), std::slice::from_ref(&run));
     limit(&host, 10.0);
     assert_eq!((host.status(&run), paused(&host)), (RunStatus::Done, Vec::new()));
