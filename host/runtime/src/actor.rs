@@ -250,6 +250,8 @@ impl Actor {
     /// An ended run that is to go on needs its item for itself, before anything of it begins.
     async fn turn(&mut self, input: &Input) -> Result<(), TurnError> {
         let shared = Arc::clone(&self.shared);
+        let migrated = shared.with_migrations(&self.recorded, input).await?;
+        let input = migrated.as_ref().unwrap_or(input);
         let begins_again = matches!(input, Input::Retry { .. } | Input::Restart { .. });
         // Held until the turn is durable: nobody else takes the place that was free.
         let writer = match begins_again {
@@ -274,7 +276,7 @@ impl Actor {
 
     async fn turn_of(&mut self, input: &Input, writer: Option<Writer>) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
-        let admission = self.shared.admission(self.recorded.run.spec(), input, now);
+        let admission = self.shared.admission(self.recorded.run.spec(), input, now).await;
         let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await? else {
             return Ok(());
         };

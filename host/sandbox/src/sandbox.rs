@@ -106,26 +106,6 @@ impl Sandbox {
         Ok(Self { engine, loader, limits, fingerprint, calls, _guard: guard })
     }
 
-    /// Calls `migrate`: the state in the shape of the component's current state version.
-    ///
-    /// # Errors
-    /// A `Fault` says why the component could not, or that it refused the state (class `bad-output`).
-    pub async fn migrate(
-        &self,
-        digest: Digest,
-        from_version: u32,
-        state: &JsonText,
-    ) -> Result<JsonText, Fault> {
-        let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
-        let called = self
-            .call(&linked, None, async |step, store| {
-                step.call_migrate(store, from_version, state.as_str()).await
-            })
-            .await;
-        let migrated = called.answer?.map_err(|text| refused("migrate", &text))?;
-        convert::state_text(migrated, &self.limits).map_err(unusable)
-    }
-
     async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
         let called = self.call(linked, None, async |step, store| step.call_describe(store).await).await;
         let said = called.answer.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
@@ -279,6 +259,17 @@ impl StepExecutor for Sandbox {
             fuel,
             peak_memory: record.peak_memory as u64,
         }
+    }
+
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
+        let called = self
+            .call(&linked, None, async |step, store| {
+                step.call_migrate(store, from_version, state.as_str()).await
+            })
+            .await;
+        let migrated = called.answer?.map_err(|text| refused("migrate", &text))?;
+        convert::state_text(migrated, &self.limits).map_err(unusable)
     }
 
     fn fingerprint(&self) -> Digest {

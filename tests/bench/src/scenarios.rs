@@ -90,6 +90,10 @@ impl StepExecutor for Recorder<'_> {
         invocation
     }
 
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        self.inner.migrate(digest, from_version, state).await
+    }
+
     fn fingerprint(&self) -> Digest {
         self.inner.fingerprint()
     }
@@ -119,6 +123,10 @@ impl StepExecutor for Scripted<'_> {
             observer.observe(&observation.request).await;
         }
         invocation
+    }
+
+    async fn migrate(&self, _digest: Digest, _from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        Ok(state.clone())
     }
 
     fn fingerprint(&self) -> Digest {

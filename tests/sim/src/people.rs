@@ -109,7 +109,7 @@ fn action(view: &RunView, random: &mut Random) -> RunAction {
         15..40 => RunAction::Resume,
         40..47 => RunAction::Stop { reason: "enough".to_owned() },
         47..67 => RunAction::Retry,
-        67..85 => RunAction::Restart { step },
+        67..85 => RunAction::Restart { step, digest: None },
         // Too late, too early, or to nothing at all.
         _ => answer(QuestionId(1 + u32::try_from(random.below(4)).unwrap_or_default()), choose("A")),
     }

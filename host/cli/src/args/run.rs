@@ -40,6 +40,13 @@ pub(crate) struct RunArg {
     pub(crate) run: String,
 }
 
+fn kind_and_digest(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((kind, digest)) if !kind.is_empty() && !digest.is_empty() => Ok((kind.to_owned(), digest.to_owned())),
+        _ => Err("give a step kind and a digest, such as ci-gate=3f9a1c20".to_owned()),
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum RunsCommand {
     /// List runs, the newest first
@@ -87,6 +94,20 @@ pub(crate) enum RunsCommand {
         /// Name of the step
         #[arg(long, value_name = "STEP")]
         step: String,
+        /// Component for the step's kind from now on: a digest or a beginning of one [default: the pinned one]
+        #[arg(long, value_name = "DIGEST")]
+        digest: Option<String>,
+    },
+    /// Give a run other components, with the states of its steps
+    Repin {
+        #[command(flatten)]
+        run: RunArg,
+        /// The component for a kind: a digest or a beginning of one
+        #[arg(value_name = "KIND=DIGEST", required = true, value_parser = kind_and_digest)]
+        pins: Vec<(String, String)>,
+        /// Why, for the journal
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
     },
     /// Start nothing new of a run
     Pause(RunArg),

@@ -23,6 +23,11 @@ impl Runtime {
         let grant = request.grant.or(before).unwrap_or_default();
         guard::refuse_stopped(&info, self.shared.kinds.read().await.stopped())?;
         guard::refuse_excess(&info, &grant)?;
+        if !request.skip_migration
+            && let Some(problem) = self.migration_problems(&kind, &info).await?
+        {
+            return Err(ServiceError::Conflict(problem));
+        }
         let activation = Activation {
             kind,
             digest: info.digest,

@@ -13,6 +13,8 @@ const PIPELINES_KEPT_MAX: usize = 256;
 /// The active components, ready for checking pipelines and pinning runs. Replaced whole when a pointer moves.
 pub(crate) struct Kinds {
     active: BTreeMap<String, Active>,
+    /// The same, as runs are pinned to them.
+    pins: Arc<BTreeMap<String, Pin>>,
     /// Components that may not be called, and why.
     stopped: Arc<BTreeMap<Digest, Stop>>,
     /// Pipeline files that were found good with these components.
@@ -23,6 +25,13 @@ struct Active {
     activation: Activation,
     descriptor: Descriptor,
     schema: Option<jsonschema::Validator>,
+}
+
+impl Active {
+    fn pin(&self) -> Pin {
+        let Activation { digest, grant, .. } = self.activation.clone();
+        Pin { digest, grant, access: self.descriptor.access }
+    }
 }
 
 impl Kinds {
@@ -42,7 +51,9 @@ impl Kinds {
             let kind = activation.kind.clone();
             active.insert(kind, Active { activation, descriptor: info.descriptor, schema });
         }
-        Ok(Self { active, stopped: Arc::default(), checked: Mutex::default() })
+        let pins = active.iter().map(|(kind, active): (&String, &Active)| (kind.clone(), active.pin()));
+        let pins = Arc::new(pins.collect());
+        Ok(Self { active, pins, stopped: Arc::default(), checked: Mutex::default() })
     }
 
     /// Components that may not be called, by digest.
@@ -75,13 +86,14 @@ impl Kinds {
         ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: true })
     }
 
+    /// The active component of each kind, as runs are pinned to it.
+    pub(crate) fn active(&self) -> &Arc<BTreeMap<String, Pin>> {
+        &self.pins
+    }
+
     /// What a run of the pipeline is pinned to.
     pub(crate) fn pins(&self, pipeline: &Pipeline) -> BTreeMap<String, Pin> {
-        let pin = |kind: &String| {
-            let active = self.active.get(kind)?;
-            let Activation { digest, grant, .. } = active.activation.clone();
-            Some((kind.clone(), Pin { digest, grant, access: active.descriptor.access }))
-        };
+        let pin = |kind: &String| Some((kind.clone(), self.pins.get(kind)?.clone()));
         pipeline.steps.iter().filter_map(|step| pin(&step.kind)).collect()
     }
 }

@@ -5,6 +5,8 @@ mod activate;
 mod add;
 mod guard;
 mod kinds;
+mod migration;
+mod repin;
 mod standard;
 
 pub(crate) use kinds::Kinds;

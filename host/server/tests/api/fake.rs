@@ -126,7 +126,7 @@ fn component() -> ComponentView {
 }
 
 fn replayed(run: &RunId) -> ReplayReport {
-    ReplayReport { run: run.clone(), invocations: 3, fuel: 99, differences: Vec::new() }
+    ReplayReport { run: run.clone(), invocations: 3, migrations: 0, fuel: 99, differences: Vec::new() }
 }
 
 #[async_trait]
