@@ -71,9 +71,8 @@ impl Shared {
     /// Makes again what a component did in an event, as the run stood then.
     async fn again(&self, run: &Run, event: &Event, report: &mut ReplayReport) {
         let executor = &self.outside.executor;
-        let name = |step: usize| {
-            run.spec().pipeline.steps.get(step).map(|def| def.name.clone()).unwrap_or_default()
-        };
+        let name =
+            |step: usize| run.spec().pipeline.steps.get(step).map(|def| def.name.clone()).unwrap_or_default();
         match event {
             Event::Invoked { step, invocation: recorded } => {
                 let pin = run.pin(*step);
@@ -83,7 +82,8 @@ impl Shared {
                     executor.invoke(recorded.digest, &imports, recorded.input.clone(), &observer).await;
                 report.invocations += 1;
                 report.fuel += again.fuel;
-                let mut found = Differences { number: report.invocations, step: name(*step), found: Vec::new() };
+                let mut found =
+                    Differences { number: report.invocations, step: name(*step), found: Vec::new() };
                 let pinned = pin.map_or(Digest::zero(), |pin| pin.digest);
                 found.compare("component", pinned.to_string(), recorded.digest.to_string());
                 found.invocation(recorded, &again);
@@ -131,11 +131,7 @@ impl Shared {
             }
             Err(error) => problems.push(error.to_string()),
         }
-        let replay = if problems.is_empty() {
-            self.replay(id).await?
-        } else {
-            ReplayReport::of(id)
-        };
+        let replay = if problems.is_empty() { self.replay(id).await? } else { ReplayReport::of(id) };
         Ok(VerifyReport { replay, records: stored.len() as u64, head, problems })
     }
 }

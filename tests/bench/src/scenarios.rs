@@ -125,7 +125,12 @@ impl StepExecutor for Scripted<'_> {
         invocation
     }
 
-    async fn migrate(&self, _digest: Digest, _from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+    async fn migrate(
+        &self,
+        _digest: Digest,
+        _from_version: u32,
+        state: &JsonText,
+    ) -> Result<JsonText, Fault> {
         Ok(state.clone())
     }
 

@@ -68,7 +68,12 @@ impl StepExecutor for SimExecutor {
     }
 
     /// States of all versions are the same number of calls.
-    async fn migrate(&self, _digest: Digest, _from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+    async fn migrate(
+        &self,
+        _digest: Digest,
+        _from_version: u32,
+        state: &JsonText,
+    ) -> Result<JsonText, Fault> {
         Ok(state.clone())
     }
 

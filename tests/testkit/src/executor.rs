@@ -2,7 +2,8 @@ use crate::lock;
 use async_trait::async_trait;
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, Fault, Invocation, JsonText, Observation, ObservationRequest, Outcome, StepInput, Transition,
+    Descriptor, Digest, Fault, Invocation, JsonText, Observation, ObservationRequest, Outcome, StepInput,
+    Transition,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;

@@ -37,6 +37,9 @@ pub(crate) struct ActivateArgs {
     /// Also allow an effect, such as merge
     #[arg(long, value_name = "EFFECT")]
     pub(crate) grant_effect: Vec<String>,
+    /// Also if it cannot take over the states of live runs, which keep the component they have
+    #[arg(long)]
+    pub(crate) skip_migration: bool,
     /// Why, for the history
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,

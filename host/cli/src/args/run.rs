@@ -42,7 +42,9 @@ pub(crate) struct RunArg {
 
 fn kind_and_digest(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((kind, digest)) if !kind.is_empty() && !digest.is_empty() => Ok((kind.to_owned(), digest.to_owned())),
+        Some((kind, digest)) if !kind.is_empty() && !digest.is_empty() => {
+            Ok((kind.to_owned(), digest.to_owned()))
+        }
         _ => Err("give a step kind and a digest, such as ci-gate=3f9a1c20".to_owned()),
     }
 }

@@ -36,7 +36,14 @@ pub(super) async fn pipelines(context: &Context, command: PipelinesCommand) -> a
             let Stored { name: named, pin, steps } = stored(context, &file).await?;
             let labels = (!labels.is_empty()).then_some(labels);
             let name = Some(name.unwrap_or(named));
-            let patch = PipelinePatch { name, description, labels, archived: None, pin: Some(pin), steps: Some(steps) };
+            let patch = PipelinePatch {
+                name,
+                description,
+                labels,
+                archived: None,
+                pin: Some(pin),
+                steps: Some(steps),
+            };
             let reply = with_board(context, "pipelines add", async |board, _| {
                 Ok(board.command(&workspace, BoardCommand::CreatePipeline(patch), &context.by).await?)
             });

@@ -11,8 +11,8 @@ use lockstep_board::{ItemRecord, ShapeStep, Start, infra::Infra, run_steps, shap
 use lockstep_ports::{RunAction, RunService, ServiceError, StartItem};
 use lockstep_types::board::{Change, Item, ItemId, PipelineDef, PipelineId, ScheduleId};
 use lockstep_types::{
-    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pinning, Pipeline, Policy, Rejected,
-    RunId, RunSpec, RunSummary, StepDef,
+    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pinning, Pipeline, Policy,
+    Rejected, RunId, RunSpec, RunSummary, StepDef,
 };
 use std::sync::Arc;
 

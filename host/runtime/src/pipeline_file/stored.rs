@@ -1,8 +1,8 @@
 //! The steps of a pipeline file as a board keeps them: disabled ones too, each with what it needs by name.
 
 use super::{File, PIPELINE_BYTES_MAX, PipelineErrors, Reader, Step, json};
-use lockstep_types::{JsonText, Pinning};
 use lockstep_types::board::PipelineStep;
+use lockstep_types::{JsonText, Pinning};
 
 /// What a board keeps of a pipeline file.
 #[derive(Clone, Debug, PartialEq)]

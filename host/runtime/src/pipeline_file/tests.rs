@@ -136,8 +136,8 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
     check(
         "name = 'p'\nstep = 1\n",
         &expect![[r#"
-        p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `policy`, `checks`, `jobs`, `effects`, `observations`, `steps`
-    "#]],
+            p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `pin`, `policy`, `checks`, `jobs`, `effects`, `observations`, `steps`
+        "#]],
     );
     check(
         "name = 'p'\n",

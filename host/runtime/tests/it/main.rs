@@ -9,4 +9,5 @@ mod flow;
 mod host;
 mod outside;
 mod people;
+mod pins;
 mod reading;

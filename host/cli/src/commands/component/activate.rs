@@ -12,6 +12,7 @@ pub(super) async fn activate(context: &Context, args: ActivateArgs) -> anyhow::R
             kind: args.kind,
             digest: args.digest,
             grant,
+            skip_migration: args.skip_migration,
             by: Some(context.by.clone()),
             reason: args.reason,
         };
