@@ -123,9 +123,10 @@ fn observe() -> String {
     }
     let changed = workspace::changed_files();
     let first = changed.as_ref().ok().and_then(|files| files.first()).map(|file| file.path.clone());
-    let content = first.map(|path| workspace::read_file(&path));
+    let content = first.as_ref().map(|path| workspace::read_file(path));
+    let diff = first.map(|path| workspace::diff(&path));
     format!(
-        "checks {:?}\nmergeability {:?}\nchanged {changed:?}\nfirst {content:?}\nattempts {:?}\nhealth {:?}\nevidence {:?}\nenvironment {:?}",
+        "checks {:?}\nmergeability {:?}\nchanged {changed:?}\nfirst {content:?}\ndiff {diff:?}\nattempts {:?}\nhealth {:?}\nevidence {:?}\nenvironment {:?}",
         checks::read(),
         mergeability::read(),
         history::attempts(),

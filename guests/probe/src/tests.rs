@@ -23,6 +23,7 @@ fn input(config: &str) -> StepInput {
         item_status: ItemStatus::InProgress,
         documents: Vec::new(),
         is_errand: false,
+        initiator: text("ann"),
         now: 0,
     };
     let step = StepInfo {

@@ -34,6 +34,13 @@ pub trait Host {
     /// No provider is wired, or it could not answer this time.
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError>;
 
+    /// How a file of the change differs from the merge base, as a unified diff; none when it does not differ or is
+    /// binary.
+    ///
+    /// # Errors
+    /// No provider is wired, or it could not answer this time.
+    fn diff(&self, path: &str) -> Result<Option<String>, ObserveError>;
+
     /// What monitoring says of the released change; an alert older than `watch_since` is not this release's.
     ///
     /// # Errors
@@ -78,6 +85,10 @@ impl Host for WasmHost {
 
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
         files::read_file(path)
+    }
+
+    fn diff(&self, path: &str) -> Result<Option<String>, ObserveError> {
+        files::diff(path)
     }
 
     fn release_health(&self, watch_since: u64) -> Result<release_health::Report, ObserveError> {

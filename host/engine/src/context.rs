@@ -28,6 +28,7 @@ impl Run {
                 item_status: self.item_status,
                 documents: self.documents.clone(),
                 is_errand: self.is_errand(),
+                initiator: self.spec.initiator.clone(),
                 now,
             },
             step: StepInfo {

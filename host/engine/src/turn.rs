@@ -108,6 +108,7 @@ fn texts(invocation: &Invocation) -> usize {
     // A file is stored as a list of numbers, some four characters a byte.
     let file = |observation: &Observation| match &observation.answer {
         ObservationAnswer::ReadFile(Some(bytes)) => 4 * bytes.len(),
+        ObservationAnswer::Diff(Some(text)) => text.len(),
         _ => 0,
     };
     let files: usize = invocation.observations.iter().map(file).sum();

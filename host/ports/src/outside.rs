@@ -61,6 +61,13 @@ pub trait Workspace: Send + Sync {
     /// # Errors
     /// If no provider is wired, it could not answer, or the path leaves the repository.
     async fn read_file(&self, change: &Change, path: &str) -> Result<Option<Vec<u8>>, ObserveFailure>;
+
+    /// How a file of the change differs from the merge base, as a unified diff of bounded size; none when it does not
+    /// differ or is binary.
+    ///
+    /// # Errors
+    /// If no provider is wired, it could not answer, or the path leaves the repository.
+    async fn diff(&self, change: &Change, path: &str) -> Result<Option<String>, ObserveFailure>;
 }
 
 /// Whose surroundings are looked at.

@@ -15,6 +15,8 @@ pub trait Observer: Send + Sync {
 pub struct Inspected {
     /// SHA-256 of its bytes.
     pub digest: Digest,
+    /// World it was built for: `lockstep:step/step@0.2.0`.
+    pub world: String,
     /// Interfaces of the contract it imports, by short name, sorted.
     pub imports: Vec<String>,
     /// What it says of itself.
@@ -39,8 +41,10 @@ pub enum LoadError {
         limit: u64,
     },
     /// It does not implement the step world.
-    #[error("the component does not implement world lockstep:step/step@0.1.0: {reason}")]
+    #[error("the component does not implement world {world}: {reason}")]
     WrongWorld {
+        /// The version of the world it was taken to be built for.
+        world: String,
         /// Which import or export is missing or differs.
         reason: String,
     },

@@ -37,6 +37,9 @@ impl Observer for LiveObserver<'_> {
                 .read_file(change, path)
                 .await
                 .map_or_else(failed, ObservationAnswer::ReadFile),
+            ObservationRequest::Diff { path } => {
+                outside.workspace.diff(change, path).await.map_or_else(failed, ObservationAnswer::Diff)
+            }
             ObservationRequest::ReleaseHealth { watch_since } => outside
                 .observations
                 .release_health(self.order(), *watch_since)

@@ -1,5 +1,5 @@
+use crate::contract::WORLDS;
 use crate::limits::Limits;
-use crate::world::CONTRACT;
 use lockstep_types::Digest;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
@@ -84,8 +84,9 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
 fn code_words() -> String {
     format!(
         "wasmtime {WASMTIME_VERSION}; {}; cranelift speed; fuel; epochs; nan canonical; relaxed simd deterministic; \
-         no threads; no memory64; contract {CONTRACT}",
+         no threads; no memory64; {}",
         std::env::consts::ARCH,
+        WORLDS.join(", "),
     )
 }
 

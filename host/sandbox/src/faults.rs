@@ -1,5 +1,5 @@
 use crate::config::BACKTRACE_FRAMES;
-use crate::host::{Breach, HostState};
+use crate::state::{Breach, HostState};
 use lockstep_types::{FailureClass, Fault, LogLevel};
 use std::fmt::Write as _;
 use wasmtime::{Trap, WasmBacktrace};
@@ -133,10 +133,9 @@ pub(crate) fn one_line(text: &str) -> String {
 mod tests {
     use super::{MESSAGE_BYTES_MAX, from_trap, one_line};
     use crate::Limits;
-    use crate::contract::log::{Host as _, Level};
-    use crate::host::HostState;
+    use crate::state::HostState;
     use expect_test::expect;
-    use lockstep_types::FailureClass;
+    use lockstep_types::{FailureClass, LogLevel};
     use std::sync::Arc;
     use wasmtime::Trap;
 
@@ -146,10 +145,10 @@ mod tests {
         let (class, silent) = from_trap(Trap::UnreachableCodeReached, None, &state);
         assert_eq!(class, FailureClass::Trapped);
         expect!["it stopped itself (a panic or a failed assertion) and did not log why"].assert_eq(&silent);
-        state.write(Level::Error, "panicked at lib.rs:7: no such index".to_owned()).unwrap();
+        state.keep_line(LogLevel::Error, "panicked at lib.rs:7: no such index".to_owned()).unwrap();
         let (_, told) = from_trap(Trap::UnreachableCodeReached, None, &state);
         expect!["panicked at lib.rs:7: no such index"].assert_eq(&told);
-        state.write(Level::Info, "by the way".to_owned()).unwrap();
+        state.keep_line(LogLevel::Info, "by the way".to_owned()).unwrap();
         assert_eq!(
             from_trap(Trap::UnreachableCodeReached, None, &state).1,
             silent,

@@ -12,14 +12,14 @@ mod contract;
 mod convert;
 mod descriptor;
 mod faults;
-mod host;
 mod limits;
 mod loader;
 mod mailbox;
 mod sandbox;
+mod state;
 mod world;
 
 pub use config::{Allocation, WASMTIME_VERSION};
+pub use contract::{OFFERED, WORLDS};
 pub use limits::Limits;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use world::{CONTRACT, OFFERED};

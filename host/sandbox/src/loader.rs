@@ -1,7 +1,7 @@
 use crate::compile_cache::CompileCache;
 use crate::faults::one_line;
-use crate::host::HostState;
 use crate::limits::Limits;
+use crate::state::HostState;
 use crate::world::{Linked, link};
 use lockstep_ports::{ComponentStore, LoadError};
 use lockstep_types::Digest;

@@ -1,13 +1,13 @@
 use crate::compile_cache::CompileCache;
 use crate::config::{self, Allocation, CALLS_AT_ONCE};
-use crate::contract::{Step, types};
-use crate::convert::{self, Unusable};
+use crate::contract::{Failed, Said, linker};
+use crate::convert::Unusable;
 use crate::descriptor;
 use crate::faults::{self, Stage, fault};
-use crate::host::{HostState, Record, linker};
 use crate::limits::Limits;
 use crate::loader::Loader;
 use crate::mailbox::{Mailbox, drive};
+use crate::state::{HostState, Record};
 use crate::world::Linked;
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, Inspected, LoadError, Observer, StepExecutor};
@@ -107,9 +107,10 @@ impl Sandbox {
     }
 
     async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
-        let called = self.call(linked, None, async |step, store| step.call_describe(store).await).await;
-        let said = called.answer.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
-        let descriptor = convert::descriptor(said, &self.limits).map_err(|error| match error {
+        let describe = async |store: &mut _| linked.served.describe(store, &self.limits).await;
+        let said = self.call(None, describe).await.answer;
+        let said = said.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
+        let descriptor = said.map_err(|error| match error {
             Unusable::Nonsense(reason) | Unusable::TooLarge(reason) => reason,
         })?;
         descriptor::check(&descriptor)?;
@@ -119,10 +120,9 @@ impl Sandbox {
     /// Calls one export of a fresh instance.
     async fn call<T>(
         &self,
-        linked: &Linked,
         mailbox: Option<Arc<Mailbox>>,
-        export: impl AsyncFnOnce(&Step, &mut Store<HostState>) -> wasmtime::Result<T>,
-    ) -> Called<T> {
+        export: impl AsyncFnOnce(&mut Store<HostState>) -> Said<T>,
+    ) -> Called<Result<T, Unusable>> {
         // Dropped last: a slot of the pool is free once the store is gone.
         let Ok(_permit) = self.calls.acquire().await else {
             return Called::without_running(fault(FailureClass::Unloadable, "the sandbox is closed"));
@@ -138,15 +138,13 @@ impl Sandbox {
         });
         let fuel = self.limits.fuel;
         let fueled = store.set_fuel(fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD)));
-        let result = match fueled {
-            Err(error) => Err((error, Stage::Instantiate)),
-            Ok(()) => match linked.pre.instantiate_async(&mut store).await {
-                Err(error) => Err((error, Stage::Instantiate)),
-                Ok(step) => export(&step, &mut store).await.map_err(|error| (error, Stage::Call)),
-            },
+        let said = match fueled {
+            Err(error) => Err(Failed { error, stage: Stage::Instantiate }),
+            Ok(()) => export(&mut store).await,
         };
         let left = store.get_fuel().unwrap_or(0);
-        let answer = result.map_err(|(error, stage)| faults::from_wasmtime(&error, stage, store.data()));
+        let answer =
+            said.map_err(|Failed { error, stage }| faults::from_wasmtime(&error, stage, store.data()));
         Called { answer, record: store.into_data().into_record(), fuel: fuel.saturating_sub(left) }
     }
 
@@ -171,7 +169,8 @@ impl Sandbox {
             );
             return Called::without_running(fault(FailureClass::Unloadable, &message));
         }
-        let (input, bytes) = convert::step_input(input);
+        let advance = linked.served.advance(input);
+        let bytes = advance.bytes();
         if bytes > self.limits.input_bytes {
             let limit = self.limits.input_bytes;
             let message =
@@ -179,16 +178,10 @@ impl Sandbox {
             return Called::without_running(fault(FailureClass::OutOfMemory, &message));
         }
         let mailbox = Arc::new(Mailbox::default());
-        let call = self.call(&linked, Some(Arc::clone(&mailbox)), async |step, store| {
-            step.call_advance(store, &input).await
-        });
+        let call = self
+            .call(Some(Arc::clone(&mailbox)), async |store: &mut _| advance.call(store, &self.limits).await);
         let Called { answer, record, fuel } = drive(call, &mailbox, observer).await;
-        Called { answer: answer.and_then(|said| self.read(said)), record, fuel }
-    }
-
-    fn read(&self, said: Result<types::Transition, String>) -> Result<Transition, Fault> {
-        let transition = said.map_err(|text| refused("advance", &text))?;
-        convert::transition(transition, &self.limits).map_err(unusable)
+        Called { answer: answer.and_then(|said| said.map_err(unusable)), record, fuel }
     }
 }
 
@@ -200,11 +193,6 @@ impl<T> Called<T> {
 
 fn unloadable(error: &LoadError) -> Fault {
     fault(FailureClass::Unloadable, &error.to_string())
-}
-
-fn refused(export: &str, text: &str) -> Fault {
-    let text = if text.trim().is_empty() { "no reason given" } else { text };
-    fault(FailureClass::BadOutput, &format!("its `{export}` gave up: {text}"))
 }
 
 fn unusable(error: Unusable) -> Fault {
@@ -234,7 +222,8 @@ impl StepExecutor for Sandbox {
         let linked = self.loader.load_bytes(digest, bytes).await?;
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
-        Ok(Inspected { digest, imports: linked.imports.clone(), descriptor })
+        let world = linked.served.version().world().to_owned();
+        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
     }
 
     async fn invoke(
@@ -263,13 +252,10 @@ impl StepExecutor for Sandbox {
 
     async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
         let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
-        let called = self
-            .call(&linked, None, async |step, store| {
-                step.call_migrate(store, from_version, state.as_str()).await
-            })
-            .await;
-        let migrated = called.answer?.map_err(|text| refused("migrate", &text))?;
-        convert::state_text(migrated, &self.limits).map_err(unusable)
+        let limits = &self.limits;
+        let migrate =
+            async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
+        self.call(None, migrate).await.answer?.map_err(unusable)
     }
 
     fn fingerprint(&self) -> Digest {

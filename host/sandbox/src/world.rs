@@ -1,17 +1,13 @@
-use crate::contract::{StepPre, types};
+use crate::contract::{OFFERED, Served, Version};
 use crate::faults::one_line;
-use crate::host::HostState;
+use crate::state::HostState;
 use lockstep_ports::LoadError;
 use wasmtime::Engine;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
-/// Version of the contract this host serves, as WIT names it.
-pub const CONTRACT: &str = "lockstep:step/step@0.1.0";
-
-/// Interfaces a step component may be granted, by short name.
-pub const OFFERED: [&str; 7] =
-    ["checks", "environments", "history", "log", "mergeability", "release-health", "workspace"];
+/// Begins the names of the contract's interfaces.
+const PACKAGE: &str = "lockstep:step/";
 
 /// Only words, no function: importing it is no capability.
 const WORDS: &str = "types";
@@ -24,7 +20,7 @@ const EXPORTS_SHOWN_MAX: usize = 8;
 
 /// A component whose world was checked, linked against the offer.
 pub(crate) struct Linked {
-    pub(crate) pre: StepPre<HostState>,
+    pub(crate) served: Served,
     /// Short names of the capabilities it imports, sorted.
     pub(crate) imports: Vec<String>,
 }
@@ -36,49 +32,58 @@ pub(crate) fn link(
     component: &Component,
 ) -> Result<Linked, LoadError> {
     let world = component.component_type();
-    let imports = capabilities(engine, &world)?;
-    check_exports(engine, &world)?;
-    let wrong = |error: wasmtime::Error| LoadError::WrongWorld { reason: one_line(&format!("{error:#}")) };
-    let pre = linker.instantiate_pre(component).and_then(StepPre::new).map_err(wrong)?;
-    Ok(Linked { pre, imports })
+    let (version, imports) = imports(engine, &world)?;
+    check_exports(engine, &world, version)?;
+    let wrong = |error: wasmtime::Error| wrong_world(version, &format!("{error:#}"));
+    let served =
+        linker.instantiate_pre(component).and_then(|linked| Served::new(version, linked)).map_err(wrong)?;
+    Ok(Linked { served, imports })
 }
 
-fn capabilities(engine: &Engine, world: &ComponentType) -> Result<Vec<String>, LoadError> {
-    let mut imports = Vec::new();
+fn wrong_world(version: Version, reason: &str) -> LoadError {
+    LoadError::WrongWorld { world: version.world().to_owned(), reason: one_line(reason) }
+}
+
+/// The version a component was built for, which its imports name, and the capabilities it imports. Its exports name none,
+/// but the words they are made of are imported; a component that imports nothing is held against the newest.
+fn imports(engine: &Engine, world: &ComponentType) -> Result<(Version, Vec<String>), LoadError> {
+    let mut first: Option<(Version, &str)> = None;
+    let mut capabilities = Vec::new();
     for (name, _) in world.imports(engine) {
-        let short = name.strip_prefix("lockstep:step/").and_then(|rest| rest.strip_suffix("@0.1.0"));
-        match short {
-            Some(WORDS) => {}
-            Some(short) if OFFERED.contains(&short) => imports.push(short.to_owned()),
-            _ => {
-                let offered = format!("{} of lockstep:step@0.1.0", OFFERED.join(", "));
-                return Err(LoadError::NotGranted { import: one_line(name), offered });
+        let of_ours = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'));
+        let known = of_ours.and_then(|(short, number)| Some((short, Version::of_number(number)?)));
+        let Some((short, version)) = known.filter(|(short, _)| *short == WORDS || OFFERED.contains(short))
+        else {
+            let numbers = Version::ALL.map(Version::number).join(" or ");
+            let offered = format!("{} of lockstep:step@{numbers}", OFFERED.join(", "));
+            return Err(LoadError::NotGranted { import: one_line(name), offered });
+        };
+        match first {
+            Some((other, before)) if other != version => {
+                let reason = format!("it mixes versions: it imports {before} and {name}");
+                return Err(wrong_world(other.max(version), &reason));
             }
+            _ => first = Some((version, name)),
+        }
+        if short != WORDS {
+            capabilities.push(short.to_owned());
         }
     }
-    imports.sort();
-    Ok(imports)
+    capabilities.sort();
+    Ok((first.map_or(Version::NEWEST, |(version, _)| version), capabilities))
 }
 
-fn check_exports(engine: &Engine, world: &ComponentType) -> Result<(), LoadError> {
+fn check_exports(engine: &Engine, world: &ComponentType, version: Version) -> Result<(), LoadError> {
     for name in EXPORTS {
         let Some(export) = world.get_export(engine, name) else {
-            return Err(LoadError::WrongWorld { reason: missing_export(engine, world, name) });
+            return Err(wrong_world(version, &missing_export(engine, world, name)));
         };
         let ComponentItem::ComponentFunc(function) = export.ty else {
-            return Err(LoadError::WrongWorld { reason: format!("export `{name}` is not a function") });
+            return Err(wrong_world(version, &format!("export `{name}` is not a function")));
         };
-        let cx = world.instance_type();
-        let checked = match name {
-            "describe" => function.typecheck::<(), (types::Descriptor,)>(&cx),
-            "advance" => {
-                function.typecheck::<(&types::StepInput,), (Result<types::Transition, String>,)>(&cx)
-            }
-            _ => function.typecheck::<(u32, &str), (Result<String, String>,)>(&cx),
-        };
-        checked.map_err(|error| LoadError::WrongWorld {
-            reason: one_line(&format!("export `{name}` has another type: {error:#}")),
-        })?;
+        version
+            .check_export(name, &function, world)
+            .map_err(|error| wrong_world(version, &format!("export `{name}` has another type: {error:#}")))?;
     }
     Ok(())
 }
@@ -92,5 +97,5 @@ fn missing_export(engine: &Engine, world: &ComponentType, name: &str) -> String 
         (false, 0) => format!("it exports {}", names.join(", ")),
         (false, more) => format!("it exports {} and {more} more", names.join(", ")),
     };
-    one_line(&format!("export `{name}` is missing; {found}"))
+    format!("export `{name}` is missing; {found}")
 }

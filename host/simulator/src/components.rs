@@ -35,6 +35,7 @@ impl MemoryComponents {
         let info = ComponentInfo {
             digest,
             size,
+            world: inspected.world,
             imports: imports.clone(),
             descriptor: descriptor.clone(),
             added_at: Timestamp(0),

@@ -324,9 +324,9 @@ impl Observer for Outside {
                 self.environment().map_or_else(failed, ObservationAnswer::Environment)
             }
             ObservationRequest::Attempts => ObservationAnswer::Attempts(Vec::new()),
-            ObservationRequest::ChangedFiles | ObservationRequest::ReadFile { .. } => {
-                failed(ObserveFailure::NotConfigured)
-            }
+            ObservationRequest::ChangedFiles
+            | ObservationRequest::ReadFile { .. }
+            | ObservationRequest::Diff { .. } => failed(ObserveFailure::NotConfigured),
         }
     }
 }

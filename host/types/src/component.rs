@@ -68,12 +68,20 @@ pub struct ComponentInfo {
     pub digest: Digest,
     /// Size of its bytes.
     pub size: u64,
+    /// World it was built for: `lockstep:step/step@0.2.0`.
+    #[serde(default = "first_world")]
+    pub world: String,
     /// Interfaces it imports, by short name.
     pub imports: Vec<String>,
     /// What it says of itself.
     pub descriptor: Descriptor,
     /// When it was added.
     pub added_at: Timestamp,
+}
+
+/// The world of components that were stored when there was no other.
+fn first_world() -> String {
+    "lockstep:step/step@0.1.0".to_owned()
 }
 
 /// One movement of a kind's pointer.

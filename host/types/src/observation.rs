@@ -16,6 +16,11 @@ pub enum ObservationRequest {
         /// Path relative to the root of the repository.
         path: String,
     },
+    /// `workspace.diff`, since `lockstep:step@0.2.0`
+    Diff {
+        /// Path relative to the root of the repository.
+        path: String,
+    },
     /// `history.attempts`
     Attempts,
     /// `release-health.read`
@@ -47,6 +52,7 @@ impl ObservationRequest {
             Self::Mergeability => "mergeability.read",
             Self::ChangedFiles => "workspace.changed-files",
             Self::ReadFile { .. } => "workspace.read-file",
+            Self::Diff { .. } => "workspace.diff",
             Self::Attempts => "history.attempts",
             Self::ReleaseHealth { .. } => "release-health.read",
             Self::Evidence { .. } => "release-health.gather",
@@ -77,6 +83,8 @@ pub enum ObservationAnswer {
     ChangedFiles(Vec<ChangedFile>),
     /// To `ReadFile`: none when there is no such file.
     ReadFile(Option<Vec<u8>>),
+    /// To `Diff`: none when the file does not differ or is binary.
+    Diff(Option<String>),
     /// To `Attempts`.
     Attempts(Vec<PastAttempt>),
     /// To `ReleaseHealth`.

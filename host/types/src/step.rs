@@ -89,6 +89,9 @@ pub struct RunInfo {
     /// Whether this one step carries out one action, outside any pipeline.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_errand: bool,
+    /// Who started the run; empty in what was recorded before components were told. Since `lockstep:step@0.2.0`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub initiator: String,
     /// Time of the event being handled.
     pub now: Timestamp,
 }

@@ -2,11 +2,12 @@
 
 use crate::check;
 use crate::outside::lock;
-use crate::people::{Person, REPOSITORY};
-use crate::pipeline;
+use crate::people::{Person, REPOSITORY, some_component};
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
-use lockstep_ports::{ActivateRequest, ComponentService, JournalError, RunService, StartRequest};
+use lockstep_ports::{
+    ActivateRequest, ComponentService, JournalError, RunService, ServiceError, StartRequest,
+};
 use lockstep_types::{JobKey, RunSummary, Waiting};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,15 +18,13 @@ const STEPS_MIN: u64 = 20;
 const STEPS_MORE: u64 = 200;
 /// Steps without faults in which every run must have ended: many times what the longest needs.
 const HEALED_STEPS_MAX: u32 = 5000;
-/// Versions of a component that are activated.
-const VERSIONS: u64 = 3;
 /// Of so many runs one is verified whole in the end: it takes longer than to live through it.
 const VERIFIED_OF: usize = 3;
 /// Milliseconds the clock jumps at most.
 const JUMP_MS: u64 = 2000;
 
 /// Lets every task go on until it waits.
-async fn settle() {
+pub(crate) async fn settle() {
     // Time is paused: it moves only when nothing else can go on.
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -100,7 +99,7 @@ fn flush(world: &mut World, count: usize) {
     }
 }
 
-fn person(world: &mut World, host: &Host) -> Person {
+pub(crate) fn person(world: &mut World, host: &Host) -> Person {
     world.people += 1;
     let by = format!("person-{}", world.people);
     Person { runtime: host.runtime.clone(), ledger: world.ledger.clone(), by }
@@ -160,13 +159,15 @@ async fn meddle(world: &mut World, host: &Host) -> Result<(), String> {
 }
 
 async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
-    let kind = if world.random.chance(50) { "writer" } else { "reader" };
-    let bytes = pipeline::component(kind, world.random.below(VERSIONS));
-    let view = host.runtime.add_component(bytes).await.map_err(shown)?;
-    let digest = view.info.digest.to_string();
-    let request = ActivateRequest { kind: kind.to_owned(), digest, ..ActivateRequest::default() };
-    host.runtime.activate(request).await.map_err(shown)?;
-    world.note(format!("another {kind} is active"));
+    let (kind, digest) = some_component(&mut world.random);
+    let (kind, digest) = (kind.to_owned(), digest.to_string());
+    let skip_migration = world.random.chance(50);
+    let request = ActivateRequest { kind, digest, skip_migration, ..ActivateRequest::default() };
+    match host.runtime.activate(request).await {
+        Ok(moved) => world.note(format!("{} is active for {}", moved.digest.short(), moved.kind)),
+        Err(ServiceError::Conflict(why)) if !skip_migration => world.note(why),
+        Err(error) => return Err(error.to_string()),
+    }
     Ok(())
 }
 
@@ -243,12 +244,12 @@ async fn until_all_have_ended(world: &mut World, host: &Host) -> Result<(), Stri
     Err(stuck(world, "did not end").await?)
 }
 
-async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
+pub(crate) async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
     let rows = world.rows().await?.into_iter();
     Ok(rows.map(|row| row.summary).filter(|run| run.status.is_live()).collect())
 }
 
-fn waits_for_a_person(run: &RunSummary) -> bool {
+pub(crate) fn waits_for_a_person(run: &RunSummary) -> bool {
     let machine = |waiting: &Waiting| ["component", "timer", "job", "effect"].contains(&waiting.on.as_str());
     run.waiting.iter().any(|waiting| !machine(waiting))
 }
@@ -272,7 +273,7 @@ async fn stuck(world: &World, how: &str) -> Result<String, String> {
     Ok(runs.join("; ") + &refused)
 }
 
-async fn some_verify(world: &World, host: &Host) -> Result<(), String> {
+pub(crate) async fn some_verify(world: &World, host: &Host) -> Result<(), String> {
     world.executor.is_slow.store(false, Ordering::Relaxed);
     for row in world.rows().await?.into_iter().step_by(VERIFIED_OF) {
         let run = row.summary.id;

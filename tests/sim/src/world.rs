@@ -5,7 +5,7 @@ use crate::outside::{SimEffects, SimJobs, lock};
 use crate::people::Ledger;
 use crate::pipeline;
 use crate::random::{Random, mix};
-use lockstep_ports::{Checks, Journal};
+use lockstep_ports::{Checks, ComponentService as _, Journal};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::{
     FakeChangeSource, FakeChecks, FakeCredentials, FakeMergeability, FakeObservations, FakeWorkspace,
@@ -14,7 +14,6 @@ use lockstep_testkit::{
 use lockstep_types::{CheckReport, Digest, ObserveFailure, RunId, RunRow, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// Where every history begins.
@@ -145,10 +144,9 @@ impl World {
             |commit: u64| CheckReport { head_commit: Some(format!("{commit:040x}")), checks: Vec::new() };
         let reports = [Ok(report(1)), Err(ObserveFailure::Failed("gone".to_owned())), Ok(report(2))];
         let pipelines = (0..3).map(|_| pipeline::text(&mut random)).collect();
-        let is_slow = AtomicBool::new(true);
         Self {
             journal: MemJournal::manual(),
-            executor: Arc::new(SimExecutor { seed, clock: Arc::clone(&clock), is_slow }),
+            executor: Arc::new(SimExecutor::new(seed, Arc::clone(&clock))),
             jobs: Arc::new(SimJobs::new(seed, Arc::clone(&clock))),
             effects: Arc::new(SimEffects::new(seed, Arc::clone(&clock))),
             clock,
@@ -234,6 +232,11 @@ impl World {
         let standard = [("writer", writer.as_slice()), ("reader", reader.as_slice())];
         let standard = standard.map(|(name, bytes)| StandardComponent { name, bytes });
         runtime.install(&standard).await.map_err(shown)?;
+        for (kind, version) in
+            pipeline::KINDS.iter().flat_map(|kind| (0..pipeline::VERSIONS).map(move |at| (kind, at)))
+        {
+            runtime.add_component(pipeline::component(kind, version)).await.map_err(shown)?;
+        }
         Ok(Host { runtime, wake })
     }
 

@@ -72,7 +72,8 @@ impl StepExecutor for ScriptedExecutor {
     async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
         let descriptor: Descriptor = serde_json::from_slice(bytes)
             .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
-        Ok(Inspected { digest: Digest::of(bytes), imports: Vec::new(), descriptor })
+        let world = "lockstep:step/step@0.2.0".to_owned();
+        Ok(Inspected { digest: Digest::of(bytes), world, imports: Vec::new(), descriptor })
     }
 
     async fn invoke(

@@ -79,6 +79,8 @@ pub struct FakeWorkspace {
     pub changed: Vec<ChangedFile>,
     /// Contents by path.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Diffs by path.
+    pub diffs: BTreeMap<String, String>,
 }
 
 #[async_trait]
@@ -89,6 +91,10 @@ impl Workspace for FakeWorkspace {
 
     async fn read_file(&self, _change: &Change, path: &str) -> Result<Option<Vec<u8>>, ObserveFailure> {
         Ok(self.files.get(path).cloned())
+    }
+
+    async fn diff(&self, _change: &Change, path: &str) -> Result<Option<String>, ObserveFailure> {
+        Ok(self.diffs.get(path).cloned())
     }
 }
 

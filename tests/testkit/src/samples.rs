@@ -96,6 +96,7 @@ pub fn component(descriptor: &Descriptor) -> (ComponentInfo, Vec<u8>) {
     let info = ComponentInfo {
         digest: Digest::of(&bytes),
         size: bytes.len() as u64,
+        world: "lockstep:step/step@0.2.0".to_owned(),
         imports: Vec::new(),
         descriptor: descriptor.clone(),
         added_at: Timestamp(1),

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the workspace that no compiler checks.
 
 mod arrows;
+mod contract;
 mod sources;
 
 use anyhow::{Result, bail};
@@ -12,6 +13,7 @@ pub(crate) fn run() -> Result<()> {
     let root = workspace::root();
     let mut problems = Vec::new();
     let edges = arrows::check(&root, &mut problems)?;
+    contract::check(&root, &mut problems)?;
     let files = sources::check(&root, &mut problems)?;
     for problem in &problems {
         eprintln!("tidy: {problem}");

@@ -42,6 +42,7 @@ impl<S: Step> Bench<S> {
             item_status: ItemStatus::InProgress,
             documents: Vec::new(),
             is_errand: false,
+            initiator: "ann".to_owned(),
             now: FIRST_EVENT_AT,
         };
         let step = StepInfo {

@@ -16,6 +16,7 @@ pub struct ScriptedHost {
     environments: Script<Option<environments::Report>>,
     changed_files: Vec<workspace::ChangedFile>,
     files: BTreeMap<String, Vec<u8>>,
+    diffs: BTreeMap<String, String>,
     attempts: Vec<history::Attempt>,
     logged: RefCell<Vec<String>>,
 }
@@ -50,6 +51,11 @@ impl ScriptedHost {
     pub fn add_file(&mut self, file: workspace::ChangedFile, content: impl Into<Vec<u8>>) {
         self.files.insert(file.path.clone(), content.into());
         self.changed_files.push(file);
+    }
+
+    /// Sets the diff of a file; without it the file does not differ.
+    pub fn set_diff(&mut self, path: impl Into<String>, diff: impl Into<String>) {
+        self.diffs.insert(path.into(), diff.into());
     }
 
     /// Sets the attempts of the step.
@@ -88,6 +94,10 @@ impl Host for ScriptedHost {
 
     fn read_file(&self, path: &str) -> Result<Option<Vec<u8>>, ObserveError> {
         Ok(self.files.get(path).cloned())
+    }
+
+    fn diff(&self, path: &str) -> Result<Option<String>, ObserveError> {
+        Ok(self.diffs.get(path).cloned())
     }
 
     fn release_health(&self, _watch_since: u64) -> Result<release_health::Report, ObserveError> {

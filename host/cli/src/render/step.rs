@@ -173,6 +173,8 @@ fn observed(observation: &Observation) -> String {
         ObservationAnswer::ChangedFiles(files) => counted(files.len(), "file"),
         ObservationAnswer::ReadFile(Some(content)) => bytes(content.len() as u64),
         ObservationAnswer::ReadFile(None) => "no such file".to_owned(),
+        ObservationAnswer::Diff(Some(diff)) => counted(diff.lines().count(), "line"),
+        ObservationAnswer::Diff(None) => "no difference".to_owned(),
         ObservationAnswer::Attempts(attempts) => counted(attempts.len(), "attempt"),
         ObservationAnswer::ReleaseHealth(report) => counted(report.signals.len(), "signal"),
         ObservationAnswer::Evidence(evidence) => counted(evidence.regressed.len(), "regressed signal"),

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const CHANGED_FILES_MAX: usize = 5000;
 /// Largest file that is read for a component.
 const FILE_MAX: u64 = 1 << 20;
+/// Largest diff of a file that is told to a component, and kept in the journal.
+const DIFF_MAX: usize = 1 << 20;
 /// Longest path that is looked up: that of the operating system.
 const PATH_LENGTH_MAX: usize = 4096;
 
@@ -25,12 +27,7 @@ impl Mergeability for LocalGit {
 impl Workspace for LocalGit {
     async fn changed_files(&self, change: &Change) -> Result<Vec<ChangedFile>, ObserveFailure> {
         let repository = self.open(&change.repository).await?;
-        let head = repository.head_commit(change).await?;
-        let base = repository.existing_tip(&change.base_branch).await?;
-        let Some(merge_base) = repository.merge_base(&base, &head).await? else {
-            let text = format!("{} and {} have no commit in common", change.base_branch, change.head_branch);
-            return Err(ObserveFailure::Failed(text));
-        };
+        let (merge_base, head) = repository.ends(change).await?;
         let args = ["diff-tree", "-r", "-z", "--raw", "--numstat", "-M", "--no-ext-diff", "--no-textconv"];
         let call = repository.call(args).env("GIT_ATTR_SOURCE", &merge_base).arg(&merge_base).arg(&head);
         let output = call.checked().await?;
@@ -63,6 +60,19 @@ impl Workspace for LocalGit {
         }
         Ok(Some(repository.call(["cat-file", "blob", object]).checked().await?.stdout))
     }
+
+    async fn diff(&self, change: &Change, path: &str) -> Result<Option<String>, ObserveFailure> {
+        check_path(path).map_err(ObserveFailure::Failed)?;
+        let repository = self.open(&change.repository).await?;
+        let (merge_base, head) = repository.ends(change).await?;
+        // Following one path is how git finds the file it was renamed from.
+        let args =
+            ["diff-tree", "-r", "-z", "--numstat", "--patch", "--follow", "--full-index", "--no-color"];
+        let args = args.into_iter().chain(["--no-ext-diff", "--no-textconv", "--unified=3"]);
+        let args = args.chain([merge_base.as_str(), head.as_str(), "--", path]);
+        let output = repository.call(args).env("GIT_ATTR_SOURCE", &merge_base).checked().await?;
+        parse_diff(path, &output.stdout).map_err(ObserveFailure::Failed)
+    }
 }
 
 impl LocalGit {
@@ -92,6 +102,16 @@ impl LocalGit {
 }
 
 impl Repository {
+    /// The commits between which the change lies: the merge base and its head.
+    async fn ends(&self, change: &Change) -> Result<(String, String), ObserveFailure> {
+        let head = self.head_commit(change).await?;
+        let base = self.existing_tip(&change.base_branch).await?;
+        self.merge_base(&base, &head).await?.map(|merge_base| (merge_base, head)).ok_or_else(|| {
+            let text = format!("{} and {} have no commit in common", change.base_branch, change.head_branch);
+            ObserveFailure::Failed(text)
+        })
+    }
+
     /// The head commit of a change as the run knows it, or the tip of its branch.
     async fn head_commit(&self, change: &Change) -> Result<String, GitError> {
         match &change.head_commit {
@@ -108,6 +128,28 @@ fn check_path(path: &str) -> Result<(), String> {
         && !path.contains('\0')
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if inside { Ok(()) } else { Err(format!("{path:?} is not a path inside the repository")) }
+}
+
+/// Reads the output of `diff-tree -z --numstat --patch` for one file: its line of numbers, an empty field, and the diff.
+fn parse_diff(path: &str, output: &[u8]) -> Result<Option<String>, String> {
+    let Some(end) = output.windows(2).position(|pair| pair == [0, 0]) else { return Ok(None) };
+    let (numbers, diff) = (&output[..end], &output[end + 2..]);
+    let fields: Vec<&[u8]> = numbers.split(|byte| *byte == 0).collect();
+    // A renamed file has its old and its new path in fields of their own.
+    let named = match fields[..] {
+        [one] => one.rsplit(|byte| *byte == b'\t').next(),
+        [_, _old, new] => Some(new),
+        _ => None,
+    };
+    // The path of a folder leads to other files; a binary file has `-` in place of numbers.
+    if named != Some(path.as_bytes()) || numbers.starts_with(b"-") {
+        return Ok(None);
+    }
+    if diff.len() > DIFF_MAX {
+        let size = diff.len();
+        return Err(format!("the diff of {path} is {size} bytes, more than the {DIFF_MAX} that are told"));
+    }
+    Ok(Some(String::from_utf8_lossy(diff).into_owned()))
 }
 
 /// Reads the output of `diff-tree -z --raw --numstat`: first an entry per file with its status, then one with its lines.
@@ -156,7 +198,7 @@ impl From<GitError> for ObserveFailure {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_path, parse_changes};
+    use super::{DIFF_MAX, check_path, parse_changes, parse_diff};
 
     #[test]
     fn paths_stay_inside() {
@@ -167,6 +209,17 @@ mod tests {
             assert!(check_path(bad).is_err(), "{bad:?}");
         }
         assert!(check_path(&"a".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn a_diff_is_that_of_one_text_file() {
+        let diff = |path, output: &str| parse_diff(path, output.replace('|', "\0").as_bytes());
+        assert_eq!(diff("m", "1\t2\tm||diff\n"), Ok(Some("diff\n".to_owned())));
+        assert_eq!(diff("new", "1\t2\t|old|new||diff\n"), Ok(Some("diff\n".to_owned())));
+        for nothing in ["", "-\t-\tm||Binary\n", "1\t1\tm/x||diff\n", "1\t1\tm/x|1\t1\tm/y||diff\n"] {
+            assert_eq!(diff("m", nothing), Ok(None), "{nothing:?}");
+        }
+        assert!(diff("m", &format!("1\t1\tm||{}", "x".repeat(DIFF_MAX + 1))).is_err());
     }
 
     #[test]

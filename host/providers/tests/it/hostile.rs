@@ -52,6 +52,7 @@ async fn nothing_a_repository_names_is_run() {
     assert_eq!(Mergeability::read(git, &change).await.unwrap().verdict, Verdict::Mergeable);
     assert_eq!(git.changed_files(&change).await.unwrap().len(), 3);
     git.read_file(&change, "a.txt").await.unwrap().unwrap();
+    git.diff(&change, "a.txt").await.unwrap();
     let mut job = fixture.job(Access::Write);
     job.context.change = change.clone();
     let outcome = fixture.jobs().carry_out(&job, Some(&sh("echo c > c.txt; echo more >> a.txt"))).await;

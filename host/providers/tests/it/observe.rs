@@ -152,6 +152,39 @@ async fn files_are_read_at_the_head_commit() {
 }
 
 #[tokio::test]
+async fn a_diff_is_the_files_own_since_the_merge_base() {
+    let fixture = Fixture::new();
+    fixture.commit("a.txt", "one\ntwo\nthree\nfour\n", "main goes on");
+    fixture.run(&["checkout", "--quiet", "feature"]);
+    std::fs::write(fixture.path("a.txt"), "one\n2\nthree\n").unwrap();
+    std::fs::write(fixture.path("bin"), b"\0\x01\x02").unwrap();
+    std::fs::write(fixture.path("big"), "x\n".repeat(1 << 20)).unwrap();
+    std::fs::write(fixture.path("odd \"näme\""), "x\n").unwrap();
+    std::fs::create_dir(fixture.path("dir")).unwrap();
+    std::fs::write(fixture.path("dir/f"), "x\n").unwrap();
+    fixture.run(&["add", "--all"]);
+    fixture.run(&["commit", "--quiet", "-m", "more"]);
+    let change = fixture.change();
+    std::fs::write(fixture.path("a.txt"), "uncommitted").unwrap();
+    let diff = async |path: &str| fixture.git.diff(&change, path).await;
+    let lines = |diff: Result<Option<String>, _>| -> Vec<String> {
+        let text = diff.unwrap().unwrap();
+        text.lines().filter(|line| !line.starts_with("index ")).map(str::to_owned).collect()
+    };
+    let expected = ["diff --git a/a.txt b/a.txt", "--- a/a.txt", "+++ b/a.txt", "@@ -1,3 +1,3 @@"];
+    let changed = lines(diff("a.txt").await);
+    assert_eq!(changed[..4], expected);
+    assert_eq!(changed[4..], [" one", "-two", "+2", " three"]);
+    assert_eq!(lines(diff("odd \"näme\"").await).last().unwrap(), "+x");
+    for none in ["nope", "dir", "bin", "*", ":(glob)**", "--help"] {
+        assert_eq!(diff(none).await, Ok(None), "{none}");
+    }
+    for refused in ["../repo/a.txt", "/etc/passwd", "dir/../a.txt", "a\0b", "", "big"] {
+        assert!(diff(refused).await.is_err(), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_branch_that_is_not_there_is_made_once_from_the_base() {
     let fixture = Fixture::new();
     let repo = fixture.repo().to_str().unwrap().to_owned();

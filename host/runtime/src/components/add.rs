@@ -54,6 +54,7 @@ pub(super) async fn inspect(
     Ok(ComponentInfo {
         digest: inspected.digest,
         size: bytes.len() as u64,
+        world: inspected.world,
         imports: inspected.imports,
         descriptor: inspected.descriptor,
         added_at: outside.clock.now(),

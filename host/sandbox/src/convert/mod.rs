@@ -1,14 +1,24 @@
-//! Between the contract as wasmtime sees it and the vocabulary of the host. By hand, so that neither can change the
-//! other unnoticed; a field more on one side does not compile.
+//! What every version of the contract reads and counts in the same way.
 
-mod answers;
-mod from_guest;
+mod answer_bytes;
 mod json;
-#[cfg(test)]
-mod tests;
-mod to_guest;
 
-pub(crate) use answers::{answer_bytes, observe_error};
-pub(crate) use from_guest::{Unusable, descriptor, state_text, transition};
+pub(crate) use answer_bytes::answer_bytes;
 pub(crate) use json::check_json;
-pub(crate) use to_guest::step_input;
+
+/// Why what a component returned cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It makes no sense.
+    Nonsense(String),
+    /// It is more than a component may return.
+    TooLarge(String),
+}
+
+impl Unusable {
+    /// It returned an error, which is a fault of its own.
+    pub(crate) fn gave_up(export: &str, why: &str) -> Self {
+        let why = if why.trim().is_empty() { "no reason given" } else { why };
+        Self::Nonsense(format!("its `{export}` gave up: {why}"))
+    }
+}

@@ -49,12 +49,12 @@ async fn a_torn_component_is_refused() {
 
 #[tokio::test]
 async fn a_missing_export_is_named_with_those_there_are() {
-    refused(&from_text("(component)"), expect!["the component does not implement world lockstep:step/step@0.1.0: export `describe` is missing; it exports nothing"]).await;
+    refused(&from_text("(component)"), expect!["the component does not implement world lockstep:step/step@0.2.0: export `describe` is missing; it exports nothing"]).await;
     let function = r#"(core module $m (func (export "f")))
         (core instance $i (instantiate $m))
         (func (export "run") (canon lift (core func $i "f")))
         (func (export "stop") (canon lift (core func $i "f")))"#;
-    refused(&from_text(&format!("(component {function})")), expect!["the component does not implement world lockstep:step/step@0.1.0: export `describe` is missing; it exports run, stop"]).await;
+    refused(&from_text(&format!("(component {function})")), expect!["the component does not implement world lockstep:step/step@0.2.0: export `describe` is missing; it exports run, stop"]).await;
 }
 
 #[tokio::test]
@@ -63,14 +63,14 @@ async fn an_export_of_another_type_is_named() {
         (core module $m (func (export "f") (result i32) (i32.const 0)))
         (core instance $i (instantiate $m))
         (func (export "describe") (result u32) (canon lift (core func $i "f"))))"#;
-    refused(&from_text(component), expect!["the component does not implement world lockstep:step/step@0.1.0: export `describe` has another type: expected `record` found `u32`"]).await;
+    refused(&from_text(component), expect!["the component does not implement world lockstep:step/step@0.2.0: export `describe` has another type: expected `record` found `u32`"]).await;
 }
 
 #[tokio::test]
 async fn a_foreign_import_is_named() {
-    refused(&from_text(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#), expect!["the component imports wasi:cli/environment@0.2.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0"]).await;
-    refused(&from_text(r#"(component (import "lockstep:step/secrets@0.1.0" (instance)))"#), expect!["the component imports lockstep:step/secrets@0.1.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0"]).await;
-    refused(&from_text(r#"(component (import "lockstep:step/log@0.2.0" (instance)))"#), expect!["the component imports lockstep:step/log@0.2.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0"]).await;
+    refused(&from_text(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#), expect!["the component imports wasi:cli/environment@0.2.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
+    refused(&from_text(r#"(component (import "lockstep:step/secrets@0.1.0" (instance)))"#), expect!["the component imports lockstep:step/secrets@0.1.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
+    refused(&from_text(r#"(component (import "lockstep:step/log@0.3.0" (instance)))"#), expect!["the component imports lockstep:step/log@0.3.0, which is not granted: a step component may import only checks, environments, history, log, mergeability, release-health, workspace of lockstep:step@0.1.0 or 0.2.0"]).await;
 }
 
 #[tokio::test]

@@ -7,3 +7,4 @@ mod limits;
 mod loading;
 mod observing;
 mod support;
+mod versions;

@@ -9,7 +9,7 @@ use lockstep_types::{
 };
 
 /// A small world. It takes a moment to answer, as the real one does.
-struct World;
+pub(crate) struct World;
 
 #[async_trait]
 impl Observer for World {
@@ -41,6 +41,7 @@ impl Observer for World {
             ObservationRequest::ReadFile { path } => {
                 ObservationAnswer::ReadFile(Some(path.clone().into_bytes()))
             }
+            ObservationRequest::Diff { path } => ObservationAnswer::Diff(Some(format!("--- a/{path}\n"))),
             ObservationRequest::ReleaseHealth { .. }
             | ObservationRequest::Evidence { .. }
             | ObservationRequest::Environment { .. } => {
@@ -79,12 +80,15 @@ async fn answers_reach_the_component_and_the_record() {
         mergeability Ok(Report { head-commit: None, verdict: Verdict::Conflicted, conflicts: [\"a.rs\"] })
         changed Ok([ChangedFile { path: \"a.rs\", status: FileStatus::Renamed, lines-added: 3, lines-removed: 4 }])
         first Some(Ok(Some([97, 46, 114, 115])))
+        diff Some(Ok(Some(\"--- a/a.rs\
+        \")))
         attempts [Attempt { number: 1, started-at: 5, finished-at: Some(6), outcome: \"reworked\", output: None }]
         health Err(ObserveError::NotConfigured)
         evidence Err(ObserveError::NotConfigured)
         environment Err(ObserveError::NotConfigured)","approved":false}}}
         asked workspace.changed-files
         asked workspace.read-file
+        asked workspace.diff
         asked checks.read
         asked mergeability.read
         asked history.attempts

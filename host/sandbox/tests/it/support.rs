@@ -12,7 +12,16 @@ use std::sync::Arc;
 
 /// The component whose `config` says what it does.
 pub(crate) fn probe() -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/probes/probe.wasm");
+    built("probe")
+}
+
+/// The component that is built for the first version of the contract.
+pub(crate) fn first_probe() -> Vec<u8> {
+    built("probe-0-1")
+}
+
+fn built(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/probes/{name}.wasm"));
     std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask guests` first", path.display()))
 }
@@ -68,8 +77,16 @@ pub(crate) fn options(limits: Limits) -> SandboxOptions {
 
 /// A sandbox over the probe alone.
 pub(crate) fn sandbox(options: SandboxOptions) -> Sandbox {
-    let bytes = probe();
-    Sandbox::new(Arc::new(Shelf(HashMap::from([(Digest::of(&bytes), bytes)]))), options).unwrap()
+    sandbox_over([probe()], options)
+}
+
+/// A sandbox over these components.
+pub(crate) fn sandbox_over(
+    components: impl IntoIterator<Item = Vec<u8>>,
+    options: SandboxOptions,
+) -> Sandbox {
+    let shelf = components.into_iter().map(|bytes| (Digest::of(&bytes), bytes)).collect();
+    Sandbox::new(Arc::new(Shelf(shelf)), options).unwrap()
 }
 
 /// A sandbox over nothing.
@@ -97,6 +114,7 @@ pub(crate) fn input(config: &str) -> StepInput {
             item_status: ItemStatus::InProgress,
             documents: Vec::new(),
             is_errand: false,
+            initiator: "ann".to_owned(),
             now: Timestamp(1_767_603_600_000),
         },
         step: StepInfo {

@@ -118,6 +118,7 @@ fn component() -> ComponentView {
     let info = ComponentInfo {
         digest: Digest::of(b"x"),
         size: 1,
+        world: "lockstep:step/step@0.2.0".to_owned(),
         imports: Vec::new(),
         descriptor,
         added_at: Timestamp(0),

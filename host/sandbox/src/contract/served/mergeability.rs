@@ -1,6 +1,6 @@
-use super::HostState;
-use crate::contract::{mergeability, types::ObserveError};
-use crate::convert::observe_error;
+use super::bindings::{mergeability, types::ObserveError};
+use super::observe_error;
+use crate::state::HostState;
 use lockstep_types::{ObservationAnswer, ObservationRequest};
 
 impl mergeability::Host for HostState {

@@ -1,6 +1,6 @@
-use super::HostState;
-use crate::contract::{environments, types::ObserveError};
-use crate::convert::observe_error;
+use super::bindings::{environments, types::ObserveError};
+use super::observe_error;
+use crate::state::HostState;
 use lockstep_types::{ObservationAnswer, ObservationRequest};
 
 impl environments::Host for HostState {

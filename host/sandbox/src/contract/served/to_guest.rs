@@ -1,19 +1,20 @@
-use crate::contract::types as wit;
+use super::bindings::types as wit;
+use super::differs;
 use lockstep_types::{
     Change, Comment, Decision, Document, EffectOutcome, Fact, ItemStatus, JobOutcome, JobQuestion, JobResult,
-    JsonText, PullRequest, ReworkOrder, RunInfo, StepAction, StepAnswer, StepEvent, StepInfo, StepInput,
-    StepOutput, Usage,
+    JsonText, PullRequest, ReworkOrder, StepAction, StepAnswer, StepEvent, StepInfo, StepInput, StepOutput,
+    Usage,
 };
 
 /// What a part of the input counts beside its texts, so that many empty parts are not free.
 const PART_BYTES: usize = 32;
 
 /// The input as the contract words it, and the bytes it counts.
-pub(crate) fn step_input(input: &StepInput) -> (wit::StepInput, usize) {
+pub(super) fn step_input(input: &StepInput) -> (wit::StepInput, usize) {
     let mut copy = Copier { bytes: 0 };
     let StepInput { run, step, decisions, state, event } = input;
     let input = wit::StepInput {
-        run: copy.run(run),
+        run: differs::run(&mut copy, run),
         step: copy.step(step),
         decisions: copy.list(decisions, Copier::decision),
         state: copy.opt_json(state.as_ref()),
@@ -22,7 +23,7 @@ pub(crate) fn step_input(input: &StepInput) -> (wit::StepInput, usize) {
     (input, copy.bytes)
 }
 
-fn item_status_of(status: ItemStatus) -> wit::ItemStatus {
+pub(crate) fn item_status_of(status: ItemStatus) -> wit::ItemStatus {
     match status {
         ItemStatus::Planned => wit::ItemStatus::Planned,
         ItemStatus::Ready => wit::ItemStatus::Ready,
@@ -34,12 +35,12 @@ fn item_status_of(status: ItemStatus) -> wit::ItemStatus {
 }
 
 /// Copies texts and counts them.
-struct Copier {
+pub(crate) struct Copier {
     bytes: usize,
 }
 
 impl Copier {
-    fn text(&mut self, text: &str) -> String {
+    pub(crate) fn text(&mut self, text: &str) -> String {
         self.bytes += text.len();
         text.to_owned()
     }
@@ -56,38 +57,9 @@ impl Copier {
         json.map(|json| self.json(json))
     }
 
-    fn list<T, W>(&mut self, items: &[T], copy: impl Fn(&mut Self, &T) -> W) -> Vec<W> {
+    pub(crate) fn list<T, W>(&mut self, items: &[T], copy: impl Fn(&mut Self, &T) -> W) -> Vec<W> {
         self.bytes += items.len() * PART_BYTES;
         items.iter().map(|item| copy(self, item)).collect()
-    }
-
-    fn run(&mut self, run: &RunInfo) -> wit::RunInfo {
-        let RunInfo {
-            id,
-            item,
-            title,
-            description,
-            change,
-            facts,
-            outputs,
-            item_status,
-            documents,
-            is_errand,
-            now,
-        } = run;
-        wit::RunInfo {
-            id: self.text(id),
-            item: self.text(item),
-            title: self.text(title),
-            description: self.text(description),
-            change: self.change(change),
-            facts: self.list(facts, Self::fact),
-            outputs: self.list(outputs, Self::output),
-            item_status: item_status_of(*item_status),
-            documents: self.list(documents, Self::document),
-            is_errand: *is_errand,
-            now: now.0,
-        }
     }
 
     fn step(&mut self, step: &StepInfo) -> wit::StepInfo {
@@ -104,7 +76,7 @@ impl Copier {
         }
     }
 
-    fn document(&mut self, document: &Document) -> wit::Document {
+    pub(crate) fn document(&mut self, document: &Document) -> wit::Document {
         // What stands in for the description reaches jobs; a component knows which of its texts do.
         let Document { name, value, stands_in: _ } = document;
         wit::Document { name: self.text(name), value: self.json(value) }
@@ -115,7 +87,7 @@ impl Copier {
         wit::Action { name: self.text(name), input: self.json(input), by: self.text(by) }
     }
 
-    fn change(&mut self, change: &Change) -> wit::Change {
+    pub(crate) fn change(&mut self, change: &Change) -> wit::Change {
         let Change { repository, base_branch, head_branch, head_commit, pull_request } = change;
         wit::Change {
             repository: self.text(repository),
@@ -131,12 +103,12 @@ impl Copier {
         wit::PullRequest { url: self.text(url), number: *number, branch: self.opt(branch.as_ref()) }
     }
 
-    fn fact(&mut self, fact: &Fact) -> wit::Fact {
+    pub(crate) fn fact(&mut self, fact: &Fact) -> wit::Fact {
         let Fact { name, value, step } = fact;
         wit::Fact { name: self.text(name), value: self.json(value), step: self.text(step) }
     }
 
-    fn output(&mut self, output: &StepOutput) -> wit::StepOutput {
+    pub(crate) fn output(&mut self, output: &StepOutput) -> wit::StepOutput {
         let StepOutput { step, role, output } = output;
         wit::StepOutput { step: self.text(step), role: self.text(role), output: self.text(output) }
     }

@@ -1,8 +1,10 @@
-use super::{Unusable, answer_bytes, step_input, transition};
-use crate::contract::types as wit;
+use super::bindings::types as wit;
+use super::from_guest;
+use super::to_guest::step_input;
+use crate::convert::Unusable;
 use crate::limits::Limits;
 use expect_test::expect;
-use lockstep_types::{Next, ObservationAnswer, StepEvent, StepInput, Transition};
+use lockstep_types::{Next, StepEvent, StepInput, Transition};
 use serde_json::json;
 
 fn completion() -> wit::Completion {
@@ -59,7 +61,7 @@ fn rework(producers: &[&str]) -> wit::ReworkRequest {
 }
 
 fn read(transition: wit::Transition) -> Result<Transition, Unusable> {
-    super::transition(transition, &Limits::default())
+    from_guest::transition(transition, &Limits::default())
 }
 
 #[test]
@@ -180,9 +182,9 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
 fn many_small_parts_are_as_large_as_one_big_text() {
     let limits = Limits { output_bytes: 1000, ..Limits::default() };
     let roles = |count: usize| wit::Completion { on_behalf_of: vec!["r".to_owned(); count], ..completion() };
-    assert!(transition(returned(wit::Next::Complete(roles(10))), &limits).is_ok());
+    assert!(from_guest::transition(returned(wit::Next::Complete(roles(10))), &limits).is_ok());
     for next in [wit::Next::Complete(roles(100)), wit::Next::Skip("x".repeat(1001))] {
-        let refused = transition(returned(next), &limits);
+        let refused = from_guest::transition(returned(next), &limits);
         assert!(matches!(refused, Err(Unusable::TooLarge(_))), "{refused:?}");
     }
 }
@@ -190,7 +192,7 @@ fn many_small_parts_are_as_large_as_one_big_text() {
 fn input(event: serde_json::Value) -> StepInput {
     serde_json::from_value(json!({
         "run": {
-            "id": "run-1", "item": "task", "title": "Title", "description": "Text", "now": 9,
+            "id": "run-1", "item": "task", "title": "Title", "description": "Text", "initiator": "ann", "now": 9,
             "change": {
                 "repository": "/srv/x", "base_branch": "main", "head_branch": "work", "head_commit": "c0",
                 "pull_request": { "url": "https://forge/1", "number": 1, "branch": "work" },
@@ -212,7 +214,7 @@ fn input(event: serde_json::Value) -> StepInput {
 #[test]
 fn the_component_is_told_all_of_the_input() {
     let (told, bytes) = step_input(&input(json!("due")));
-    expect![[r#"StepInput { run: RunInfo { id: "run-1", item: "task", title: "Title", description: "Text", change: Change { repository: "/srv/x", base-branch: "main", head-branch: "work", head-commit: Some("c0"), pull-request: Some(PullRequest { url: "https://forge/1", number: Some(1), branch: Some("work") }) }, facts: [Fact { name: "estimate", value: "3", step: "plan" }], outputs: [StepOutput { step: "plan", role: "agent", output: "a plan" }], item-status: ItemStatus::InProgress, documents: [], is-errand: false, now: 9 }, step: StepInfo { name: "gate", kind: "ci-gate", role: "ci-gate", config: "{\"a\":1}", policy: "{}", attempt: 2, is-final: true, wired: [] }, decisions: [Decision { step: "plan", question: "q", answer: "a" }], state: Some("[4]"), event: Event::Due }"#]].assert_eq(&format!("{told:?}"));
+    expect![[r#"StepInput { run: RunInfo { id: "run-1", item: "task", title: "Title", description: "Text", change: Change { repository: "/srv/x", base-branch: "main", head-branch: "work", head-commit: Some("c0"), pull-request: Some(PullRequest { url: "https://forge/1", number: Some(1), branch: Some("work") }) }, facts: [Fact { name: "estimate", value: "3", step: "plan" }], outputs: [StepOutput { step: "plan", role: "agent", output: "a plan" }], item-status: ItemStatus::InProgress, documents: [], is-errand: false, now: 9 }, step: StepInfo { name: "gate", kind: "ci-gate", role: "ci-gate", config: "{\"a\":1}", policy: "{}", attempt: 2, is-final: true, wired: [] }, decisions: [Decision { step: "plan", question: "q", answer: "a" }], state: Some("[4]"), event: Event::Due }"#]].assert_eq(&format!("{told:?}").replace(", initiator: \"ann\"", ""));
     let mut longer = input(json!("due"));
     longer.run.title.push_str("12345");
     assert_eq!(step_input(&longer).1, bytes + 5, "every byte counts");
@@ -252,15 +254,4 @@ fn a_confidence_json_cannot_hold_is_not_told() {
     }
     let told = format!("{:?}", step_input(&input).0.event);
     assert!(told.contains("confidence: None"), "{told}");
-}
-
-#[test]
-fn every_byte_of_an_answer_counts() {
-    let file = |bytes: usize| answer_bytes(&ObservationAnswer::ReadFile(Some(vec![0; bytes])));
-    assert_eq!(file(100), file(0) + 100);
-    let paths = |count: usize| {
-        let report = json!({ "verdict": "unknown", "conflicts": vec![""; count] });
-        answer_bytes(&ObservationAnswer::Mergeability(serde_json::from_value(report).unwrap()))
-    };
-    assert!(paths(10) > paths(0), "nothing is free");
 }

@@ -2,7 +2,7 @@ use crate::convert::answer_bytes;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use lockstep_types::{
-    FailureClass, LogLine, Observation, ObservationAnswer, ObservationRequest, ObserveFailure,
+    FailureClass, LogLevel, LogLine, Observation, ObservationAnswer, ObservationRequest, ObserveFailure,
 };
 use std::sync::Arc;
 use wasmtime::ResourceLimiter;
@@ -59,9 +59,9 @@ pub(crate) struct HostState {
     limits: Arc<Limits>,
     /// None while the component describes itself.
     mailbox: Option<Arc<Mailbox>>,
-    pub(super) record: Record,
+    record: Record,
     answered_bytes: usize,
-    pub(super) log_bytes: usize,
+    log_bytes: usize,
     memory_bytes: usize,
     table_elements: usize,
     /// Observations there were when the guard last asked.
@@ -100,8 +100,23 @@ impl HostState {
         self.guarded > before
     }
 
+    /// Keeps a line the component logged.
+    pub(crate) fn keep_line(&mut self, level: LogLevel, message: String) -> Result<(), Breach> {
+        let (lines, bytes) = (self.limits.log_lines, self.limits.log_bytes);
+        if self.record.logs.len() >= lines {
+            return Err(Breach::LogLines { limit: lines });
+        }
+        let total = self.log_bytes + message.len();
+        if total > bytes {
+            return Err(Breach::LogBytes { limit: bytes });
+        }
+        self.log_bytes = total;
+        self.record.logs.push(LogLine { level, message });
+        Ok(())
+    }
+
     /// Bounds a text a component asks with: a path, an id.
-    pub(super) fn check_length(&self, text: &str) -> Result<(), wasmtime::Error> {
+    pub(crate) fn check_length(&self, text: &str) -> Result<(), wasmtime::Error> {
         let (bytes, limit) = (text.len(), self.limits.path_bytes);
         if bytes > limit {
             return Err(Breach::LongPath { bytes, limit }.into());
@@ -111,7 +126,7 @@ impl HostState {
 
     /// Asks the observer and records what the component is told. An answer of another kind, or more than may be told,
     /// is told as failed: it is the record that a replay answers from, so it must hold what the component saw.
-    pub(super) async fn observe(
+    pub(crate) async fn observe(
         &mut self,
         request: ObservationRequest,
     ) -> Result<ObservationAnswer, wasmtime::Error> {
@@ -150,6 +165,7 @@ fn belongs(request: &ObservationRequest, answer: &ObservationAnswer) -> bool {
         ObservationAnswer::Mergeability(_) => matches!(request, ObservationRequest::Mergeability),
         ObservationAnswer::ChangedFiles(_) => matches!(request, ObservationRequest::ChangedFiles),
         ObservationAnswer::ReadFile(_) => matches!(request, ObservationRequest::ReadFile { .. }),
+        ObservationAnswer::Diff(_) => matches!(request, ObservationRequest::Diff { .. }),
         ObservationAnswer::Attempts(_) => matches!(request, ObservationRequest::Attempts),
         ObservationAnswer::ReleaseHealth(_) => matches!(request, ObservationRequest::ReleaseHealth { .. }),
         ObservationAnswer::Evidence(_) => matches!(request, ObservationRequest::Evidence { .. }),

@@ -1,6 +1,6 @@
-use super::{Breach, HostState};
-use crate::contract::{history, types::ObserveError};
-use crate::convert::observe_error;
+use super::bindings::{history, types::ObserveError};
+use super::observe_error;
+use crate::state::{Breach, HostState};
 use lockstep_types::{ObservationAnswer, ObservationRequest};
 
 impl history::Host for HostState {

@@ -1,12 +1,9 @@
-use crate::contract::{checks, environments, history, mergeability, release_health, types, workspace};
+use super::bindings::{checks, environments, history, mergeability, release_health, types, workspace};
 use lockstep_types::{
     ChangedFile, Check, CheckReport, EnvironmentReport, EnvironmentStatus, Evidence, FileStatus,
     HealthReport, HealthStatus, MergeReport, ObservationAnswer, ObserveFailure, PastAttempt, Signal,
     SignalKind, SignalState, Verdict,
 };
-
-/// What a part of an answer counts beside its texts, so that many empty parts are not free.
-const PART_BYTES: usize = 32;
 
 /// The error a component is told in place of an answer.
 pub(crate) fn observe_error(answer: ObservationAnswer) -> types::ObserveError {
@@ -15,48 +12,6 @@ pub(crate) fn observe_error(answer: ObservationAnswer) -> types::ObserveError {
         ObservationAnswer::Failed(ObserveFailure::Failed(reason)) => types::ObserveError::Failed(reason),
         _ => types::ObserveError::Failed("the host gave an answer of another kind".to_owned()),
     }
-}
-
-/// Bytes an answer counts towards the limit of what a component is told.
-pub(crate) fn answer_bytes(answer: &ObservationAnswer) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let bytes = match answer {
-        ObservationAnswer::Checks(report) => {
-            let check = |check: &Check| {
-                let named = check.name.len() + check.status.len();
-                PART_BYTES + named + text(&check.conclusion) + text(&check.url) + text(&check.summary)
-            };
-            text(&report.head_commit) + report.checks.iter().map(check).sum::<usize>()
-        }
-        ObservationAnswer::Mergeability(report) => {
-            let conflict = |path: &String| PART_BYTES + path.len();
-            text(&report.head_commit) + report.conflicts.iter().map(conflict).sum::<usize>()
-        }
-        ObservationAnswer::ChangedFiles(files) => {
-            files.iter().map(|file| PART_BYTES + file.path.len()).sum::<usize>()
-        }
-        ObservationAnswer::ReadFile(content) => content.as_ref().map_or(0, Vec::len),
-        ObservationAnswer::Attempts(attempts) => attempts
-            .iter()
-            .map(|attempt| PART_BYTES + attempt.outcome.len() + text(&attempt.output))
-            .sum::<usize>(),
-        ObservationAnswer::ReleaseHealth(report) => signals(&report.signals),
-        ObservationAnswer::Evidence(evidence) => {
-            let errors = evidence.errors.iter().map(|error| PART_BYTES + error.len()).sum::<usize>();
-            signals(&evidence.regressed) + errors + text(&evidence.notes)
-        }
-        ObservationAnswer::Environment(report) => report.as_ref().map_or(0, |report| text(&report.url)),
-        ObservationAnswer::Failed(ObserveFailure::NotConfigured) => 0,
-        ObservationAnswer::Failed(ObserveFailure::Failed(reason)) => reason.len(),
-    };
-    PART_BYTES + bytes
-}
-
-fn signals(signals: &[Signal]) -> usize {
-    let one = |signal: &Signal| {
-        PART_BYTES + signal.id.len() + signal.name.len() + signal.detail.as_ref().map_or(0, String::len)
-    };
-    signals.iter().map(one).sum()
 }
 
 impl From<HealthReport> for release_health::Report {

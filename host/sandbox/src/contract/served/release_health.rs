@@ -1,6 +1,6 @@
-use super::HostState;
-use crate::contract::{release_health, types::ObserveError};
-use crate::convert::observe_error;
+use super::bindings::{release_health, types::ObserveError};
+use super::observe_error;
+use crate::state::HostState;
 use lockstep_types::{ObservationAnswer, ObservationRequest, Timestamp};
 
 impl release_health::Host for HostState {

@@ -1,5 +1,5 @@
-use super::check_json;
-use crate::contract::types as wit;
+use super::bindings::types as wit;
+use crate::convert::{Unusable, check_json};
 use crate::limits::Limits;
 use lockstep_types::{
     Access, Artifact, Comment, Completion, Descriptor, Document, Effect, Fact, FailureClass, Grading,
@@ -16,19 +16,10 @@ const NAME_BYTES_MAX: usize = 128;
 /// Options of a question: a person reads them all.
 const OPTIONS_MAX: usize = 64;
 
-/// Why what a component returned cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    /// It makes no sense.
-    Nonsense(String),
-    /// It is more than a component may return.
-    TooLarge(String),
-}
-
 type Read<T> = Result<T, Unusable>;
 
 /// The transition in the host's words, checked.
-pub(crate) fn transition(transition: wit::Transition, limits: &Limits) -> Read<Transition> {
+pub(super) fn transition(transition: wit::Transition, limits: &Limits) -> Read<Transition> {
     let mut reader = Reader::new(limits);
     let wit::Transition {
         state,
@@ -55,12 +46,12 @@ pub(crate) fn transition(transition: wit::Transition, limits: &Limits) -> Read<T
 }
 
 /// A migrated state, checked.
-pub(crate) fn state_text(state: String, limits: &Limits) -> Read<JsonText> {
+pub(super) fn state_text(state: String, limits: &Limits) -> Read<JsonText> {
     Reader::new(limits).state(state)
 }
 
 /// The descriptor in the host's words; its sense is checked by `descriptor::check`.
-pub(crate) fn descriptor(descriptor: wit::Descriptor, limits: &Limits) -> Read<Descriptor> {
+pub(super) fn descriptor(descriptor: wit::Descriptor, limits: &Limits) -> Read<Descriptor> {
     let mut reader = Reader::new(limits);
     let wit::Descriptor {
         kind,
