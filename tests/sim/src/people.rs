@@ -74,7 +74,7 @@ fn questions(view: &RunView) -> Vec<&Question> {
     view.steps.iter().filter_map(|step| step.question.as_ref()).collect()
 }
 
-fn helpful(view: &RunView) -> Option<RunAction> {
+pub(crate) fn helpful(view: &RunView) -> Option<RunAction> {
     if view.summary.status == lockstep_types::RunStatus::Paused {
         return Some(RunAction::Resume);
     }

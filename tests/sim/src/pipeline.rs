@@ -10,6 +10,15 @@ const STEPS_MAX: u64 = 6;
 
 /// Text of a pipeline file: a chain, or branches, with approvals here and there.
 pub(crate) fn text(random: &mut Random) -> String {
+    written(random, true)
+}
+
+/// The same without branches: what two of them leave in the same moment may be taken in any order.
+pub(crate) fn chain(random: &mut Random) -> String {
+    written(random, false)
+}
+
+fn written(random: &mut Random, has_branches: bool) -> String {
     let mut text = format!("name = \"pipeline-{}\"\n", random.below(1000));
     if random.chance(30) {
         text.push_str("pin = \"step\"\n");
@@ -21,7 +30,7 @@ pub(crate) fn text(random: &mut Random) -> String {
         if random.chance(20) {
             text.push_str("approval = true\n");
         }
-        if at > 0 && random.chance(40) {
+        if has_branches && at > 0 && random.chance(40) {
             let needs: Vec<String> =
                 (0..at).filter(|_| random.chance(50)).map(|need| format!("\"s{need}\"")).collect();
             writeln!(text, "needs = [{}]", needs.join(", ")).expect("a String takes everything");

@@ -14,6 +14,7 @@ use lockstep_testkit::{
 use lockstep_types::{CheckReport, Digest, ObserveFailure, RunId, RunRow, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 /// Where every history begins.
@@ -164,6 +165,15 @@ impl World {
             lives: 0,
             random,
         }
+    }
+
+    /// A world in which all versions of a component do the same and take over each other's states, and nothing is slow.
+    pub(crate) fn with_versions_alike(seed: u64) -> Self {
+        let world = Self::new(seed);
+        let clock = Arc::clone(&world.clock);
+        let executor = SimExecutor { versions_are_alike: true, ..SimExecutor::new(seed, clock) };
+        executor.is_slow.store(false, Ordering::Relaxed);
+        Self { executor: Arc::new(executor), ..world }
     }
 
     fn history(&mut self) -> Result<Ended, String> {
