@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use lockstep_types::{Activation, ComponentInfo, Digest};
+use lockstep_types::{
+    Activation, AuditEntry, Canary, ComponentInfo, Digest, KindGrant, Registry, Signature, Stop, Trust,
+};
 
 /// Why the component store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,14 +32,50 @@ pub enum ComponentStoreError {
     },
 }
 
-/// Components by digest, and which of them each kind points to. Every write is durable when it returns.
+/// One thing that changes in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryChange {
+    /// A component is kept; keeping it again changes nothing, but heals bytes that were damaged.
+    Add {
+        /// What is known of it.
+        info: Box<ComponentInfo>,
+        /// Its bytes, of that digest.
+        bytes: Vec<u8>,
+    },
+    /// A component goes, with its signatures.
+    Remove(Digest),
+    /// A kind's pointer moves; its history grows.
+    Activate(Activation),
+    /// What a kind may do.
+    Grant(KindGrant),
+    /// A component may not be called.
+    Stop(Stop),
+    /// A component may be called again.
+    Resume(Digest),
+    /// A kind has a canary, in place of the one it had.
+    Canary(Canary),
+    /// A kind has none any more.
+    EndCanary(String),
+    /// Whose signatures count.
+    Trust(Trust),
+    /// A component has a signature more.
+    Sign(Digest, Signature),
+}
+
+/// Components by digest, which of them each kind points to, and what else an operator said about them. Every write is
+/// durable when it returns.
 #[async_trait]
 pub trait ComponentStore: Send + Sync {
-    /// Keeps a component; keeping it again changes nothing.
+    /// Changes the registry and writes down in the audit log who did it: all of it, or nothing. The store
+    /// numbers the entry.
     ///
     /// # Errors
-    /// If the store failed.
-    async fn put(&self, info: ComponentInfo, bytes: Vec<u8>) -> Result<(), ComponentStoreError>;
+    /// If the store failed, or bytes do not have their digest; then nothing has changed.
+    async fn change(
+        &self,
+        changes: Vec<RegistryChange>,
+        entry: AuditEntry,
+    ) -> Result<(), ComponentStoreError>;
 
     /// The bytes of a component, checked against their digest.
     ///
@@ -57,21 +95,29 @@ pub trait ComponentStore: Send + Sync {
     /// If the store failed.
     async fn list(&self) -> Result<Vec<ComponentInfo>, ComponentStoreError>;
 
-    /// Moves a kind's pointer and adds to its history.
+    /// Everything else, as it is at one moment.
     ///
     /// # Errors
-    /// If the store failed; then the pointer has not moved.
-    async fn activate(&self, activation: Activation) -> Result<(), ComponentStoreError>;
+    /// If the store failed.
+    async fn registry(&self) -> Result<Registry, ComponentStoreError>;
 
     /// Where the pointer of each kind stands, by kind.
     ///
     /// # Errors
     /// If the store failed.
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError>;
+    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+        Ok(self.registry().await?.active)
+    }
 
     /// Every movement of a kind's pointer, oldest first.
     ///
     /// # Errors
     /// If the store failed.
     async fn history(&self, kind: &str) -> Result<Vec<Activation>, ComponentStoreError>;
+
+    /// The last entries of the audit log, at most so many, oldest first.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError>;
 }

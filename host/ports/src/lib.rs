@@ -19,8 +19,12 @@ pub use board::{
     BoardCommand, BoardCommit, BoardReply, BoardService, Card, CardAction, ItemView, SpendView, StartItem,
 };
 pub use clock::Clock;
-pub use component_service::{ActivateRequest, ComponentService, ComponentView};
-pub use components::{ComponentStore, ComponentStoreError};
+pub use component_service::{
+    ActivateRequest, Activated, Actor, AddRequest, CanaryBegun, CanaryReport, CanaryRequest, CanaryRun,
+    ComponentDetail, ComponentService, ComponentView, Gates, GcEntry, GcReport, GrantRequest, KindView,
+    LimitView, RolledBack, RunCounts, SignatureView, StopView, TrustChange,
+};
+pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{

@@ -19,6 +19,8 @@ pub struct Inspected {
     pub world: String,
     /// Interfaces of the contract it imports, by short name, sorted.
     pub imports: Vec<String>,
+    /// What it exports, by name.
+    pub exports: Vec<String>,
     /// What it says of itself.
     pub descriptor: Descriptor,
 }
@@ -105,6 +107,11 @@ pub trait StepExecutor: Send + Sync {
     /// # Errors
     /// A `Fault` says why it could not, or why it refused the state (class `bad-output`).
     async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault>;
+
+    /// Limits of one call, by name; none if there are none.
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Digest of everything in the engine configuration and limits that can change fuel or outcome.
     fn fingerprint(&self) -> Digest;

@@ -291,7 +291,18 @@ impl Actor {
         self.shared.announce(position);
         self.stop_unwanted(before);
         self.dispatch();
+        self.look_again().await;
         Ok(())
+    }
+
+    /// Who lets a component be called again wakes the runs that are held then. This one may be held since, by a turn that
+    /// began before.
+    async fn look_again(&self) {
+        let Some(held_for) = self.recorded.run.held_for() else { return };
+        let is_stopped = self.shared.kinds.read().await.stopped().contains_key(&held_for.digest);
+        if let (false, Some(sender)) = (is_stopped, self.sender.upgrade()) {
+            poke(&sender);
+        }
     }
 
     /// Starts what is asked for and not under way, and forgets what is no longer asked for.

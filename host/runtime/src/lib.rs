@@ -14,6 +14,7 @@ pub mod pipeline_file;
 mod replay;
 mod runtime;
 mod service;
+pub mod signature;
 mod wired;
 
 pub use clock::SystemClock;

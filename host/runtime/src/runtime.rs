@@ -6,9 +6,9 @@ use lockstep_ports::{
     ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Credentials, Effects, FEED_PAGE_MAX,
     Jobs, Journal, JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
-use lockstep_types::{JobKey, RunId, RunSpec};
+use lockstep_types::{Digest, JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 /// Runs that may wait to be woken: a lost wake-up only costs a poll interval.
@@ -85,6 +85,10 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) outside: Outside,
     pub(crate) kinds: tokio::sync::RwLock<Arc<Kinds>>,
+    /// Held while the registry of components changes: what a change rests on must still hold when it is stored.
+    pub(crate) registry: tokio::sync::Mutex<()>,
+    /// The components the binary carries.
+    pub(crate) carried: OnceLock<BTreeSet<Digest>>,
     /// Live runs by id. Locked over loading a run that is not live, so that no run has two tasks.
     pub(crate) live: tokio::sync::Mutex<BTreeMap<RunId, LiveRun>>,
     /// The boards.
@@ -133,6 +137,8 @@ impl Runtime {
         let shared = Arc::new(Shared {
             outside,
             kinds: tokio::sync::RwLock::new(Arc::new(kinds)),
+            registry: tokio::sync::Mutex::default(),
+            carried: OnceLock::new(),
             live: tokio::sync::Mutex::default(),
             boards: Boards::default(),
             items: Mutex::default(),

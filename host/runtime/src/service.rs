@@ -280,13 +280,15 @@ impl Runtime {
             None => outside.changes.subject(&change).await.unwrap_or_else(|| request.branch.clone()),
         };
         let now = outside.clock.now();
+        let id = RunId::new(now, outside.clock.unique());
+        let item = request.item.unwrap_or(request.branch);
         Ok(RunSpec {
-            id: RunId::new(now, outside.clock.unique()),
-            item: request.item.unwrap_or(request.branch),
+            pins: kinds.pins(&pipeline, &id, &item),
+            id,
+            item,
             title,
             description: request.description.unwrap_or_default(),
             initiator: request.by.unwrap_or_else(|| "operator".to_owned()),
-            pins: kinds.pins(&pipeline),
             context: ItemContext { wired: Some(wired(&pipeline)), ..ItemContext::default() },
             pipeline,
             change,

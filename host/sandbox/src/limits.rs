@@ -36,6 +36,25 @@ pub struct Limits {
     pub component_bytes: usize,
 }
 
+impl Limits {
+    /// The limits that authors and operators ask about, by name.
+    pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
+        [
+            ("fuel", self.fuel),
+            ("memory-bytes", self.memory_bytes as u64),
+            ("stack-bytes", self.stack_bytes as u64),
+            ("input-bytes", self.input_bytes as u64),
+            ("output-bytes", self.output_bytes as u64),
+            ("state-bytes", self.state_bytes as u64),
+            ("host-calls", self.host_calls as u64),
+            ("answer-bytes", self.answer_bytes as u64),
+            ("log-bytes", self.log_bytes as u64),
+            ("component-bytes", self.component_bytes as u64),
+        ]
+        .into()
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

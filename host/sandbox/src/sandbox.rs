@@ -223,7 +223,8 @@ impl StepExecutor for Sandbox {
         let descriptor =
             self.describe(&linked).await.map_err(|reason| LoadError::BadDescriptor { reason })?;
         let world = linked.served.version().world().to_owned();
-        Ok(Inspected { digest, world, imports: linked.imports.clone(), descriptor })
+        let (imports, exports) = (linked.imports.clone(), linked.exports.clone());
+        Ok(Inspected { digest, world, imports, exports, descriptor })
     }
 
     async fn invoke(
@@ -256,6 +257,10 @@ impl StepExecutor for Sandbox {
         let migrate =
             async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
         self.call(None, migrate).await.answer?.map_err(unusable)
+    }
+
+    fn limits(&self) -> Vec<(&'static str, u64)> {
+        self.limits.named()
     }
 
     fn fingerprint(&self) -> Digest {

@@ -23,6 +23,8 @@ pub(crate) struct Linked {
     pub(crate) served: Served,
     /// Short names of the capabilities it imports, sorted.
     pub(crate) imports: Vec<String>,
+    /// What it exports.
+    pub(crate) exports: Vec<String>,
 }
 
 /// Checks that `component` is a step component, and links it.
@@ -37,7 +39,8 @@ pub(crate) fn link(
     let wrong = |error: wasmtime::Error| wrong_world(version, &format!("{error:#}"));
     let served =
         linker.instantiate_pre(component).and_then(|linked| Served::new(version, linked)).map_err(wrong)?;
-    Ok(Linked { served, imports })
+    let exports = world.exports(engine).map(|(name, _)| one_line(name)).collect();
+    Ok(Linked { served, imports, exports })
 }
 
 fn wrong_world(version: Version, reason: &str) -> LoadError {

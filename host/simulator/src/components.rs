@@ -2,8 +2,8 @@
 
 use crate::{Kind, Kinds, SimulationError};
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError, StepExecutor};
-use lockstep_types::{Activation, ComponentInfo, Digest, Grant, Pin, Timestamp};
+use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange, StepExecutor};
+use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, Grant, Pin, Registry, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -40,9 +40,9 @@ impl MemoryComponents {
             descriptor: descriptor.clone(),
             added_at: Timestamp(0),
         };
-        self.put(info, bytes).await.map_err(|error| unusable(error.to_string()))?;
+        self.components().insert(digest, (info, bytes));
         let grant = Grant { imports, jobs: descriptor.jobs.clone(), effects: descriptor.effects.clone() };
-        let pin = Pin { digest, grant, access: descriptor.access };
+        let pin = Pin { digest, grant, access: descriptor.access, is_canary: false };
         let kind = kind.unwrap_or(&descriptor.kind).to_owned();
         kinds.0.insert(kind, Kind { pin, descriptor });
         Ok(())
@@ -51,9 +51,13 @@ impl MemoryComponents {
 
 #[async_trait]
 impl ComponentStore for MemoryComponents {
-    async fn put(&self, info: ComponentInfo, bytes: Vec<u8>) -> Result<(), ComponentStoreError> {
-        self.components().insert(info.digest, (info, bytes));
-        Ok(())
+    async fn change(
+        &self,
+        _changes: Vec<RegistryChange>,
+        _entry: AuditEntry,
+    ) -> Result<(), ComponentStoreError> {
+        let source = "a simulation has no pointers to move".into();
+        Err(ComponentStoreError::Io { operation: "change the registry of components", source })
     }
 
     async fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ComponentStoreError> {
@@ -68,12 +72,11 @@ impl ComponentStore for MemoryComponents {
         Ok(self.components().values().map(|(info, _)| info.clone()).collect())
     }
 
-    async fn activate(&self, _activation: Activation) -> Result<(), ComponentStoreError> {
-        let source = "a simulation has no pointers to move".into();
-        Err(ComponentStoreError::Io { operation: "move a kind's pointer", source })
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
+        Ok(Registry::default())
     }
 
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+    async fn audit(&self, _last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
         Ok(Vec::new())
     }
 

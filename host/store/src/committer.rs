@@ -2,10 +2,11 @@
 
 use crate::error::{Failure, Shared};
 use crate::open::{self, Database, panic_text};
+use crate::registry::{self, RegistryRow};
 use crate::values::{Changes, ReadError, Undo, batch_of};
 use crate::{Access, Inner, keys};
 use lockstep_ports::JournalError;
-use lockstep_types::{Activation, ComponentInfo, RunId};
+use lockstep_types::{AuditEntry, RunId};
 use serde::Deserialize;
 use sled::Batch;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,8 +53,8 @@ pub(crate) enum Write {
     },
     /// Rows of a board, encoded likewise.
     Board(Vec<RowWrite>),
-    Component(Box<ComponentInfo>),
-    Activation(Box<Activation>),
+    /// Changes of the registry, and the entry that tells of them.
+    Registry { rows: Vec<RegistryRow>, entry: Box<AuditEntry> },
     /// Nothing, but try to open a database that failed.
     Recover,
 }
@@ -73,7 +74,7 @@ fn rows_bytes(rows: &[RowWrite]) -> usize {
 }
 
 /// Why a write is not added to a batch.
-enum Refused {
+pub(crate) enum Refused {
     /// It is left out, and nothing of it was added.
     Because(JournalError),
     /// The batch cannot be made.
@@ -269,18 +270,8 @@ fn stage(changes: &mut Changes<'_>, write: &Write, feed_end: u64, at: &str) -> R
             put_rows(changes, rows)?;
             Ok(feed_end)
         }
-        Write::Component(info) => {
-            let key = keys::component(&info.digest);
-            if !changes.contains(&key)? {
-                changes.put(key, &json(info)?)?;
-            }
-            Ok(feed_end)
-        }
-        Write::Activation(activation) => {
-            let value = json(activation)?;
-            let number = next_history_number(changes, &activation.kind)?;
-            changes.put(keys::history_entry(&activation.kind, number), &value)?;
-            changes.put(keys::active(&activation.kind), &value)?;
+        Write::Registry { rows, entry } => {
+            registry::stage(changes, rows, entry)?;
             Ok(feed_end)
         }
         Write::Recover => Ok(feed_end),
@@ -334,14 +325,8 @@ pub(crate) fn run_id(bytes: Vec<u8>) -> Result<RunId, Failure> {
     RunId::try_from(text).map_err(|error| Failure::Damaged("a run id", Shared::new(error)))
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Refused> {
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Refused> {
     serde_json::to_vec(value).map_err(|error| Refused::Failed(Failure::Io("encode", Shared::new(error))))
-}
-
-/// The number of the next entry in a kind's history, from 1.
-fn next_history_number(changes: &Changes<'_>, kind: &str) -> Result<u64, Refused> {
-    let last = changes.last_key(&keys::history(kind))?;
-    Ok(last.and_then(|key| keys::trailing_number(&key)).unwrap_or(0) + 1)
 }
 
 /// Closes what is open.

@@ -3,16 +3,20 @@
 
 use crate::committer::Write;
 use crate::error::{Failure, Shared, component};
+use crate::registry::RegistryRow;
 use crate::{SledStore, blocking, keys, values};
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError};
-use lockstep_types::{Activation, ComponentInfo, Digest};
+use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
+use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, Registry, Signature};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What fails when a change does.
+const CHANGE: &str = "change the registry of components";
 /// Name of a file that is being written.
 const UNFINISHED: &str = "tmp";
 /// Longest name of a step kind: it becomes part of a key.
@@ -20,15 +24,35 @@ const KIND_BYTES_MAX: usize = 256;
 
 #[async_trait]
 impl ComponentStore for SledStore {
-    async fn put(&self, info: ComponentInfo, bytes: Vec<u8>) -> Result<(), ComponentStoreError> {
-        let (folder, digest) = (self.inner.components.clone(), info.digest);
-        // The file first: what is known must never lead to a file that is not there.
-        blocking(move || keep(&folder, &digest, &bytes))
-            .await
-            .map_err(|error| component("keep a component", error))?
-            .map_err(|source| io_error("keep a component", source))?;
-        let written = self.write(Write::Component(Box::new(info))).await;
-        written.map_err(|error| component("keep a component", error)).map(drop)
+    async fn change(
+        &self,
+        changes: Vec<RegistryChange>,
+        entry: AuditEntry,
+    ) -> Result<(), ComponentStoreError> {
+        let mut rows = Vec::new();
+        let mut removed = Vec::new();
+        for change in changes {
+            refuse_long_kind(&change)?;
+            match &change {
+                RegistryChange::Add { info, bytes } => {
+                    let (folder, digest, bytes) = (self.inner.components.clone(), info.digest, bytes.clone());
+                    // The file first: what is known must never lead to a file that is not there.
+                    blocking(move || keep(&folder, &digest, &bytes))
+                        .await
+                        .map_err(|error| component(CHANGE, error))?
+                        .map_err(|source| io_error("keep a component", source))?;
+                }
+                RegistryChange::Remove(digest) => removed.push(file_of(&self.inner.components, digest)),
+                _ => {}
+            }
+            let of_change = RegistryRow::of(change);
+            rows.extend(of_change.map_err(|source| io_error(CHANGE, source.into()))?);
+        }
+        let written = self.write(Write::Registry { rows, entry: Box::new(entry) }).await;
+        written.map_err(|error| component(CHANGE, error))?;
+        // The file last, for the same reason. One that stays serves whoever adds the component again.
+        drop(blocking(move || removed.iter().for_each(|file| drop(fs::remove_file(file)))).await);
+        Ok(())
     }
 
     async fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ComponentStoreError> {
@@ -52,7 +76,7 @@ impl ComponentStore for SledStore {
     }
 
     async fn info(&self, digest: &Digest) -> Result<Option<ComponentInfo>, ComponentStoreError> {
-        let key = keys::component(digest);
+        let key = keys::of_digest(keys::COMPONENTS, digest);
         let found = self.read(move |db| {
             let value = values::get(db, &key).map_err(|error| Failure::of_read("read", error))?;
             value.map(|bytes| decode("what is known of a component", &bytes)).transpose()
@@ -61,46 +85,88 @@ impl ComponentStore for SledStore {
     }
 
     async fn list(&self) -> Result<Vec<ComponentInfo>, ComponentStoreError> {
-        self.all("list components", "what is known of a component", keys::COMPONENTS.to_vec()).await
+        let found = self.read(|db| all(db, "what is known of a component", keys::COMPONENTS)).await;
+        found.map_err(|error| component("list components", error))
     }
 
-    async fn activate(&self, activation: Activation) -> Result<(), ComponentStoreError> {
-        if activation.kind.len() > KIND_BYTES_MAX {
-            let error = io::Error::other(format!("the name of a kind may have {KIND_BYTES_MAX} bytes"));
-            return Err(io_error("activate a component", error));
-        }
-        let written = self.write(Write::Activation(Box::new(activation))).await;
-        written.map_err(|error| component("activate a component", error)).map(drop)
-    }
-
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
-        self.all("list active components", "an activation", keys::ACTIVE.to_vec()).await
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
+        let found = self.read(|db| {
+            let trust = values::get(db, keys::TRUST).map_err(|error| Failure::of_read("read", error))?;
+            let trust = trust.map(|bytes| decode("whose signatures count", &bytes)).transpose()?;
+            let mut signatures = BTreeMap::new();
+            for (key, value) in scan::<Vec<Signature>>(db, "signatures", keys::SIGNATURES)? {
+                let digest = key[keys::SIGNATURES.len()..].try_into().map(Digest::from_bytes);
+                let digest = digest.map_err(|error: std::array::TryFromSliceError| {
+                    Failure::Damaged("the key of signatures", Shared::new(error))
+                })?;
+                signatures.insert(digest, value);
+            }
+            Ok(Registry {
+                active: all(db, "an activation", keys::ACTIVE)?,
+                grants: all(db, "the grant of a kind", keys::GRANTS)?,
+                stops: all(db, "a stop of a component", keys::STOPS)?,
+                canaries: all(db, "a canary", keys::CANARIES)?,
+                trust: trust.unwrap_or_default(),
+                signatures,
+            })
+        });
+        found.await.map_err(|error| component("read the registry", error))
     }
 
     async fn history(&self, kind: &str) -> Result<Vec<Activation>, ComponentStoreError> {
-        self.all("read the history of a kind", "an activation", keys::history(kind)).await
+        let prefix = keys::history(kind);
+        let found = self.read(move |db| all(db, "an activation", &prefix)).await;
+        found.map_err(|error| component("read the history of a kind", error))
+    }
+
+    async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
+        let found = self.read(move |db| {
+            let mut found = Vec::new();
+            for entry in db.scan_prefix(keys::AUDIT).rev().take(last) {
+                let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
+                let value = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
+                found.push(decode("an entry of the audit log", &value)?);
+            }
+            found.reverse();
+            Ok(found)
+        });
+        found.await.map_err(|error| component("read the audit log", error))
     }
 }
 
-impl SledStore {
-    /// Every value whose key begins with `prefix`, by key.
-    async fn all<T: DeserializeOwned + Send + 'static>(
-        &self,
-        operation: &'static str,
-        what: &'static str,
-        prefix: Vec<u8>,
-    ) -> Result<Vec<T>, ComponentStoreError> {
-        let found = self.read(move |db| {
-            let mut found = Vec::new();
-            for entry in db.scan_prefix(prefix) {
-                let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
-                let value = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
-                found.push(decode(what, &value)?);
-            }
-            Ok(found)
-        });
-        found.await.map_err(|error| component(operation, error))
+/// Every value whose key begins with `prefix`, with its key, in their order.
+fn scan<T: DeserializeOwned>(
+    db: &sled::Db,
+    what: &'static str,
+    prefix: &[u8],
+) -> Result<Vec<(sled::IVec, T)>, Failure> {
+    let mut found = Vec::new();
+    for entry in db.scan_prefix(prefix) {
+        let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
+        let value = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
+        found.push((key, decode(what, &value)?));
     }
+    Ok(found)
+}
+
+fn all<T: DeserializeOwned>(db: &sled::Db, what: &'static str, prefix: &[u8]) -> Result<Vec<T>, Failure> {
+    Ok(scan(db, what, prefix)?.into_iter().map(|(_, value)| value).collect())
+}
+
+/// The name of a kind becomes part of a key.
+fn refuse_long_kind(change: &RegistryChange) -> Result<(), ComponentStoreError> {
+    let kind = match change {
+        RegistryChange::Activate(activation) => &activation.kind,
+        RegistryChange::Grant(grant) => &grant.kind,
+        RegistryChange::Canary(canary) => &canary.kind,
+        RegistryChange::EndCanary(kind) => kind,
+        _ => return Ok(()),
+    };
+    if kind.len() <= KIND_BYTES_MAX {
+        return Ok(());
+    }
+    let error = io::Error::other(format!("the name of a kind may have {KIND_BYTES_MAX} bytes"));
+    Err(io_error(CHANGE, error))
 }
 
 /// Makes the folder of component files, and removes what a crash left unfinished in it.

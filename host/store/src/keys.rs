@@ -20,6 +20,18 @@ pub(crate) const ROWS: &[u8] = b"w/";
 pub(crate) const COMPONENTS: &[u8] = b"c/";
 /// `a/` kind: where the pointer of a kind stands.
 pub(crate) const ACTIVE: &[u8] = b"a/";
+/// `g/` kind: what a kind may do.
+pub(crate) const GRANTS: &[u8] = b"g/";
+/// `x/` digest: components that may not be called.
+pub(crate) const STOPS: &[u8] = b"x/";
+/// `y/` kind: canaries.
+pub(crate) const CANARIES: &[u8] = b"y/";
+/// `s/` digest: signatures of a component.
+pub(crate) const SIGNATURES: &[u8] = b"s/";
+/// Whose signatures count.
+pub(crate) const TRUST: &[u8] = b"k/trust";
+/// `u/` number: the audit log.
+pub(crate) const AUDIT: &[u8] = b"u/";
 
 /// `r/` run, NUL, position: no run id contains a NUL, so the records of a run lie together and in order.
 pub(crate) fn record(run: &RunId, seq: u64) -> Vec<u8> {
@@ -56,12 +68,18 @@ pub(crate) fn token(token: &str) -> Vec<u8> {
     [b"t/", Digest::of(token.as_bytes()).bytes().as_slice()].concat()
 }
 
-pub(crate) fn component(digest: &Digest) -> Vec<u8> {
-    [COMPONENTS, digest.bytes().as_slice()].concat()
+/// A key of a component, behind one of the prefixes above.
+pub(crate) fn of_digest(prefix: &[u8], digest: &Digest) -> Vec<u8> {
+    [prefix, digest.bytes().as_slice()].concat()
 }
 
-pub(crate) fn active(kind: &str) -> Vec<u8> {
-    [ACTIVE, kind.as_bytes()].concat()
+/// A key of a kind, behind one of the prefixes above.
+pub(crate) fn of_kind(prefix: &[u8], kind: &str) -> Vec<u8> {
+    [prefix, kind.as_bytes()].concat()
+}
+
+pub(crate) fn audit_entry(number: u64) -> Vec<u8> {
+    [AUDIT, &number.to_be_bytes()].concat()
 }
 
 /// `h/` kind, NUL: the prefix of the history of a kind.

@@ -12,6 +12,7 @@ mod error;
 mod journal;
 mod keys;
 mod open;
+mod registry;
 mod repair;
 mod values;
 

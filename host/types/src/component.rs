@@ -52,6 +52,7 @@ pub struct Descriptor {
 
 /// What the operator allows to a step kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Grant {
     /// WIT interfaces that may be imported, by short name: `checks`, `log`.
     pub imports: Vec<String>,

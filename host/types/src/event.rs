@@ -21,6 +21,9 @@ pub struct Pin {
     pub grant: Grant,
     /// Whether its steps change the head branch.
     pub access: Access,
+    /// Whether it is the candidate of a canary, not the active component.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_canary: bool,
 }
 
 /// All a run is made from.

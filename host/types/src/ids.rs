@@ -86,6 +86,12 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest that these bytes are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of `parts` written one after another.
     #[must_use]
     pub fn of_parts(parts: &[&[u8]]) -> Self {

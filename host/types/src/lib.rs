@@ -19,6 +19,7 @@ mod json;
 mod observation;
 mod pipeline;
 mod question;
+mod registry;
 mod rejected;
 mod repin;
 mod step;
@@ -49,6 +50,9 @@ pub use pipeline::{
     StepDef, ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
+pub use registry::{
+    AuditAction, AuditEntry, Canary, CanaryTo, KindGrant, Registry, Signature, Trust, TrustPolicy, TrustedKey,
+};
 pub use rejected::Rejected;
 pub use repin::{Migration, Repin, Repinned, RepinnedKind};
 pub use step::{

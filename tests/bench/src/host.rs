@@ -90,7 +90,7 @@ impl Host {
             clock: Arc::new(SystemClock::default()),
         };
         let runtime = Runtime::open(outside, Waker::default(), Drive::Runs).await?;
-        let info = runtime.add_component(probe.to_vec()).await?.info;
+        let info = runtime.add_component(probe.to_vec().into()).await?.info;
         let grant = Grant {
             imports: info.imports.clone(),
             jobs: info.descriptor.jobs,

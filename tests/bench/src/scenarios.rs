@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use lockstep_conformance::{Components, path, run, scenario_names};
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_simulator::{Scenario, simulate};
-use lockstep_types::{Digest, Invocation, StepInput};
+use lockstep_types::{Digest, Fault, Invocation, JsonText, StepInput};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 

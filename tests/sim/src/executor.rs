@@ -79,7 +79,13 @@ impl StepExecutor for SimExecutor {
             .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
         lock(&self.versions).insert(Digest::of(bytes), descriptor.state_version);
         let world = "lockstep:step/step@0.2.0".to_owned();
-        Ok(Inspected { digest: Digest::of(bytes), world, imports: Vec::new(), descriptor })
+        Ok(Inspected {
+            digest: Digest::of(bytes),
+            world,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            descriptor,
+        })
     }
 
     async fn invoke(

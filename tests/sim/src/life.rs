@@ -6,7 +6,7 @@ use crate::people::{Person, REPOSITORY, some_component};
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
 use lockstep_ports::{
-    ActivateRequest, ComponentService, JournalError, RunService, ServiceError, StartRequest,
+    ActivateRequest, Activated, ComponentService, JournalError, RunService, ServiceError, StartRequest,
 };
 use lockstep_types::{JobKey, RunSummary, Waiting};
 use std::sync::atomic::Ordering;
@@ -164,7 +164,9 @@ async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
     let skip_migration = world.random.chance(50);
     let request = ActivateRequest { kind, digest, skip_migration, ..ActivateRequest::default() };
     match host.runtime.activate(request).await {
-        Ok(moved) => world.note(format!("{} is active for {}", moved.digest.short(), moved.kind)),
+        Ok(Activated { activation: moved, .. }) => {
+            world.note(format!("{} is active for {}", moved.digest.short(), moved.kind));
+        }
         Err(ServiceError::Conflict(why)) if !skip_migration => world.note(why),
         Err(error) => return Err(error.to_string()),
     }

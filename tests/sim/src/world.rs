@@ -245,7 +245,7 @@ impl World {
         for (kind, version) in
             pipeline::KINDS.iter().flat_map(|kind| (0..pipeline::VERSIONS).map(move |at| (kind, at)))
         {
-            runtime.add_component(pipeline::component(kind, version)).await.map_err(shown)?;
+            runtime.add_component(pipeline::component(kind, version).into()).await.map_err(shown)?;
         }
         Ok(Host { runtime, wake })
     }

@@ -1,7 +1,9 @@
 use crate::lock;
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError};
-use lockstep_types::{Activation, ComponentInfo, Digest};
+use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
+use lockstep_types::{
+    Activation, AuditEntry, Canary, ComponentInfo, Digest, KindGrant, Registry, Signature, Stop, Trust,
+};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -13,6 +15,45 @@ pub struct MemComponents(Mutex<State>);
 struct State {
     components: BTreeMap<Digest, (ComponentInfo, Vec<u8>)>,
     activations: Vec<Activation>,
+    grants: BTreeMap<String, KindGrant>,
+    stops: BTreeMap<Digest, Stop>,
+    canaries: BTreeMap<String, Canary>,
+    trust: Trust,
+    signatures: BTreeMap<Digest, Vec<Signature>>,
+    audit: Vec<AuditEntry>,
+}
+
+impl State {
+    fn change(&mut self, change: RegistryChange) {
+        match change {
+            RegistryChange::Add { info, bytes } => match self.components.get_mut(&info.digest) {
+                // What is known stays; damaged bytes are healed.
+                Some((_, stored)) => *stored = bytes,
+                None => drop(self.components.insert(info.digest, (*info, bytes))),
+            },
+            RegistryChange::Remove(digest) => {
+                self.components.remove(&digest);
+                self.signatures.remove(&digest);
+            }
+            RegistryChange::Activate(activation) => self.activations.push(activation),
+            RegistryChange::Grant(grant) => drop(self.grants.insert(grant.kind.clone(), grant)),
+            RegistryChange::Stop(stop) => drop(self.stops.insert(stop.digest, stop)),
+            RegistryChange::Resume(digest) => drop(self.stops.remove(&digest)),
+            RegistryChange::Canary(canary) => drop(self.canaries.insert(canary.kind.clone(), canary)),
+            RegistryChange::EndCanary(kind) => drop(self.canaries.remove(&kind)),
+            RegistryChange::Trust(trust) => self.trust = trust,
+            RegistryChange::Sign(digest, signature) => {
+                let signatures = self.signatures.entry(digest).or_default();
+                signatures.retain(|stored| stored.key != signature.key);
+                signatures.push(signature);
+            }
+        }
+    }
+
+    fn active(&self) -> Vec<Activation> {
+        let last: BTreeMap<_, _> = self.activations.iter().map(|moved| (&moved.kind, moved)).collect();
+        last.into_values().cloned().collect()
+    }
 }
 
 impl MemComponents {
@@ -32,17 +73,20 @@ impl MemComponents {
 
 #[async_trait]
 impl ComponentStore for MemComponents {
-    async fn put(&self, info: ComponentInfo, bytes: Vec<u8>) -> Result<(), ComponentStoreError> {
-        if Digest::of(&bytes) != info.digest {
+    async fn change(
+        &self,
+        changes: Vec<RegistryChange>,
+        entry: AuditEntry,
+    ) -> Result<(), ComponentStoreError> {
+        let is_other = |change: &RegistryChange| matches!(change, RegistryChange::Add { info, bytes } if Digest::of(bytes) != info.digest);
+        if changes.iter().any(is_other) {
             let source = "its bytes have another digest".into();
             return Err(ComponentStoreError::Io { operation: "keep a component", source });
         }
         let mut state = lock(&self.0);
-        match state.components.get_mut(&info.digest) {
-            // What is known stays; damaged bytes are healed.
-            Some((_, stored)) => *stored = bytes,
-            None => drop(state.components.insert(info.digest, (info, bytes))),
-        }
+        changes.into_iter().for_each(|change| state.change(change));
+        let number = state.audit.len() as u64 + 1;
+        state.audit.push(AuditEntry { number, ..entry });
         Ok(())
     }
 
@@ -62,18 +106,24 @@ impl ComponentStore for MemComponents {
         Ok(lock(&self.0).components.values().map(|(info, _)| info.clone()).collect())
     }
 
-    async fn activate(&self, activation: Activation) -> Result<(), ComponentStoreError> {
-        lock(&self.0).activations.push(activation);
-        Ok(())
-    }
-
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
         let state = lock(&self.0);
-        let last: BTreeMap<_, _> = state.activations.iter().map(|moved| (&moved.kind, moved)).collect();
-        Ok(last.into_values().cloned().collect())
+        Ok(Registry {
+            active: state.active(),
+            grants: state.grants.values().cloned().collect(),
+            stops: state.stops.values().cloned().collect(),
+            canaries: state.canaries.values().cloned().collect(),
+            trust: state.trust.clone(),
+            signatures: state.signatures.clone(),
+        })
     }
 
     async fn history(&self, kind: &str) -> Result<Vec<Activation>, ComponentStoreError> {
         Ok(lock(&self.0).activations.iter().filter(|moved| moved.kind == kind).cloned().collect())
+    }
+
+    async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
+        let state = lock(&self.0);
+        Ok(state.audit[state.audit.len().saturating_sub(last)..].to_vec())
     }
 }

@@ -73,7 +73,13 @@ impl StepExecutor for ScriptedExecutor {
         let descriptor: Descriptor = serde_json::from_slice(bytes)
             .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
         let world = "lockstep:step/step@0.2.0".to_owned();
-        Ok(Inspected { digest: Digest::of(bytes), world, imports: Vec::new(), descriptor })
+        Ok(Inspected {
+            digest: Digest::of(bytes),
+            world,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            descriptor,
+        })
     }
 
     async fn invoke(

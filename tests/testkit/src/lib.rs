@@ -12,6 +12,7 @@ mod jobs;
 mod journal;
 pub mod journal_contract;
 mod outside;
+pub mod registry_contract;
 pub mod samples;
 mod script;
 

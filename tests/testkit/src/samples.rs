@@ -1,9 +1,9 @@
 //! Values that tests need and do not care about.
 
-use lockstep_ports::Commit;
+use lockstep_ports::{Commit, RegistryChange};
 use lockstep_types::{
-    Access, Activation, Change, ComponentInfo, Descriptor, Digest, Grant, ItemStatus, JsonText, RunId,
-    RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
+    Access, Activation, AuditAction, AuditEntry, Change, ComponentInfo, Descriptor, Digest, Grant,
+    ItemStatus, JsonText, RunId, RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
 };
 
 /// The id of the `n`th run; ids rise with `n`.
@@ -113,6 +113,26 @@ pub fn activation(kind: &str, digest: Digest, at: u64) -> Activation {
         grant: Grant::default(),
         at: Timestamp(at),
         by: "tester".to_owned(),
+        reason: "a test".to_owned(),
+    }
+}
+
+/// A component that is added.
+#[must_use]
+pub fn added(info: ComponentInfo, bytes: Vec<u8>) -> RegistryChange {
+    RegistryChange::Add { info: Box::new(info), bytes }
+}
+
+/// Who changed the registry, for stores.
+#[must_use]
+pub fn audited(action: AuditAction, subject: &str) -> AuditEntry {
+    AuditEntry {
+        number: 0,
+        at: Timestamp(1),
+        by: "tester".to_owned(),
+        action,
+        subject: subject.to_owned(),
+        detail: String::new(),
         reason: "a test".to_owned(),
     }
 }

@@ -11,7 +11,9 @@ mod setup;
 mod simulate;
 mod workspace;
 
-pub(crate) use component::{ActivateArgs, ComponentCommand};
+pub(crate) use component::{
+    ActivateArgs, AddArgs, CanaryArgs, ComponentCommand, GateArgs, GrantArgs, KindArgs, TrustCommand,
+};
 pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
@@ -58,7 +60,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  List, add and activate step components
+  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -160,7 +162,7 @@ pub(crate) enum Command {
     /// Look at a step of a run
     #[command(subcommand)]
     Step(StepCommand),
-    /// List, add and activate step components
+    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted

@@ -1,9 +1,9 @@
 use super::{Style, Tone, bytes, line};
-use lockstep_ports::ComponentView;
+use lockstep_ports::{Activated, ComponentView, RolledBack};
 use lockstep_types::{Activation, Grant};
 
 /// Longest list of names in a table.
-const NAMES_MAX: usize = 60;
+pub(super) const NAMES_MAX: usize = 60;
 
 /// The components of the host.
 pub(crate) fn components(style: &Style, components: &[ComponentView]) -> String {
@@ -14,18 +14,44 @@ pub(crate) fn components(style: &Style, components: &[ComponentView]) -> String 
         .iter()
         .map(|component| {
             let (info, descriptor) = (&component.info, &component.info.descriptor);
+            let (tone, used) = used_by(component);
             vec![
                 (Tone::Strong, info.digest.short()),
                 (Tone::Plain, line(&descriptor.kind, NAMES_MAX)),
                 (Tone::Plain, line(&descriptor.version, NAMES_MAX)),
                 (Tone::Plain, bytes(info.size)),
-                (Tone::Good, names(&component.active_for)),
+                (tone, used),
                 (Tone::Plain, names(&info.imports)),
                 (Tone::Faint, line(&descriptor.summary, NAMES_MAX)),
             ]
         })
         .collect();
-    style.table(&["DIGEST", "KIND", "VERSION", "SIZE", "ACTIVE FOR", "IMPORTS", "SUMMARY"], &rows)
+    style.table(&["DIGEST", "KIND", "VERSION", "SIZE", "USE", "IMPORTS", "SUMMARY"], &rows)
+}
+
+/// `active`, `canary`, `stopped`; a component can be several.
+fn used_by(component: &ComponentView) -> (Tone, String) {
+    let mut uses = Vec::new();
+    if !component.active_for.is_empty() {
+        uses.push("active");
+    }
+    if !component.canary_for.is_empty() {
+        uses.push("canary");
+    }
+    if component.stop.is_some() {
+        uses.push("stopped");
+    }
+    let tone = match (&component.stop, uses.is_empty()) {
+        (Some(_), _) => Tone::Bad,
+        (None, true) => Tone::Faint,
+        (None, false) => Tone::Good,
+    };
+    (tone, if uses.is_empty() { "-".to_owned() } else { uses.join(", ") })
+}
+
+/// A file that is no component of this host.
+pub(crate) fn component_refused(style: &Style, why: &str) -> String {
+    format!("{} {}\n", style.paint(Tone::Bad, "refused"), line(why, usize::MAX))
 }
 
 /// A component that was just added, and the command that makes a kind use it.
@@ -50,21 +76,45 @@ pub(crate) fn component_added(style: &Style, component: &ComponentView, command:
     } else {
         text.push_str(&format!("active for {}\n", names(&component.active_for)));
     }
-    text
+    text + &warnings(style, component.warning.as_slice())
 }
 
 /// What moved.
-pub(crate) fn activated(style: &Style, activation: &Activation) -> String {
+pub(crate) fn activated(style: &Style, activated: &Activated) -> String {
+    let Activated { activation, warnings: told } = activated;
     format!(
-        "{} runs on {} from now on; live runs keep what they began with\n  it may: {}\n",
+        "{} runs on {} from now on; live runs keep what they began with\n  it may: {}\n{}",
         style.paint(Tone::Strong, &line(&activation.kind, NAMES_MAX)),
         activation.digest.short(),
         granted(&activation.grant),
+        warnings(style, told),
     )
+}
+
+/// What went back.
+pub(crate) fn rolled_back(style: &Style, back: &RolledBack) -> String {
+    match back {
+        RolledBack::Pointer(moved) => activated(style, moved),
+        RolledBack::Canary(canary) => format!(
+            "the canary of {} on {} has ended; runs that have it keep it, and the pointer has not moved\n",
+            style.paint(Tone::Strong, &line(&canary.kind, NAMES_MAX)),
+            canary.digest.short(),
+        ),
+    }
+}
+
+/// A line each.
+pub(super) fn warnings(style: &Style, warnings: &[String]) -> String {
+    let line =
+        |text: &String| format!("{} {}\n", style.paint(Tone::Attention, "warning:"), line(text, usize::MAX));
+    warnings.iter().map(line).collect()
 }
 
 /// Every movement of a kind's pointer.
 pub(crate) fn history(style: &Style, activations: &[Activation]) -> String {
+    if activations.is_empty() {
+        return "no component has been active\n".to_owned();
+    }
     let rows: Vec<_> = activations
         .iter()
         .map(|activation| {
@@ -80,7 +130,7 @@ pub(crate) fn history(style: &Style, activations: &[Activation]) -> String {
     style.table(&["WHEN", "DIGEST", "BY", "MAY", "REASON"], &rows)
 }
 
-fn granted(grant: &Grant) -> String {
+pub(super) fn granted(grant: &Grant) -> String {
     let parts = [("import", &grant.imports), ("jobs", &grant.jobs), ("effects", &grant.effects)];
     let parts = parts.iter().filter(|(_, names)| !names.is_empty());
     let text =
@@ -88,6 +138,6 @@ fn granted(grant: &Grant) -> String {
     if text.is_empty() { "nothing".to_owned() } else { line(&text, usize::MAX) }
 }
 
-fn names(names: &[String]) -> String {
+pub(super) fn names(names: &[String]) -> String {
     if names.is_empty() { "-".to_owned() } else { line(&names.join(", "), NAMES_MAX) }
 }

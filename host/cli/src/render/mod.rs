@@ -6,6 +6,7 @@
 mod board;
 mod component;
 mod item;
+mod registry;
 mod report;
 mod review;
 mod run;
@@ -15,8 +16,11 @@ mod timeline;
 pub(crate) use board::{
     cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
 };
-pub(crate) use component::{activated, component_added, components, history};
+pub(crate) use component::{activated, component_added, component_refused, components, history, rolled_back};
 pub(crate) use item::{item, items, status_word};
+pub(crate) use registry::{
+    audit, canary, canary_begun, collected, component, kind, kind_grant, signed, stopped, trust,
+};
 pub(crate) use report::{replay, verify};
 pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
@@ -188,7 +192,7 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 }
 
 /// `417 B`, `37 KiB`, `2.3 MiB`
-fn bytes(size: u64) -> String {
+pub(crate) fn bytes(size: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
     match size {

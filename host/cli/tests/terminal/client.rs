@@ -255,16 +255,19 @@ fn components_are_added_and_activated() {
         nothing uses it yet: lockstep component activate gate 7692c3ad3540
         = 0
         $ lockstep component list
-        DIGEST        KIND  VERSION  SIZE  ACTIVE FOR  IMPORTS  SUMMARY
-        7692c3ad3540  gate  2        3 B   -           checks   looks
+        DIGEST        KIND  VERSION  SIZE  USE              IMPORTS  SUMMARY
+        7692c3ad3540  gate  2        3 B   -                checks   looks
+        3fc4ccfe7458  gate  2        3 B   canary, stopped  checks   looks
         = 0
         $ lockstep component activate gate 7692 --grant-import checks --grant-import log --grant-job ci-fixer
         gate runs on 7692c3ad3540 from now on; live runs keep what they began with
           it may: import log
+        warning: it refuses the config of step ci of pipeline "Quick"
         = 0
         $ lockstep component activate gate 7692
         gate runs on 7692c3ad3540 from now on; live runs keep what they began with
           it may: import log
+        warning: it refuses the config of step ci of pipeline "Quick"
         = 0
         $ lockstep component history gate
         WHEN                 DIGEST        BY    MAY         REASON
@@ -276,7 +279,8 @@ fn components_are_added_and_activated() {
     "#]]
     .assert_eq(&text);
     expect![[r#"
-        activate gate by Some("anna") Some(Grant { imports: ["log", "checks"], jobs: ["ci-fixer"], effects: [] })
+        add 3 bytes, None, by Some("anna") because None
+        activate gate by Some("anna") Some(Grant { imports: ["log", "checks"], jobs: ["ci-fixer"], effects: ["merge"] })
         activate gate by Some("anna") None"#]].assert_eq(&served.service.calls());
 }
 

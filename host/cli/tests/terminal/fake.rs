@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    ActivateRequest, ComponentService, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction,
-    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest,
+    VerifyReport,
 };
-use lockstep_types::{Activation, Digest, RunId, RunSummary, RunView, TimelineEntry, Timestamp};
+use lockstep_types::{Digest, RunId, RunSummary, RunView, TimelineEntry, Timestamp};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -167,29 +167,5 @@ impl RunService for FakeService {
     async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError> {
         let problems = vec!["record 2: its digest is wrong".to_owned()];
         Ok(VerifyReport { replay: self.replay(run).await?, records: 2, head: Digest::zero(), problems })
-    }
-}
-
-#[async_trait]
-impl ComponentService for FakeService {
-    async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
-        let descriptor = json!({ "kind": "gate", "version": "2", "state_version": 1, "summary": "looks",
-            "config_schema": "{}", "jobs": ["ci-fixer"], "effects": [], "access": "read-only" });
-        let component = json!({ "digest": Digest::of(&bytes), "size": bytes.len(), "imports": ["checks"],
-            "descriptor": descriptor, "added_at": 0, "active_for": [] });
-        Ok(serde_json::from_value(component).unwrap())
-    }
-    async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
-        Ok(vec![self.add_component(b"one".to_vec()).await?])
-    }
-    async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
-        self.called(format!("activate {} by {:?} {:?}", request.kind, request.by, request.grant));
-        Ok(self.activations(&request.kind).await?.remove(0))
-    }
-    async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError> {
-        let grant = json!({ "imports": ["log"], "jobs": [], "effects": [] });
-        let activation = json!({ "kind": kind, "digest": Digest::of(b"one"), "grant": grant,
-            "at": 1_767_603_600_000_u64, "by": "anna", "reason": "first" });
-        Ok(vec![serde_json::from_value(activation).unwrap()])
     }
 }

@@ -5,7 +5,9 @@ mod board;
 mod client;
 mod fake;
 mod fake_board;
+mod fake_components;
 mod folder;
+mod registry;
 
 use fake::FakeService;
 use lockstep_server::{AppState, Options, bind, serve};

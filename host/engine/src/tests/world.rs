@@ -62,7 +62,7 @@ pub(super) fn pins(version: &str) -> BTreeMap<String, Pin> {
             jobs: vec!["work".to_owned(), "{role}".to_owned()],
             effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
         };
-        Pin { digest: Digest::of(version.as_bytes()), grant, access }
+        Pin { digest: Digest::of(version.as_bytes()), grant, access, is_canary: false }
     };
     [
         ("writer".to_owned(), pin(Access::Write, &["provision"])),

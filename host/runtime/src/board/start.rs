@@ -227,16 +227,16 @@ impl Runtime {
             observations: sources.commands.observations,
             steps: planned.steps.clone(),
         };
-        let pins = kinds.pins(&pipeline);
         let wired = crate::wired::wired(&pipeline);
         let now = outside.clock.now();
+        let id = RunId::new(now, outside.clock.unique());
         RunSpec {
-            id: RunId::new(now, outside.clock.unique()),
+            pins: kinds.pins(&pipeline, &id, item.id.as_str()),
+            id,
             item: item.id.to_string(),
             title: item.title.clone(),
             description: item.description.clone(),
             initiator: by,
-            pins,
             pipeline: Arc::new(pipeline),
             change: Head { pull_request: item.pull_request.clone(), ..sources.change },
             context: ItemContext {

@@ -79,7 +79,7 @@ impl Shared {
         let flat_rate = spec.pipeline.jobs.iter().filter(|(_, job)| job.flat_rate);
         let exempt = flat_rate.map(|(kind, _)| kind.clone()).collect();
         let kinds = self.kinds.read().await;
-        let (active, stopped) = (Arc::clone(kinds.active()), Arc::clone(kinds.stopped()));
+        let (active, stopped) = (kinds.taken_by_steps(spec), Arc::clone(kinds.stopped()));
         Admission { over_budget, exempt, active, stopped }
     }
 

@@ -1,43 +1,163 @@
-//! Moving a kind's pointer.
+//! Moving a kind's pointer, and moving it back.
 
-use super::{guard, store};
+use super::guard::{Candidate, States};
+use super::{Answer, Deed, by, store};
 use crate::runtime::Runtime;
-use lockstep_ports::{ActivateRequest, ServiceError};
-use lockstep_types::Activation;
+use lockstep_ports::{ActivateRequest, Activated, Actor, Gates, RegistryChange, RolledBack, ServiceError};
+use lockstep_types::{Activation, AuditAction, ComponentInfo, Digest, Grant, KindGrant, Registry};
 
 impl Runtime {
-    /// Moves a kind's pointer, guarded: the component implements the kind and asks for nothing beyond the grant.
-    pub(super) async fn move_pointer(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
-        let components = &self.shared.outside.components;
-        let info = self.find_component(&request.digest).await?;
-        let kind = request.kind;
-        if info.descriptor.kind != kind {
-            return Err(ServiceError::Conflict(format!(
-                "component {} implements kind {}, not {kind}: activate it for {0}",
-                info.digest.short(),
-                info.descriptor.kind
-            )));
+    /// Moves a kind's pointer, guarded.
+    pub(super) async fn move_pointer(&self, request: ActivateRequest) -> Answer<Activated> {
+        let ActivateRequest { kind, digest, grant, skip_migration, gates, by, reason } = request;
+        let _alone = self.shared.registry.lock().await;
+        let info = self.find_component(&digest).await?;
+        let registry = self.registry().await?;
+        let before = registry.grant(&kind).cloned().unwrap_or_default();
+        let grant = grant.unwrap_or(before);
+        let states = if skip_migration { States::Ignore } else { States::Refuse };
+        let candidate =
+            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, states, command: "activate" };
+        let mut warnings = self.guard(&candidate, &registry).await?;
+        if let Some(canary) = registry.canary_of(&kind).filter(|canary| canary.digest != info.digest) {
+            warnings.push(format!(
+                "the canary on {} goes on beside it: end it with `lockstep component rollback {kind}`",
+                canary.digest.short()
+            ));
         }
-        let history = components.history(&kind).await.map_err(store)?;
-        let before = history.last().map(|last| last.grant.clone());
-        let grant = request.grant.or(before).unwrap_or_default();
-        guard::refuse_stopped(&info, self.shared.kinds.read().await.stopped())?;
-        guard::refuse_excess(&info, &grant)?;
-        if !request.skip_migration
-            && let Some(problem) = self.migration_problems(&kind, &info).await?
-        {
-            return Err(ServiceError::Conflict(problem));
-        }
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Activate };
+        let activation = self.point(moving, &registry, Actor { by, reason }).await?;
+        Ok(Activated { activation, warnings })
+    }
+
+    /// Stores where the pointer stands from now on. A candidate that becomes active is no canary any more.
+    pub(super) async fn point(
+        &self,
+        moving: Moving<'_>,
+        registry: &Registry,
+        actor: Actor,
+    ) -> Answer<Activation> {
+        let Moving { kind, info, grant, action } = moving;
         let activation = Activation {
-            kind,
+            kind: kind.clone(),
             digest: info.digest,
-            grant,
+            grant: grant.clone(),
             at: self.shared.outside.clock.now(),
-            by: request.by.unwrap_or_else(|| "operator".to_owned()),
-            reason: request.reason.unwrap_or_default(),
+            by: by(&actor),
+            reason: actor.reason.clone().unwrap_or_default(),
         };
-        components.activate(activation.clone()).await.map_err(store)?;
-        self.reload_kinds().await.map_err(store)?;
+        let mut changes = vec![RegistryChange::Activate(activation.clone())];
+        if registry.grants.iter().all(|row| row.kind != kind || row.grant != grant) {
+            let (at, by) = (activation.at, activation.by.clone());
+            changes.push(RegistryChange::Grant(KindGrant { kind: kind.clone(), grant, at, by }));
+        }
+        if registry.canary_of(&kind).is_some_and(|canary| canary.digest == info.digest) {
+            changes.push(RegistryChange::EndCanary(kind.clone()));
+        }
+        let from = registry.active_of(&kind).map(|active| format!("{} -> ", active.digest.short()));
+        let detail =
+            format!("{}{} {}", from.unwrap_or_default(), info.digest.short(), info.descriptor.version);
+        self.alter(changes, Deed { action, subject: kind, detail }, actor).await?;
         Ok(activation)
+    }
+
+    /// Ends the canary of a kind, or else moves its pointer back to where it stood before.
+    pub(super) async fn go_back(&self, kind: String, actor: Actor) -> Answer<RolledBack> {
+        let _alone = self.shared.registry.lock().await;
+        let registry = self.registry().await?;
+        if let Some(canary) = registry.canary_of(&kind).cloned() {
+            let detail = format!("{} is no candidate any more", canary.digest.short());
+            let deed = Deed { action: AuditAction::EndCanary, subject: kind.clone(), detail };
+            self.alter(vec![RegistryChange::EndCanary(kind)], deed, actor).await?;
+            return Ok(RolledBack::Canary(canary));
+        }
+        let components = &self.shared.outside.components;
+        let history = components.history(&kind).await.map_err(store)?;
+        let before =
+            stack(&history).into_iter().nth_back(1).ok_or_else(|| nothing_before(&kind, &history))?;
+        let info = components.info(&before).await.map_err(store)?.ok_or_else(|| {
+            let digest = before.short();
+            ServiceError::NotFound(format!(
+                "component {digest}, which kind {kind} used before, is no longer stored: add its file again with \
+                 `lockstep component add FILE`"
+            ))
+        })?;
+        let grant = registry.grant(&kind).cloned().unwrap_or_default();
+        let gates = Gates::default();
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            states: States::Tell,
+            command: "rollback",
+        };
+        let warnings = self.guard(&candidate, &registry).await?;
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Rollback };
+        let activation = self.point(moving, &registry, actor).await?;
+        Ok(RolledBack::Pointer(Activated { activation, warnings }))
+    }
+}
+
+/// Where a pointer moves.
+pub(super) struct Moving<'a> {
+    pub(super) kind: String,
+    pub(super) info: &'a ComponentInfo,
+    pub(super) grant: Grant,
+    pub(super) action: AuditAction,
+}
+
+/// The components that stand below each other in a kind's history: moving to the one before takes the last away, so that
+/// going back twice goes back two steps, not forth again.
+fn stack(history: &[Activation]) -> Vec<Digest> {
+    let mut stack: Vec<Digest> = Vec::new();
+    for Activation { digest, .. } in history {
+        if stack.last() == Some(digest) {
+            continue;
+        }
+        if stack.iter().nth_back(1) == Some(digest) {
+            stack.pop();
+        } else {
+            stack.push(*digest);
+        }
+    }
+    stack
+}
+
+fn nothing_before(kind: &str, history: &[Activation]) -> ServiceError {
+    if history.is_empty() {
+        return super::view::no_such_kind(kind);
+    }
+    ServiceError::Conflict(format!(
+        "kind {kind} has used nothing before what it uses now: choose with `lockstep component activate {kind} DIGEST`, \
+         see `lockstep component list`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stack;
+    use lockstep_testkit::samples::activation;
+    use lockstep_types::Digest;
+
+    fn shown(moves: &str) -> String {
+        let moves: Vec<_> = moves
+            .chars()
+            .zip(1..)
+            .map(|(name, at)| activation("k", Digest::of(name.to_string().as_bytes()), at))
+            .collect();
+        let name = |digest: &Digest| ('A'..='Z').find(|c| Digest::of(c.to_string().as_bytes()) == *digest);
+        stack(&moves).iter().filter_map(name).collect()
+    }
+
+    #[test]
+    fn going_back_takes_the_last_away() {
+        assert_eq!(shown(""), "");
+        assert_eq!(shown("A"), "A");
+        assert_eq!(shown("ABC"), "ABC");
+        assert_eq!(shown("ABCB"), "AB");
+        assert_eq!(shown("ABCBA"), "A");
+        assert_eq!(shown("AABB"), "AB");
+        assert_eq!(shown("ABCA"), "ABCA");
     }
 }

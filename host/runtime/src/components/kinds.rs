@@ -3,7 +3,10 @@
 use crate::pipeline_file;
 use crate::runtime::Outside;
 use lockstep_ports::{ComponentStoreError, ServiceError};
-use lockstep_types::{Activation, Descriptor, Digest, Pin, Pipeline, Stop};
+use lockstep_types::{
+    Activation, Canary, ComponentInfo, Descriptor, Digest, Pin, Pinning, Pipeline, Registry, RunId, RunSpec,
+    Stop,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +18,7 @@ pub(crate) struct Kinds {
     active: BTreeMap<String, Active>,
     /// The same, as runs are pinned to them.
     pins: Arc<BTreeMap<String, Pin>>,
+    candidates: BTreeMap<String, Candidate>,
     /// Components that may not be called, and why.
     stopped: Arc<BTreeMap<Digest, Stop>>,
     /// Pipeline files that were found good with these components.
@@ -22,38 +26,50 @@ pub(crate) struct Kinds {
 }
 
 struct Active {
-    activation: Activation,
+    pin: Pin,
     descriptor: Descriptor,
     schema: Option<jsonschema::Validator>,
 }
 
-impl Active {
-    fn pin(&self) -> Pin {
-        let Activation { digest, grant, .. } = self.activation.clone();
-        Pin { digest, grant, access: self.descriptor.access }
-    }
+/// A candidate, and who gets it.
+struct Candidate {
+    canary: Canary,
+    pin: Pin,
 }
 
 impl Kinds {
     pub(crate) async fn load(outside: &Outside) -> Result<Self, ComponentStoreError> {
-        let mut active = BTreeMap::new();
-        for activation in outside.components.active().await? {
-            let Some(info) = outside.components.info(&activation.digest).await? else {
-                tracing::error!(kind = activation.kind, digest = %activation.digest, "an active component is not stored");
+        let registry = outside.components.registry().await?;
+        let mut kinds = Self {
+            active: BTreeMap::new(),
+            pins: Arc::default(),
+            candidates: BTreeMap::new(),
+            stopped: Arc::new(registry.stops.iter().map(|stop| (stop.digest, stop.clone())).collect()),
+            checked: Mutex::default(),
+        };
+        for Activation { kind, digest, .. } in &registry.active {
+            let Some((pin, descriptor)) = pin(outside, &registry, kind, digest, false).await? else {
                 continue;
             };
-            let schema = jsonschema::validator_for(&info.descriptor.config_schema.value());
+            let schema = jsonschema::validator_for(&descriptor.config_schema.value());
             if let Err(error) = &schema {
                 // What is added now is refused for this; an older version of the host may have let it in.
-                tracing::error!(kind = activation.kind, %error, "configs are not checked: the schema is invalid");
+                tracing::error!(kind, %error, "configs are not checked: the schema is invalid");
             }
-            let schema = schema.ok();
-            let kind = activation.kind.clone();
-            active.insert(kind, Active { activation, descriptor: info.descriptor, schema });
+            kinds.active.insert(kind.clone(), Active { pin, descriptor, schema: schema.ok() });
         }
-        let pins = active.iter().map(|(kind, active): (&String, &Active)| (kind.clone(), active.pin()));
-        let pins = Arc::new(pins.collect());
-        Ok(Self { active, pins, stopped: Arc::default(), checked: Mutex::default() })
+        let pins = kinds.active.iter().map(|(kind, active)| (kind.clone(), active.pin.clone()));
+        kinds.pins = Arc::new(pins.collect());
+        for canary in &registry.canaries {
+            // A candidate that was stopped is given to nobody; its runs get the active component.
+            if registry.stop_of(&canary.digest).is_some() {
+                continue;
+            }
+            if let Some((pin, _)) = pin(outside, &registry, &canary.kind, &canary.digest, true).await? {
+                kinds.candidates.insert(canary.kind.clone(), Candidate { canary: canary.clone(), pin });
+            }
+        }
+        Ok(kinds)
     }
 
     /// Components that may not be called, by digest.
@@ -86,16 +102,49 @@ impl Kinds {
         ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: true })
     }
 
-    /// The active component of each kind, as runs are pinned to it.
-    pub(crate) fn active(&self) -> &Arc<BTreeMap<String, Pin>> {
-        &self.pins
+    /// What the steps of a run take that begin now, where each takes its component when it begins. A candidate is for runs
+    /// that started since it is one.
+    pub(crate) fn taken_by_steps(&self, spec: &RunSpec) -> Arc<BTreeMap<String, Pin>> {
+        if spec.pipeline.pin == Pinning::Run || self.candidates.is_empty() {
+            return Arc::clone(&self.pins);
+        }
+        let mut pins = BTreeMap::clone(&self.pins);
+        for (kind, Candidate { canary, pin }) in &self.candidates {
+            if canary.at <= spec.created_at && canary.to.takes(kind, &spec.id, &spec.item) {
+                pins.insert(kind.clone(), pin.clone());
+            }
+        }
+        Arc::new(pins)
     }
 
-    /// What a run of the pipeline is pinned to.
-    pub(crate) fn pins(&self, pipeline: &Pipeline) -> BTreeMap<String, Pin> {
-        let pin = |kind: &String| Some((kind.clone(), self.pins.get(kind)?.clone()));
+    /// What a run of the pipeline is pinned to: the active component of each kind, or its candidate if the run is one of
+    /// those that get it.
+    pub(crate) fn pins(&self, pipeline: &Pipeline, run: &RunId, item: &str) -> BTreeMap<String, Pin> {
+        let pin = |kind: &String| {
+            let active = self.active.get(kind)?;
+            let candidate = self.candidates.get(kind);
+            let candidate = candidate.filter(|candidate| candidate.canary.to.takes(kind, run, item));
+            Some((kind.clone(), candidate.map_or(&active.pin, |candidate| &candidate.pin).clone()))
+        };
         pipeline.steps.iter().filter_map(|step| pin(&step.kind)).collect()
     }
+}
+
+/// What runs are pinned to that get this component for a kind. None if it is not stored, which nothing but a damaged data
+/// folder brings about.
+async fn pin(
+    outside: &Outside,
+    registry: &Registry,
+    kind: &str,
+    digest: &Digest,
+    is_canary: bool,
+) -> Result<Option<(Pin, Descriptor)>, ComponentStoreError> {
+    let Some(ComponentInfo { descriptor, .. }) = outside.components.info(digest).await? else {
+        tracing::error!(kind, %digest, "a component that a kind points to is not stored");
+        return Ok(None);
+    };
+    let grant = registry.grant(kind).cloned().unwrap_or_default();
+    Ok(Some((Pin { digest: *digest, grant, access: descriptor.access, is_canary }, descriptor)))
 }
 
 impl pipeline_file::Kinds for Kinds {

@@ -1,19 +1,19 @@
 //! States that a component has to bring into its own shape: of a run that is given another component, and, tried only,
 //! of all live runs before a kind's pointer moves.
 
-use super::store;
+use super::Answer;
+use super::guard::{Candidate, States};
 use crate::actor::LiveRun;
 use crate::runtime::{Runtime, Shared};
-use crate::service::{chain, journal};
+use crate::service::{chain, journal, rejected};
 use lockstep_engine::{Recorded, Run, Turn};
 use lockstep_ports::ServiceError;
-use lockstep_types::{Admission, ComponentInfo, Digest, Input, Migration, Rejected, Repin, RunId};
+use lockstep_types::{Admission, Digest, Input, Migration, Rejected, Repin, RunId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// States that are tried before a pointer moves. Each takes a call of some milliseconds, equal ones are tried once, and a
-/// component that takes over so many takes over the rest, or the repin of that run says that it does not.
-const STATES_TRIED_MAX: usize = 1000;
+/// Different states that are tried before a pointer moves: each takes a call, and nobody waits for an hour.
+const STATES_TRIED_MAX: usize = 100_000;
 
 impl Shared {
     /// The input with the states that the components of its repin make of the present ones; none if it repins nothing.
@@ -88,37 +88,51 @@ impl Shared {
 }
 
 impl Runtime {
-    /// Why a component could not take over the unfinished steps of its kind in live runs; none if it could. Pinned runs
-    /// are not touched by a pointer, but a component that cannot read their states is seldom the one that was meant.
-    pub(crate) async fn migration_problems(
-        &self,
-        kind: &str,
-        info: &ComponentInfo,
-    ) -> Result<Option<String>, ServiceError> {
+    /// Tries a candidate on the states of the unfinished steps of its kind in live runs. Runs that are pinned are not touched
+    /// by a pointer, but a component that cannot read their states is seldom the one that was meant.
+    pub(super) async fn try_states(&self, candidate: &Candidate<'_>) -> Answer<Option<String>> {
+        if candidate.states == States::Ignore {
+            return Ok(None);
+        }
+        let Some(problem) = self.untaken_state(candidate).await? else { return Ok(None) };
+        let (kind, digest) = (candidate.kind, candidate.info.digest.short());
+        match candidate.states {
+            States::Refuse => Err(ServiceError::Conflict(format!(
+                "{problem}: activate it all the same with `lockstep component activate {kind} {digest} \
+                 --skip-migration`; live runs keep the component they have"
+            ))),
+            States::Tell | States::Ignore => {
+                Ok(Some(format!("{problem}: live runs keep the component they have")))
+            }
+        }
+    }
+
+    /// The first state that a candidate cannot take over, and why.
+    async fn untaken_state(&self, candidate: &Candidate<'_>) -> Answer<Option<String>> {
+        let (digest, to) = (candidate.info.digest, candidate.info.descriptor.state_version);
+        let short = digest.short();
         let mut tried = BTreeSet::new();
         for id in self.shared.outside.journal.live().await.map_err(|error| journal(&error))? {
             let Some(recorded) = self.live_state(&id).await? else { continue };
-            for (step, from, state) in recorded.run.states_of(kind) {
-                if from == info.digest {
+            for (step, from, state) in recorded.run.states_of(candidate.kind) {
+                if from == digest {
                     continue;
                 }
-                let stored = self.shared.outside.components.info(&from).await.map_err(store)?;
-                let (version, to) = match stored {
-                    Some(stored) => (stored.descriptor.state_version, info.descriptor.state_version),
-                    None => continue,
-                };
-                if version == to || !tried.insert((version, state.as_str().to_owned())) {
+                let version = self.shared.state_version(from).await.map_err(rejected)?;
+                if version == to || !tried.insert((version, Digest::of(state.as_str().as_bytes()))) {
                     continue;
                 }
                 if tried.len() > STATES_TRIED_MAX {
-                    return Ok(None);
+                    return Ok(Some(format!(
+                        "live runs hold more than {STATES_TRIED_MAX} different states that component {short} would \
+                         have to take over; it took over as many as were tried"
+                    )));
                 }
-                let executor = &self.shared.outside.executor;
-                if let Err(fault) = executor.migrate(info.digest, version, state).await {
+                if let Err(fault) = self.shared.outside.executor.migrate(digest, version, state).await {
                     let name = &recorded.run.spec().pipeline.steps[step].name;
                     return Ok(Some(format!(
-                        "component {0} (state version {to}) cannot take over the state (version {version}) of step {name} of run {id}: {1}: activate it all the same with `lockstep component activate {kind} {0} --skip-migration`; live runs keep the component they have",
-                        info.digest.short(),
+                        "component {short} (state version {to}) cannot take over the state (version {version}) of step \
+                         {name} of run {id}: {}",
                         fault.message
                     )));
                 }
@@ -128,7 +142,7 @@ impl Runtime {
     }
 
     /// A live run as it stands; none if it cannot be folded, which others tell of.
-    async fn live_state(&self, id: &RunId) -> Result<Option<Arc<Recorded>>, ServiceError> {
+    async fn live_state(&self, id: &RunId) -> Answer<Option<Arc<Recorded>>> {
         let live = self.shared.live.lock().await.get(id).map(LiveRun::state);
         if live.is_some() {
             return Ok(live);

@@ -1,13 +1,12 @@
 //! Giving a run other components, and letting runs go on that were held for one.
 
-use super::guard;
+use super::{guard, trust};
 use crate::actor::{self, LiveRun};
 use crate::runtime::{Runtime, Shared};
 use lockstep_engine::Recorded;
 use lockstep_ports::ServiceError;
 use lockstep_types::{Pin, Repin, RunId};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 impl Runtime {
     /// What a run is to be given: components that are stored, implement their kinds, are not stopped and ask for nothing
@@ -54,12 +53,15 @@ impl Runtime {
                 info.descriptor.kind
             )));
         }
-        let kinds = Arc::clone(&*self.shared.kinds.read().await);
-        guard::refuse_stopped(&info, kinds.stopped())?;
-        let of_run = recorded.run.spec().pins.get(kind);
-        let grant = kinds.active().get(kind).or(of_run).map(|pin| pin.grant.clone()).unwrap_or_default();
-        guard::refuse_excess(&info, &grant)?;
-        Ok(Pin { digest: info.digest, grant, access: info.descriptor.access })
+        let registry = self.registry().await?;
+        guard::refuse_stopped(&info, &registry)?;
+        let of_run = recorded.run.spec().pins.get(kind).map(|pin| &pin.grant);
+        let grant = registry.grant(kind).or(of_run).cloned().unwrap_or_default();
+        guard::refuse_excess(&info, kind, &grant, "repin")?;
+        if !self.is_carried(&info.digest) {
+            trust::check(&info, &registry)?;
+        }
+        Ok(Pin { digest: info.digest, grant, access: info.descriptor.access, is_canary: false })
     }
 }
 

@@ -2,16 +2,16 @@
 
 use crate::host::{Host, World, ask, choose, component, descriptor, request};
 use expect_test::expect;
-use lockstep_ports::{ActivateRequest, ComponentService, RunService, ServiceError};
-use lockstep_types::{Activation, Descriptor, Digest, Grant, JsonText, RunStatus};
+use lockstep_ports::{ActivateRequest, Activated, ComponentService, RunService, ServiceError};
+use lockstep_types::{Descriptor, Digest, Grant, JsonText, RunStatus};
 
-fn activate(host: &Host, digest: &str, grant: Option<Grant>) -> Result<Activation, ServiceError> {
+fn activate(host: &Host, digest: &str, grant: Option<Grant>) -> Result<Activated, ServiceError> {
     let (kind, digest) = ("writer".to_owned(), digest.to_owned());
     host.run(host.runtime.activate(ActivateRequest { kind, digest, grant, ..ActivateRequest::default() }))
 }
 
 fn add(host: &Host, descriptor: &Descriptor) -> Digest {
-    host.run(host.runtime.add_component(component(descriptor))).unwrap().info.digest
+    host.run(host.runtime.add_component(component(descriptor).into())).unwrap().info.digest
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_component_that_asks_for_more_is_refused_with_what_would_allow_it() {
     let run = host.start(&["build"]);
     assert_ne!(host.get(&run).steps[0].digest, digest, "the pointer has not moved");
     let all = Grant { imports: Vec::new(), jobs: greedy.jobs, effects: greedy.effects };
-    assert_eq!(activate(&host, &digest.to_string(), Some(all)).unwrap().digest, digest);
+    assert_eq!(activate(&host, &digest.to_string(), Some(all)).unwrap().activation.digest, digest);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_component_whose_config_schema_is_none_is_not_added() {
     let host = world.open();
     let mut wrong = descriptor("writer", "2");
     wrong.config_schema = JsonText::new(r#"{"type": 5}"#).unwrap();
-    let added = host.run(host.runtime.add_component(component(&wrong)));
+    let added = host.run(host.runtime.add_component(component(&wrong).into()));
     let Err(ServiceError::Invalid(text)) = added else { panic!("{added:?}") };
     assert!(text.contains("config schema is no JSON Schema"), "{text}");
     assert_eq!(host.run(host.runtime.components()).unwrap().len(), 2, "only those it came with");

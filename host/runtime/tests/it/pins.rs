@@ -9,7 +9,7 @@ use lockstep_types::{Descriptor, Digest, JsonText, Next, Outcome, RunId, RunStat
 use serde_json::json;
 
 fn add(host: &Host, descriptor: &Descriptor) -> Digest {
-    host.run(host.runtime.add_component(component(descriptor))).unwrap().info.digest
+    host.run(host.runtime.add_component(component(descriptor).into())).unwrap().info.digest
 }
 
 /// A later version of the component, with states of another shape.
@@ -110,8 +110,8 @@ fn a_repin_that_cannot_be_changes_nothing() {
     expect![[r#"
         component SECOND cannot take over the state of step pick of run RUN, which keeps the one it has: its `migrate` gave up: a number says nothing
         component OTHER implements kind other, not writer: choose one that implements writer
-        component GREEDY asks for more than kind writer is granted: allow it with `lockstep component activate writer GREEDY --grant-effect provision`
-        component OTHER asks for more than kind other is granted: allow it with `lockstep component activate other OTHER --grant-job work`
+        component GREEDY asks for more than kind writer is granted: allow it with `lockstep component grant writer --effect provision`
+        component OTHER asks for more than kind other is granted: allow it with `lockstep component grant other --job work`
         no component begins with "ffff": add it with `lockstep component add FILE`
         nothing to repin: say which kind, as KIND=DIGEST"#]].assert_eq(&text);
     assert_eq!(host.get(&run), before);

@@ -1,9 +1,10 @@
 use async_trait::async_trait;
-use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, StepExecutor as _};
+use lockstep_ports::{ComponentStore, ComponentStoreError, Observer, RegistryChange, StepExecutor as _};
 use lockstep_sandbox::{Allocation, Limits, OFFERED, Sandbox, SandboxOptions};
 use lockstep_types::{
-    Activation, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel, ObservationAnswer,
-    ObservationRequest, ObserveFailure, Outcome, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
+    Activation, AuditEntry, Change, ComponentInfo, Digest, Invocation, ItemStatus, JsonText, LogLevel,
+    ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, Registry, RunInfo, StepEvent, StepInfo,
+    StepInput, Timestamp,
 };
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -36,7 +37,7 @@ struct Shelf(HashMap<Digest, Vec<u8>>);
 
 #[async_trait]
 impl ComponentStore for Shelf {
-    async fn put(&self, _: ComponentInfo, _: Vec<u8>) -> Result<(), ComponentStoreError> {
+    async fn change(&self, _: Vec<RegistryChange>, _: AuditEntry) -> Result<(), ComponentStoreError> {
         Ok(())
     }
 
@@ -52,11 +53,11 @@ impl ComponentStore for Shelf {
         Ok(Vec::new())
     }
 
-    async fn activate(&self, _: Activation) -> Result<(), ComponentStoreError> {
-        Ok(())
+    async fn registry(&self) -> Result<Registry, ComponentStoreError> {
+        Ok(Registry::default())
     }
 
-    async fn active(&self) -> Result<Vec<Activation>, ComponentStoreError> {
+    async fn audit(&self, _: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
         Ok(Vec::new())
     }
 

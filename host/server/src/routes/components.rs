@@ -1,12 +1,14 @@
 use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
-use crate::extract::{ComponentBody, JsonBody, PathOf};
+use crate::extract::{ComponentBody, JsonBody, OptionalJsonBody, PathOf, QueryOf};
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
-use lockstep_ports::{ActivateRequest, ComponentView};
+use lockstep_ports::{
+    ActivateRequest, Activated, Actor, AddRequest, ComponentDetail, ComponentView, GcReport, StopView,
+};
 use lockstep_types::Activation;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 #[derive(Serialize)]
@@ -18,26 +20,56 @@ pub(super) async fn list(State(state): State<AppState>) -> Answer<Json<Component
     Ok(Json(Components { components: state.components().components().await? }))
 }
 
+/// What comes with the bytes of a component.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Added {
+    signature: Option<String>,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
 /// Takes a permit before it reads the body, because the bodies are what has to be few.
 pub(super) async fn add(
     State(state): State<AppState>,
+    QueryOf(Added { signature, by, reason }): QueryOf<Added>,
     request: Request,
 ) -> Answer<(StatusCode, Json<ComponentView>)> {
     let permit = state.upload_permit()?;
     let ComponentBody(bytes) = ComponentBody::from_request(request, &state).await?;
     let service = Arc::clone(state.components());
+    let by = Some(by.unwrap_or_else(|| SOMEBODY.to_owned()));
     let added = to_the_end(async move {
-        let added = service.add_component(bytes.into()).await;
+        let added = service.add_component(AddRequest { bytes: bytes.into(), signature, by, reason }).await;
         drop(permit);
         added
     });
     Ok((StatusCode::CREATED, Json(added.await?)))
 }
 
+/// The same for bytes that are only looked at.
+pub(super) async fn inspect(
+    State(state): State<AppState>,
+    request: Request,
+) -> Answer<Json<ComponentDetail>> {
+    let permit = state.upload_permit()?;
+    let ComponentBody(bytes) = ComponentBody::from_request(request, &state).await?;
+    let inspected = state.components().inspect_component(bytes.into()).await;
+    drop(permit);
+    Ok(Json(inspected?))
+}
+
+pub(super) async fn show(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+) -> Answer<Json<ComponentDetail>> {
+    Ok(Json(state.components().component(&digest).await?))
+}
+
 pub(super) async fn activate(
     State(state): State<AppState>,
     JsonBody(mut request): JsonBody<ActivateRequest>,
-) -> Answer<Json<Activation>> {
+) -> Answer<Json<Activated>> {
     request.by.get_or_insert_with(|| SOMEBODY.to_owned());
     let service = Arc::clone(state.components());
     to_the_end(async move { service.activate(request).await }).await.map(Json)
@@ -53,4 +85,63 @@ pub(super) async fn history(
     PathOf(kind): PathOf<String>,
 ) -> Answer<Json<History>> {
     Ok(Json(History { activations: state.components().activations(&kind).await? }))
+}
+
+/// With a name for whoever did not give one.
+pub(super) fn named(actor: Actor) -> Actor {
+    Actor { by: Some(actor.by.unwrap_or_else(|| SOMEBODY.to_owned())), ..actor }
+}
+
+pub(super) async fn stop(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+    OptionalJsonBody(actor): OptionalJsonBody<Actor>,
+) -> Answer<Json<StopView>> {
+    let service = Arc::clone(state.components());
+    to_the_end(async move { service.stop_component(&digest, named(actor)).await }).await.map(Json)
+}
+
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+    OptionalJsonBody(actor): OptionalJsonBody<Actor>,
+) -> Answer<Json<StopView>> {
+    let service = Arc::clone(state.components());
+    to_the_end(async move { service.resume_component(&digest, named(actor)).await }).await.map(Json)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signed {
+    signature: String,
+    by: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) async fn sign(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+    JsonBody(Signed { signature, by, reason }): JsonBody<Signed>,
+) -> Answer<Json<ComponentDetail>> {
+    let service = Arc::clone(state.components());
+    let actor = named(Actor { by, reason });
+    to_the_end(async move { service.sign_component(&digest, &signature, actor).await }).await.map(Json)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Collect {
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    by: Option<String>,
+}
+
+pub(super) async fn collect(
+    State(state): State<AppState>,
+    OptionalJsonBody(Collect { dry_run, by }): OptionalJsonBody<Collect>,
+) -> Answer<Json<GcReport>> {
+    let service = Arc::clone(state.components());
+    let by = Some(by.unwrap_or_else(|| SOMEBODY.to_owned()));
+    to_the_end(async move { service.collect_components(dry_run, by).await }).await.map(Json)
 }

@@ -7,6 +7,7 @@ mod components;
 mod events;
 mod health;
 mod items;
+mod kinds;
 mod library;
 mod money;
 mod notices;
@@ -45,6 +46,20 @@ pub fn app(state: AppState) -> Router {
         .route("/components", get(components::list).post(components::add))
         .route("/components/activations", post(components::activate))
         .route("/components/activations/{kind}", get(components::history))
+        .route("/components/inspect", post(components::inspect))
+        .route("/components/gc", post(components::collect))
+        .route("/components/{digest}", get(components::show))
+        .route("/components/{digest}/stop", post(components::stop))
+        .route("/components/{digest}/resume", post(components::resume))
+        .route("/components/{digest}/signatures", post(components::sign))
+        .route("/kinds", get(kinds::list))
+        .route("/kinds/{kind}", get(kinds::show))
+        .route("/kinds/{kind}/grant", post(kinds::grant))
+        .route("/kinds/{kind}/rollback", post(kinds::rollback))
+        .route("/kinds/{kind}/promote", post(kinds::promote))
+        .route("/kinds/{kind}/canary", get(kinds::canary).post(kinds::begin_canary))
+        .route("/trust", get(kinds::trust).post(kinds::change_trust))
+        .route("/audit", get(kinds::audit))
         .route("/events", get(events::stream))
         .route("/feed", get(events::feed))
         .route("/notices", get(notices::list))

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    ActivateRequest, ComponentService, ComponentView, FeedItem, InvocationView, ReplayReport, RunAction,
-    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError,
+    StartRequest, VerifyReport,
 };
 use lockstep_types::{
-    Access, Activation, Change, ComponentInfo, Descriptor, Digest, Grant, ItemStatus, JsonText, RunId,
-    RunStatus, RunSummary, RunView, TimelineEntry, Timestamp, Waiting,
+    Access, Change, ComponentInfo, Descriptor, Digest, ItemStatus, JsonText, RunId, RunStatus, RunSummary,
+    RunView, TimelineEntry, Timestamp, Waiting,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -101,7 +101,7 @@ pub(crate) fn summary(id: &str) -> RunSummary {
     }
 }
 
-fn component() -> ComponentView {
+pub(crate) fn component() -> ComponentView {
     let descriptor = Descriptor {
         kind: "agent".to_owned(),
         version: "1".to_owned(),
@@ -123,7 +123,13 @@ fn component() -> ComponentView {
         descriptor,
         added_at: Timestamp(0),
     };
-    ComponentView { info, active_for: vec!["agent".to_owned()] }
+    ComponentView {
+        info,
+        active_for: vec!["agent".to_owned()],
+        canary_for: Vec::new(),
+        stop: None,
+        warning: None,
+    }
 }
 
 fn replayed(run: &RunId) -> ReplayReport {
@@ -197,30 +203,5 @@ impl RunService for FakeService {
     async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError> {
         Self::known(run)?;
         Ok(VerifyReport { replay: replayed(run), records: 4, head: Digest::zero(), problems: Vec::new() })
-    }
-}
-
-#[async_trait]
-impl ComponentService for FakeService {
-    async fn add_component(&self, bytes: Vec<u8>) -> Result<ComponentView, ServiceError> {
-        self.called(format!("add {} bytes", bytes.len()));
-        Ok(component())
-    }
-    async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
-        Ok(vec![component()])
-    }
-    async fn activate(&self, request: ActivateRequest) -> Result<Activation, ServiceError> {
-        self.called(format!("activate {} {} by {:?}", request.kind, request.digest, request.by));
-        Ok(self.activations(&request.kind).await?.remove(0))
-    }
-    async fn activations(&self, kind: &str) -> Result<Vec<Activation>, ServiceError> {
-        Ok(vec![Activation {
-            kind: kind.to_owned(),
-            digest: Digest::of(b"x"),
-            grant: Grant::default(),
-            at: Timestamp(7),
-            by: "anna".to_owned(),
-            reason: String::new(),
-        }])
     }
 }

@@ -6,8 +6,10 @@ mod board_answers;
 mod events;
 mod fake;
 mod fake_board;
+mod fake_components;
 mod guards;
 mod listening;
+mod registry;
 mod routes;
 
 use axum::body::Body;

@@ -322,54 +322,58 @@ async fn components_are_added_and_activated() {
     let activate = request("POST /v1/components/activations", r#"{"kind":"agent","digest":"2d71"}"#);
     assert_eq!(send(&service, activate).await.status(), 200);
     expect![[r#"
-        add 2097152 bytes
+        add 2097152 bytes, None, by Some("api") because None
         activate agent 2d71 by Some("api")"#]]
     .assert_eq(&service.calls());
     check(
         &[("/v1/components", ""), ("/v1/components/activations/agent", "")],
         expect![[r#"
-        /v1/components
-            200 {
-              "components": [
-                {
-                  "active_for": [
-                    "agent"
-                  ],
-                  "added_at": 0,
-                  "descriptor": {
-                    "access": "write",
-                    "config_schema": "{}",
-                    "effects": [],
-                    "jobs": [],
-                    "kind": "agent",
-                    "state_version": 1,
-                    "summary": "works",
-                    "version": "1"
-                  },
-                  "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
-                  "imports": [],
-                  "size": 1
+            /v1/components
+                200 {
+                  "components": [
+                    {
+                      "active_for": [
+                        "agent"
+                      ],
+                      "added_at": 0,
+                      "canary_for": [],
+                      "descriptor": {
+                        "access": "write",
+                        "config_schema": "{}",
+                        "effects": [],
+                        "jobs": [],
+                        "kind": "agent",
+                        "state_version": 1,
+                        "summary": "works",
+                        "version": "1"
+                      },
+                      "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+                      "imports": [],
+                      "size": 1,
+                      "stop": null,
+                      "warning": null,
+                      "world": "lockstep:step/step@0.2.0"
+                    }
+                  ]
                 }
-              ]
-            }
-        /v1/components/activations/agent
-            200 {
-              "activations": [
-                {
-                  "at": 7,
-                  "by": "anna",
-                  "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
-                  "grant": {
-                    "effects": [],
-                    "imports": [],
-                    "jobs": []
-                  },
-                  "kind": "agent",
-                  "reason": ""
+            /v1/components/activations/agent
+                200 {
+                  "activations": [
+                    {
+                      "at": 7,
+                      "by": "anna",
+                      "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+                      "grant": {
+                        "effects": [],
+                        "imports": [],
+                        "jobs": []
+                      },
+                      "kind": "agent",
+                      "reason": ""
+                    }
+                  ]
                 }
-              ]
-            }
-    "#]],
+        "#]],
     )
     .await;
 }

@@ -1,24 +1,40 @@
-use crate::args::ActivateArgs;
+use super::actor;
+use crate::args::{ActivateArgs, GateArgs, KindArgs};
 use crate::commands::with_components;
 use crate::context::Context;
 use crate::render;
-use lockstep_ports::{ActivateRequest, ComponentService};
+use lockstep_ports::{ActivateRequest, ComponentService, Gates, ServiceError};
 use lockstep_types::Grant;
 
 pub(super) async fn activate(context: &Context, args: ActivateArgs) -> anyhow::Result<()> {
-    let activation = with_components(context, "component activate", async |service| {
+    let activated = with_components(context, "component activate", async |service| {
         let grant = widened(&*service, &args).await?;
         let request = ActivateRequest {
             kind: args.kind,
             digest: args.digest,
             grant,
             skip_migration: args.skip_migration,
+            gates: gates(&args.gates),
             by: Some(context.by.clone()),
             reason: args.reason,
         };
         Ok(service.activate(request).await?)
     });
-    context.term.show(&activation.await?, render::activated)
+    context.term.show(&activated.await?, render::activated)
+}
+
+pub(super) async fn rollback(context: &Context, args: KindArgs) -> anyhow::Result<()> {
+    let KindArgs { kind, reason } = args;
+    let actor = actor(context, reason);
+    let back = with_components(context, "component rollback", async |service| {
+        Ok(service.rollback(&kind, actor).await?)
+    });
+    context.term.show(&back.await?, render::rolled_back)
+}
+
+pub(super) fn gates(args: &GateArgs) -> Gates {
+    let GateArgs { require_identical, max_changed, max_fuel_growth } = *args;
+    Gates { require_identical, max_changed, max_fuel_growth }
 }
 
 /// What the kind is granted now and what the options add; none if they add nothing.
@@ -26,7 +42,11 @@ async fn widened(service: &dyn ComponentService, args: &ActivateArgs) -> anyhow:
     if [&args.grant_import, &args.grant_job, &args.grant_effect].iter().all(|added| added.is_empty()) {
         return Ok(None);
     }
-    let mut grant = service.activations(&args.kind).await?.pop().map(|last| last.grant).unwrap_or_default();
+    let mut grant = match service.kind(&args.kind).await {
+        Ok(view) => view.grant,
+        Err(ServiceError::NotFound(_)) => Grant::default(),
+        Err(error) => return Err(error.into()),
+    };
     extend(&mut grant.imports, &args.grant_import);
     extend(&mut grant.jobs, &args.grant_job);
     extend(&mut grant.effects, &args.grant_effect);

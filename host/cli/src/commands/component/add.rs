@@ -1,18 +1,154 @@
-use crate::commands::{read_file, with_components};
+use crate::args::AddArgs;
+use crate::commands::{read_file, read_text, with_components};
 use crate::context::{Context, quoted};
+use crate::exit::{Exit, Refused, explain};
 use crate::render;
-use std::path::Path;
+use lockstep_ports::{AddRequest, ComponentService, ComponentView, ServiceError};
+use lockstep_runtime::signature;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Largest component; the server takes no larger one either.
 const COMPONENT_MAX: u64 = 64 * 1024 * 1024;
+/// Files of one command: a folder of thousands is not one of components.
+const FILES_MAX: usize = 1000;
 
-pub(super) async fn add(context: &Context, file: &Path) -> anyhow::Result<()> {
-    let bytes = read_file(file, COMPONENT_MAX)?;
-    let added =
-        with_components(context, "component add", async |service| Ok(service.add_component(bytes).await?));
-    context.term.show(&added.await?, |style, added| {
-        let kind = quoted(&render::clean(&added.info.descriptor.kind));
-        let command = context.command(&format!("component activate {kind} {}", added.info.digest.short()));
-        render::component_added(style, added, &command)
+/// What became of one of several files.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Added(Box<ComponentView>),
+    Refused(String),
+}
+
+#[derive(Serialize)]
+struct Added {
+    file: PathBuf,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+pub(super) async fn add(context: &Context, args: AddArgs) -> anyhow::Result<Exit> {
+    let is_one = matches!(&args.paths[..], [path] if !path.is_dir());
+    if args.signature.is_some() && !is_one {
+        return Refused::because("--signature is for one file: put the signature of each into FILE.sig");
+    }
+    let files = files(&args.paths)?;
+    let added = with_components(context, "component add", async |service| {
+        let mut added = Vec::new();
+        for file in files {
+            let result = add_file(context, &*service, &file, &args).await;
+            let outcome = match result {
+                Ok(view) => Outcome::Added(Box::new(view)),
+                Err(error) if is_one => return Err(error),
+                Err(error) => Outcome::Refused(explain(&error).1.join("; ")),
+            };
+            added.push(Added { file, outcome });
+        }
+        Ok(added)
+    });
+    let added = added.await?;
+    if let (true, [Added { outcome: Outcome::Added(view), .. }]) = (is_one, &added[..]) {
+        context.term.show(view, |style, view| shown(context, style, view))?;
+        return Ok(Exit::Done);
+    }
+    let refused = added.iter().filter(|added| matches!(added.outcome, Outcome::Refused(_))).count();
+    context.term.show(&added, |style, added| {
+        let mut text = String::new();
+        for Added { outcome, .. } in added {
+            match outcome {
+                Outcome::Added(view) => text.push_str(&shown(context, style, view)),
+                Outcome::Refused(why) => text.push_str(&render::component_refused(style, why)),
+            }
+        }
+        text
+    })?;
+    if refused == 0 {
+        return Ok(Exit::Done);
+    }
+    Refused::because(format!("{} of {} were refused", refused, render::counted(added.len(), "file")))
+}
+
+fn shown(context: &Context, style: &render::Style, view: &ComponentView) -> String {
+    let kind = quoted(&render::clean(&view.info.descriptor.kind));
+    let command = context.command(&format!("component activate {kind} {}", view.info.digest.short()));
+    render::component_added(style, view, &command)
+}
+
+async fn add_file(
+    context: &Context,
+    service: &dyn ComponentService,
+    file: &Path,
+    args: &AddArgs,
+) -> anyhow::Result<ComponentView> {
+    let bytes = read_component(file)?;
+    let beside = signature_file(file);
+    let signature = match &args.signature {
+        Some(given) => Some(read_text(given, signature::FILE_BYTES_MAX)?),
+        None if beside.exists() => Some(read_text(&beside, signature::FILE_BYTES_MAX)?),
+        None => None,
+    };
+    let (by, reason) = (Some(context.by.clone()), args.reason.clone());
+    let added = service.add_component(AddRequest { bytes, signature, by, reason }).await;
+    added.map_err(|error| match error {
+        ServiceError::Invalid(why) => Refused(format!("{}: {why}", file.display())).into(),
+        error => error.into(),
     })
+}
+
+/// Reads the file of a component; one that is too large is not read at all.
+pub(super) fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let size = fs::metadata(file).map(|data| data.len()).unwrap_or_default();
+    if size > COMPONENT_MAX {
+        return Refused::because(format!(
+            "{}: it has {}, more than the {} a component may have",
+            file.display(),
+            render::bytes(size),
+            render::bytes(COMPONENT_MAX)
+        ));
+    }
+    read_file(file, COMPONENT_MAX)
+}
+
+/// Where the signature of a file lies.
+pub(super) fn signature_file(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(".sig");
+    name.into()
+}
+
+/// The files that are meant: those named, and the .wasm files of the folders named, by name.
+fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let unreadable = |error| Refused(format!("{} cannot be read: {error}", path.display()));
+        let mut found = Vec::new();
+        for entry in fs::read_dir(path).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            if file.is_file() && file.extension().is_some_and(|extension| extension == "wasm") {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            return Refused::because(format!(
+                "{} holds no .wasm file: build the components first",
+                path.display()
+            ));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    if files.len() > FILES_MAX {
+        return Refused::because(format!(
+            "{} are more than {FILES_MAX}",
+            render::counted(files.len(), "file")
+        ));
+    }
+    Ok(files)
 }
