@@ -2,7 +2,7 @@
 
 use crate::apply::ReplayError;
 use crate::run::Run;
-use lockstep_types::{Digest, JsonText, Pin, Repinned, StepIx, StepStatus, Stop};
+use lockstep_types::{Digest, JsonText, Pin, Pinning, Repinned, StepIx, StepStatus, Stop};
 
 impl Run {
     /// The component a step is called on, and what it may do: the step's own, else what took over its kind, else what the
@@ -11,6 +11,14 @@ impl Run {
     pub fn pin(&self, ix: StepIx) -> Option<&Pin> {
         let kind = &self.spec.pipeline.steps.get(ix)?.kind;
         self.steps[ix].pin.as_deref().or_else(|| self.pin_of_kind(kind))
+    }
+
+    /// Whether a step that starts now takes the active component of its kind. One with a state keeps the component that made
+    /// it, and what a person chose for the run stays chosen.
+    pub(crate) fn takes_active(&self, ix: StepIx) -> bool {
+        self.spec.pipeline.pin == Pinning::Step
+            && self.steps[ix].memory.is_none()
+            && !self.repinned.contains_key(&self.def(ix).kind)
     }
 
     fn pin_of_kind(&self, kind: &str) -> Option<&Pin> {

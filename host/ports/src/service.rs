@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Answer, Digest, Invocation, JsonText, QuestionId, RunId, RunStatus, RunSummary, RunView, TimelineEntry,
+    Answer, Digest, Invocation, JsonText, Pinning, QuestionId, RunId, RunStatus, RunSummary, RunView,
+    TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,6 +30,9 @@ pub struct StartRequest {
     /// Description of the work.
     #[serde(default)]
     pub description: Option<String>,
+    /// When the components of its steps are chosen; none: as the pipeline says.
+    #[serde(default)]
+    pub pin: Option<Pinning>,
     /// Item of work; none: the branch.
     #[serde(default)]
     pub item: Option<String>,

@@ -268,7 +268,10 @@ impl Runtime {
         }
         let file = request.pipeline_file.as_deref().unwrap_or("pipeline");
         let kinds = Arc::clone(&*self.shared.kinds.read().await);
-        let pipeline = kinds.pipeline(&request.pipeline, file)?;
+        let mut pipeline = kinds.pipeline(&request.pipeline, file)?;
+        if let Some(pin) = request.pin.filter(|pin| *pin != pipeline.pin) {
+            Arc::make_mut(&mut pipeline).pin = pin;
+        }
         let base = request.base.as_deref().or(pipeline.base.as_deref());
         let change = outside
             .changes

@@ -271,6 +271,7 @@ fn request(number: usize) -> StartRequest {
         base: None,
         title: Some("Do it".to_owned()),
         description: None,
+        pin: None,
         item: Some(format!("item-{number}")),
         by: None,
         token: None,

@@ -316,7 +316,10 @@ fn act_is_true(world: &World, act: &Act) -> Result<(), String> {
             seen.by.contains(by)
         }
         (Ok(summary), RunAction::Pause) => summary.status == RunStatus::Paused,
-        (Ok(summary), RunAction::Resume) => summary.status != RunStatus::Paused,
+        // It may come at once to a component that is stopped.
+        (Ok(summary), RunAction::Resume) => {
+            summary.status != RunStatus::Paused || summary.waiting.iter().any(|wait| wait.on == "component")
+        }
         // One who stops what has ended is told that it has.
         (Ok(summary), RunAction::Stop { .. }) => seen.ended_by(by) || !summary.status.is_live(),
         (Ok(_), RunAction::Answer { question, answer, token }) => {

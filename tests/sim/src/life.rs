@@ -6,7 +6,7 @@ use crate::people::{Person, REPOSITORY, some_component};
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
 use lockstep_ports::{
-    ActivateRequest, Activated, ComponentService, JournalError, RunService, ServiceError, StartRequest,
+    ActivateRequest, Activated, Actor, ComponentService, JournalError, RunService, ServiceError, StartRequest,
 };
 use lockstep_types::{JobKey, RunSummary, Waiting};
 use std::sync::atomic::Ordering;
@@ -79,7 +79,8 @@ async fn step(world: &mut World, host: &Host) -> Result<(), String> {
                 (host.wake)(&rows[world.random.index(rows.len())].summary.id);
             }
         }
-        _ => activate(world, host).await?,
+        _ if world.random.chance(60) => activate(world, host).await?,
+        _ => stop_or_resume(world, host).await?,
     }
     Ok(())
 }
@@ -140,6 +141,7 @@ fn request(world: &World, number: u64) -> StartRequest {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(item_name(random.below(ITEMS))),
         by: None,
         token: Some(format!("token-{number}")),
@@ -167,8 +169,36 @@ async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
         Ok(Activated { activation: moved, .. }) => {
             world.note(format!("{} is active for {}", moved.digest.short(), moved.kind));
         }
-        Err(ServiceError::Conflict(why)) if !skip_migration => world.note(why),
+        // It cannot take over a state, or it is stopped.
+        Err(ServiceError::Conflict(why)) => world.note(why),
         Err(error) => return Err(error.to_string()),
+    }
+    Ok(())
+}
+
+/// An operator stops a component that runs are pinned to, or lets it be called again.
+async fn stop_or_resume(world: &mut World, host: &Host) -> Result<(), String> {
+    let (kind, digest) = some_component(&mut world.random);
+    let actor = Actor { by: Some("stopper".to_owned()), reason: Some("it misbehaves".to_owned()) };
+    let what = match host.runtime.stop_component(&digest.to_string(), actor.clone()).await {
+        Ok(_) => "is stopped",
+        Err(ServiceError::Conflict(_)) => {
+            host.runtime.resume_component(&digest.to_string(), actor).await.map_err(shown)?;
+            "may be called again"
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    world.note(format!("{} of {kind} {what}", digest.short()));
+    Ok(())
+}
+
+/// Lets all be called again: runs that are held must notice.
+async fn resume_all(host: &Host) -> Result<(), String> {
+    for view in host.runtime.components().await.map_err(shown)? {
+        if view.stop.is_some() {
+            let digest = view.info.digest.to_string();
+            host.runtime.resume_component(&digest, Actor::default()).await.map_err(shown)?;
+        }
     }
     Ok(())
 }
@@ -201,6 +231,7 @@ pub(crate) async fn healed(world: &mut World) -> Result<(), String> {
     }
     world.full_for = 0;
     world.note("no more faults");
+    resume_all(&host).await?;
     until_all_have_ended(world, &host).await?;
     let before = lock(&world.ledger).starts.len();
     for item in 0..ITEMS {

@@ -209,6 +209,7 @@ fn request(pipeline: &str, number: u64) -> StartRequest {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(format!("item-{number}")),
         by: None,
         token: Some(format!("token-{number}")),

@@ -1,4 +1,5 @@
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use lockstep_types::Pinning;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -28,9 +29,31 @@ pub(crate) struct RunArgs {
     /// Description of the work, for the agents that do it
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// Whether its steps take the components that are active when the run starts, or when each step starts [default: as
+    /// the pipeline says, else run]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) pin: Option<PinWhen>,
     /// Watch a run that exists, and let it go on
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["pipeline", "repo", "branch", "base", "title", "description"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["pipeline", "repo", "branch", "base", "title", "description", "pin"])]
     pub(crate) resume: Option<String>,
+}
+
+/// When the components of a run's steps are chosen.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum PinWhen {
+    /// When the run starts
+    Run,
+    /// When each step starts
+    Step,
+}
+
+impl From<PinWhen> for Pinning {
+    fn from(when: PinWhen) -> Self {
+        match when {
+            PinWhen::Run => Self::Run,
+            PinWhen::Step => Self::Step,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -101,6 +124,11 @@ pub(crate) enum RunsCommand {
         digest: Option<String>,
     },
     /// Give a run other components, with the states of its steps
+    #[command(after_help = "\
+A component whose states have another version takes them over by its `migrate`; if it
+refuses one, nothing changes. Finished steps keep the component they had.
+
+Example: lockstep runs repin latest ci-gate=3f9a1c20 --reason 'counts skipped checks'")]
     Repin {
         #[command(flatten)]
         run: RunArg,

@@ -5,7 +5,7 @@ use super::Decider;
 use crate::notices::COMPONENT_STOPPED;
 use crate::run::{Phase, Run};
 use lockstep_types::{
-    Event, NewNotice, Pin, Pinning, Rejected, Repin, Repinned, RepinnedKind, ReworkOrder, RunSpec, RunStatus,
+    Event, NewNotice, Pin, Rejected, Repin, Repinned, RepinnedKind, ReworkOrder, RunSpec, RunStatus,
     Severity, StepIx, StepStatus, Stop,
 };
 use std::collections::BTreeMap;
@@ -25,13 +25,8 @@ impl Decider {
         self.pin_taken(ix).or_else(|| self.run.pin(ix))
     }
 
-    /// A step with a state keeps the component that made it; and what a person chose for the run stays chosen.
     fn pin_taken(&self, ix: StepIx) -> Option<&Pin> {
-        let kind = &self.run.def(ix).kind;
-        let takes = self.run.spec.pipeline.pin == Pinning::Step
-            && self.run.steps[ix].memory.is_none()
-            && !self.run.repinned.contains_key(kind);
-        self.admission.active.get(kind).filter(|_| takes)
+        self.admission.active.get(&self.run.def(ix).kind).filter(|_| self.run.takes_active(ix))
     }
 
     /// Other components take over kinds of the run, with the states their migrations gave.
@@ -53,7 +48,7 @@ impl Decider {
             if let Some(ix) = self.run.changes_access_under_way(kind, new) {
                 let name = &self.run.def(ix).name;
                 return Err(Rejected::Conflict(format!(
-                    "component {} differs from the present one in whether it writes, and step {name} is under way: use `lockstep runs restart {id} {name} --digest {0}`",
+                    "component {} differs from the present one in whether it writes, and step {name} is under way: use `lockstep runs restart {id} --step {name} --digest {0}`",
                     new.digest.short()
                 )));
             }
@@ -83,7 +78,7 @@ impl Decider {
         if self.run.status == RunStatus::Done {
             let id = &self.run.spec.id;
             return Err(Rejected::Conflict(format!(
-                "run {id} is done and calls nothing more: use `lockstep runs restart {id} STEP --digest DIGEST`"
+                "run {id} is done and calls nothing more: use `lockstep runs restart {id} --step STEP --digest DIGEST`"
             )));
         }
         self.repin(repin)

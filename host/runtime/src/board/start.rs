@@ -148,7 +148,16 @@ impl Runtime {
             let (name, steps) = (def.name.clone(), run_steps(def));
             let head = asked.branch.clone().or_else(|| item.head_branch.clone());
             let (repository, base) = repository(board, &item)?;
-            Ok(Planned { item, name, steps, policy, pin: def.pin, repository, base, head })
+            Ok(Planned {
+                item,
+                name,
+                steps,
+                policy,
+                pin: asked.pin.unwrap_or(def.pin),
+                repository,
+                base,
+                head,
+            })
         });
         planned.map_err(rejected)
     }

@@ -218,6 +218,7 @@ pub(crate) fn request(item: &str, steps: &[&str]) -> StartRequest {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(item.to_owned()),
         by: None,
         token: None,

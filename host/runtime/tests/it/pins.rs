@@ -4,8 +4,11 @@ use crate::host::{
     Host, World, ask, choose, complete, component, descriptor, dispatch, done, pipeline, request, transition,
 };
 use expect_test::expect;
-use lockstep_ports::{ActivateRequest, ComponentService, RunAction, RunService, ServiceError};
-use lockstep_types::{Descriptor, Digest, JsonText, Next, Outcome, RunId, RunStatus, Transition};
+use lockstep_ports::{
+    ActivateRequest, Activated, Actor, ComponentService, RolledBack, RunAction, RunService, ServiceError,
+    StartRequest,
+};
+use lockstep_types::{Descriptor, Digest, JsonText, Next, Outcome, Pinning, RunId, RunStatus, Transition};
 use serde_json::json;
 
 fn add(host: &Host, descriptor: &Descriptor) -> Digest {
@@ -170,4 +173,91 @@ fn pinned_by_step_a_run_takes_what_is_active_when_a_step_starts() {
     let digests: Vec<bool> = host.get(&run).steps.iter().map(|step| step.digest == second).collect();
     assert_eq!(digests, [false, true]);
     assert_eq!(replayed(&host, &run), (3, 0));
+}
+
+fn stop(host: &Host, digest: Digest, may_be_called: bool) {
+    let actor = Actor { by: Some("olga".to_owned()), reason: Some("it approves all".to_owned()) };
+    let digest = digest.to_string();
+    host.run(async {
+        match may_be_called {
+            false => host.runtime.stop_component(&digest, actor).await,
+            true => host.runtime.resume_component(&digest, actor).await,
+        }
+    })
+    .unwrap();
+    host.settle();
+}
+
+#[test]
+fn a_stopped_component_holds_runs_until_it_may_be_called_again_or_is_replaced() {
+    let mut world = World::new();
+    for step in ["one", "two"] {
+        world.says(step, [dispatch(), complete("done")]);
+    }
+    let mut host = world.open();
+    let runs = ["one", "two"].map(|step| host.run(host.runtime.start(request(step, &[step]))).unwrap().id);
+    host.settle();
+    let first = host.get(&runs[0]).steps[0].digest;
+    let second = add(&host, &descriptor("writer", "2"));
+    stop(&host, first, false);
+    for run in &runs {
+        assert_eq!(host.status(run), RunStatus::Running, "its job goes on");
+    }
+    for key in world.jobs.under_way() {
+        assert!(world.jobs.settle(&key, done("x")));
+    }
+    host.settle();
+    host = world.crash(host);
+    let shown = host.get(&runs[0]).summary;
+    assert_eq!((shown.status, shown.open_notices.len()), (RunStatus::Paused, 1));
+    let hidden = |text: &str| {
+        text.replace(&first.short(), "FIRST").replace(&runs[0].to_string(), "RUN").replace("writer", "KIND")
+    };
+    expect!["one is held: component FIRST of kind KIND was stopped by olga (it approves all)"]
+        .assert_eq(&hidden(&shown.open_notices[0].title));
+    expect!["an operator: replace it with `lockstep runs repin RUN KIND=DIGEST`, or let it be called again with `lockstep component resume-digest FIRST`"]
+        .assert_eq(&hidden(&shown.waiting[0].act));
+    let refused = refusal(host.act(&runs[0], RunAction::Resume).map(drop), &[]);
+    expect!["component FIRST of kind KIND was stopped by olga (it approves all): replace it with `lockstep runs repin RUN KIND=DIGEST`, or let it be called again with `lockstep component resume-digest FIRST`"]
+        .assert_eq(&hidden(&refused));
+    repin(&host, &runs[0], "writer", &second.short()).unwrap();
+    assert_eq!(host.status(&runs[0]), RunStatus::Done);
+    assert_eq!(host.status(&runs[1]), RunStatus::Paused);
+    stop(&host, first, true);
+    assert_eq!(host.status(&runs[1]), RunStatus::Done);
+    let open: Vec<String> =
+        host.get(&runs[1]).summary.open_notices.into_iter().map(|card| card.kind).collect();
+    assert_eq!(open, ["pipeline_complete"], "nobody has to look at the stop any more");
+    assert_eq!(runs.map(|run| replayed(&host, &run)), [(2, 0); 2]);
+}
+
+#[test]
+fn a_way_back_is_told_of_states_it_cannot_take_over_and_not_refused() {
+    let world = World::new();
+    says(&world, "bad", json!(7), ask());
+    let host = world.open();
+    let second = add(&host, &second());
+    activate(&host, second, false).unwrap();
+    host.start(&["bad"]);
+    let back = host.run(host.runtime.rollback("writer", Actor::default())).unwrap();
+    let RolledBack::Pointer(Activated { activation, warnings }) = back else { panic!("{back:?}") };
+    assert_ne!(activation.digest, second);
+    assert!(warnings[0].contains("(state version 1) cannot take over the state (version 2)"), "{warnings:?}");
+}
+
+#[test]
+fn whoever_starts_a_run_may_say_when_its_components_are_chosen() {
+    let world = World::new();
+    world.says("one", [dispatch(), complete("one")]);
+    let host = world.open();
+    let request = StartRequest { pin: Some(Pinning::Step), ..request("task", &["one", "two"]) };
+    let run = host.run(host.runtime.start(request)).unwrap().id;
+    host.settle();
+    let second = add(&host, &descriptor("writer", "2"));
+    activate(&host, second, false).unwrap();
+    let view = host.get(&run);
+    assert_eq!((view.pin, view.steps[0].is_open, view.steps[1].is_open), (Pinning::Step, false, true));
+    assert!(world.jobs.settle(&world.jobs.under_way()[0], done("x")));
+    host.settle();
+    assert_eq!(host.get(&run).steps[1].digest, second);
 }
