@@ -123,8 +123,9 @@ fn describe_run(event: &Event) -> Option<Line> {
 }
 
 fn repin(repinned: &Repinned) -> String {
-    let kind = |kind: &RepinnedKind| {
-        format!("{} from {} to {}", kind.kind, kind.old.short(), kind.new.digest.short())
+    let kind = |RepinnedKind { kind, old, new }: &RepinnedKind| match *old == new.digest {
+        true => format!("{kind} stays on {}", old.short()),
+        false => format!("{kind} from {} to {}", old.short(), new.digest.short()),
     };
     let kinds: Vec<String> = repinned.kinds.iter().map(kind).collect();
     let states = match repinned.migrations.len() {

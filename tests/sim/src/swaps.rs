@@ -1,5 +1,6 @@
 //! Components that are swapped under live runs: the same runs are lived through twice, once in peace, and once while
-//! the pointers of all kinds move to and fro and runs are repinned, all the time. They must end the same.
+//! the pointers of all kinds move to and fro and runs are repinned, before each move of the clock. They must end the same.
+//! Between two moves of the clock nothing happens that a swap could meet, so that swapping more often would show no more.
 
 use crate::check;
 use crate::life::{live, settle, waits_for_a_person};
@@ -26,7 +27,7 @@ const REPINNED: usize = 5;
 /// What the swaps came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swaps {
-    /// Times a pointer moved.
+    /// Times the pointers of all kinds moved.
     pub activations: u32,
     /// Runs that were given other components.
     pub repins: u32,

@@ -169,7 +169,7 @@ pub(crate) struct StartArgs {
     /// Branch that carries the change [default: the item's, else a new one]
     #[arg(long, value_name = "NAME")]
     pub(crate) branch: Option<String>,
-    /// When the components of its steps are chosen [default: as the pipeline says]
+    /// When steps take the components that are active: when the run starts, or each step [default: the pipeline's]
     #[arg(long, value_name = "WHEN")]
     pub(crate) pin: Option<PinWhen>,
     /// Stop its live run first

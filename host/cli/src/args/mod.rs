@@ -39,7 +39,7 @@ const HELP: &str = "\
 Work:
   run        Take a branch through a pipeline; watch until it ends or needs you
   serve      Keep the host running as a service on this machine
-  runs       List, show, watch, answer, act on, stop, retry, restart, pause and resume runs
+  runs       List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
   why        Say what a run waits for, since when, and who can act
 
 Plan:
@@ -134,7 +134,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Keep the host running as a service on this machine
     Serve(ServeArgs),
-    /// List, show, watch, answer, act on, stop, retry, restart, pause and resume runs
+    /// List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Services, modules and tasks: list, add, edit, start, merge
@@ -230,6 +230,9 @@ mod tests {
         assert_eq!(refused("lockstep runs list --status asleep"), ErrorKind::InvalidValue);
         assert_eq!(refused("lockstep runs list --limit 0"), ErrorKind::ValueValidation);
         assert_eq!(refused("lockstep runs restart r"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("lockstep runs repin r"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("lockstep runs repin r ci-gate"), ErrorKind::ValueValidation);
+        assert_eq!(refused("lockstep run --pipeline p --branch b --pin never"), ErrorKind::InvalidValue);
         assert_eq!(refused("lockstep sing"), ErrorKind::InvalidSubcommand);
     }
 }

@@ -29,8 +29,7 @@ pub(crate) struct RunArgs {
     /// Description of the work, for the agents that do it
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Whether its steps take the components that are active when the run starts, or when each step starts [default: as
-    /// the pipeline says, else run]
+    /// When steps take the components that are active: when the run starts, or each step [default: the pipeline's]
     #[arg(long, value_name = "WHEN")]
     pub(crate) pin: Option<PinWhen>,
     /// Watch a run that exists, and let it go on
@@ -41,9 +40,7 @@ pub(crate) struct RunArgs {
 /// When the components of a run's steps are chosen.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum PinWhen {
-    /// When the run starts
     Run,
-    /// When each step starts
     Step,
 }
 
@@ -136,7 +133,7 @@ Example: lockstep runs repin latest ci-gate=3f9a1c20 --reason 'counts skipped ch
         #[arg(value_name = "KIND=DIGEST", required = true, value_parser = kind_and_digest)]
         pins: Vec<(String, String)>,
         /// Why, for the journal
-        #[arg(long, value_name = "TEXT", default_value = "")]
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Start nothing new of a run

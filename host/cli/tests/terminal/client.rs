@@ -128,6 +128,8 @@ fn a_run_can_be_acted_on() {
         "runs stop 019b8d1a --reason enough",
         "runs retry latest",
         "runs restart latest --step code",
+        "runs restart latest --step code --digest 3fa1",
+        "runs repin latest agent=3fa1 ci-gate=77 --reason better",
         "runs pause latest",
         "runs resume latest",
     ] {

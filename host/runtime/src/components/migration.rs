@@ -5,15 +5,16 @@ use super::Answer;
 use super::guard::{Candidate, States};
 use crate::actor::LiveRun;
 use crate::runtime::{Runtime, Shared};
-use crate::service::{chain, journal, rejected};
+use crate::service::{chain, journal};
 use lockstep_engine::{Recorded, Run, Turn};
 use lockstep_ports::ServiceError;
 use lockstep_types::{Admission, Digest, Input, Migration, Rejected, Repin, RunId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Different states that are tried before a pointer moves: each takes a call, and nobody waits for an hour.
-const STATES_TRIED_MAX: usize = 100_000;
+/// Different states that are tried before a pointer moves: each takes a call of about a millisecond, and meanwhile nothing
+/// else changes in the registry, not even a component is stopped.
+const STATES_TRIED_MAX: usize = 10_000;
 
 impl Shared {
     /// The input with the states that the components of its repin make of the present ones; none if it repins nothing.
@@ -118,7 +119,10 @@ impl Runtime {
                 if from == digest {
                     continue;
                 }
-                let version = self.shared.state_version(from).await.map_err(rejected)?;
+                let version = match self.shared.state_version(from).await {
+                    Ok(version) => version,
+                    Err(unknown) => return Ok(Some(unknown.to_string())),
+                };
                 if version == to || !tried.insert((version, Digest::of(state.as_str().as_bytes()))) {
                     continue;
                 }

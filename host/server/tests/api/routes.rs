@@ -175,6 +175,8 @@ async fn actions_reach_the_service_as_they_were_meant() {
         ("stop", ""),
         ("retry", ""),
         ("restart", r#"{"step":"code"}"#),
+        ("restart", r#"{"step":"code","digest":"3fa1"}"#),
+        ("repin", r#"{"pins":{"ci-gate":"3fa1"},"reason":"better","by":"anna"}"#),
         ("pause", "{}"),
         ("resume", r#"{"by":"bo"}"#),
         ("answers", r#"{"answer":"approve","proposal":"better","by":"anna"}"#),
