@@ -165,16 +165,16 @@ async fn what_items_choose_from_reaches_the_board() {
         expect![[r#"
             POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent","config":{"a":[1]}}]}
                 201
-                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {"a":[1]} }]) })
+                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {"a":[1]} }]) })
             PATCH /v1/workspaces/shop/pipelines/pipeline-1 {"steps":[{"name":"code","kind":"agent","config":"{\"a\":1}","enabled":false}]}
                 200
-                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: false, gating: None, config: {"a":1} }]) } }
+                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: false, gating: None, config: {"a":1} }]) } }
             PATCH /v1/workspaces/shop/pipelines/pipeline-1 {"labels":["old"],"archived":true}
                 200
-                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: Some(["old"]), archived: Some(true), steps: None } }
+                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: Some(["old"]), archived: Some(true), pin: None, steps: None } }
             POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent"}]}
                 201
-                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {} }]) })
+                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {} }]) })
             POST /v1/workspaces/shop/pipelines/pipeline-1/clone
                 201
                 shop by api: ClonePipeline { id: PipelineId("pipeline-1"), name: None }
