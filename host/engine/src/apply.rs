@@ -2,8 +2,8 @@ use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
     Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
-    ObservationRequest, Outcome, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx, StepStatus,
-    Stop, Timestamp,
+    ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx,
+    StepStatus, Stop, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,17 +114,7 @@ impl Run {
                 self.step(*step)?.apply(at, event)?;
             }
             Event::StepStarted { step, rework, pin } => {
-                // An errand begins with its action.
-                let errand = self.spec.context.errand.as_ref();
-                let begins = errand.map_or_else(
-                    || StepEvent::Started(rework.clone()),
-                    |errand| StepEvent::Acted(errand.action.clone()),
-                );
-                let step = self.step(*step)?;
-                step.start(at, rework.as_ref(), begins);
-                if pin.is_some() {
-                    step.pin.clone_from(pin);
-                }
+                self.started(at, *step, rework.as_ref(), pin.as_deref())?
             }
             Event::EffectSettled { step, outcome } => {
                 let held = self.step(*step)?.provisioned(*step, outcome);
@@ -141,6 +131,27 @@ impl Run {
             | Event::EffectRequested { step, .. }
             | Event::StepCompleted { step, .. }
             | Event::StepSkipped { step, .. } => self.step(*step)?.apply(at, event)?,
+        }
+        Ok(())
+    }
+
+    fn started(
+        &mut self,
+        at: Timestamp,
+        step: StepIx,
+        rework: Option<&ReworkOrder>,
+        pin: Option<&Pin>,
+    ) -> Result<(), ReplayError> {
+        // An errand begins with its action.
+        let errand = self.spec.context.errand.as_ref();
+        let begins = errand.map_or_else(
+            || StepEvent::Started(rework.cloned()),
+            |errand| StepEvent::Acted(errand.action.clone()),
+        );
+        let step = self.step(step)?;
+        step.start(at, rework, begins);
+        if let Some(pin) = pin {
+            step.pin = Some(Box::new(pin.clone()));
         }
         Ok(())
     }

@@ -277,17 +277,17 @@ fn a_folder_is_added_file_by_file() {
           jobs: ci-fixer
         nothing uses it yet: lockstep component activate gate 7692c3ad3540
         refused built/b.wasm: not a WebAssembly component: no magic number
-        refused built/huge.wasm: built/huge.wasm has 500.0 MiB, more than the 64.0 MiB a component may have
+        refused built/huge.wasm: it has 500.0 MiB, more than the 64.0 MiB a component may have
         ! lockstep: 2 of 3 files were refused
         = 5
         $ lockstep component add empty
         ! lockstep: empty holds no .wasm file: build the components first
         = 5
         $ lockstep component add built/huge.wasm
-        ! lockstep: built/huge.wasm has 500.0 MiB, more than the 64.0 MiB a component may have
+        ! lockstep: built/huge.wasm: it has 500.0 MiB, more than the 64.0 MiB a component may have
         = 5
         $ lockstep component add built/b.wasm
-        ! lockstep: not a WebAssembly component: no magic number
+        ! lockstep: built/b.wasm: not a WebAssembly component: no magic number
         = 5
         $ lockstep component add built --signature built/a.wasm.sig
         ! lockstep: --signature is for one file: put the signature of each into FILE.sig
