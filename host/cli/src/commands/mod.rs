@@ -25,6 +25,7 @@ use crate::args::Command;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
+use crate::render;
 use crate::wiring::Drive;
 use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::fs::File;
@@ -119,7 +120,9 @@ fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take(max + 1).read_to_end(&mut bytes)) {
-        Ok(_) if bytes.len() as u64 > max => Refused::because(format!("{shown} is larger than {max} bytes")),
+        Ok(_) if bytes.len() as u64 > max => {
+            Refused::because(format!("{shown} is larger than {}", render::bytes(max)))
+        }
         Ok(_) => Ok(bytes),
         Err(error) => Refused::because(format!("{shown} cannot be read: {error}")),
     }

@@ -62,7 +62,7 @@ impl Kinds {
         kinds.pins = Arc::new(pins.collect());
         for canary in &registry.canaries {
             // A candidate that was stopped is given to nobody; its runs get the active component.
-            if registry.stop_of(&canary.digest).is_some() {
+            if kinds.stopped().contains_key(&canary.digest) {
                 continue;
             }
             if let Some((pin, _)) = pin(outside, &registry, &canary.kind, &canary.digest, true).await? {

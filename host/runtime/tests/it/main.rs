@@ -11,3 +11,5 @@ mod outside;
 mod people;
 mod pins;
 mod reading;
+mod refused;
+mod registry;

@@ -26,7 +26,9 @@ pub(super) async fn canary(context: &Context, args: CanaryArgs) -> anyhow::Resul
     let begun = with_components(context, "component canary", async |service| {
         Ok(service.begin_canary(&kind, request).await?)
     });
-    context.term.show(&begun.await?, render::canary_begun)
+    context
+        .term
+        .show(&begun.await?, |style, shown| context.with_commands(&render::canary_begun(style, shown)))
 }
 
 pub(super) async fn promote(context: &Context, args: KindArgs) -> anyhow::Result<()> {
@@ -35,5 +37,7 @@ pub(super) async fn promote(context: &Context, args: KindArgs) -> anyhow::Result
     let activated = with_components(context, "component promote", async |service| {
         Ok(service.promote(&kind, actor).await?)
     });
-    context.term.show(&activated.await?, render::activated)
+    context
+        .term
+        .show(&activated.await?, |style, shown| context.with_commands(&render::activated(style, shown)))
 }
