@@ -114,7 +114,7 @@ impl Run {
                 self.step(*step)?.apply(at, event)?;
             }
             Event::StepStarted { step, rework, pin } => {
-                self.started(at, *step, rework.as_ref(), pin.as_deref())?
+                self.started(at, *step, rework.as_ref(), pin.as_deref())?;
             }
             Event::EffectSettled { step, outcome } => {
                 let held = self.step(*step)?.provisioned(*step, outcome);
