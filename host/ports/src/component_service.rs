@@ -117,6 +117,9 @@ pub struct ActivateRequest {
     /// What the kind may do from now on; none: what it might do before.
     #[serde(default)]
     pub grant: Option<Grant>,
+    /// Whether to move it though the component cannot take over states of live runs, which keep the component they have.
+    #[serde(default)]
+    pub skip_migration: bool,
     /// What a backtest over the kind's recorded invocations must show.
     #[serde(default)]
     pub gates: Gates,

@@ -146,6 +146,9 @@ pub(crate) struct ActivateArgs {
     /// Also allow an effect, such as merge
     #[arg(long, value_name = "EFFECT")]
     pub(crate) grant_effect: Vec<String>,
+    /// Also if it cannot take over the states of live runs, which keep the component they have
+    #[arg(long)]
+    pub(crate) skip_migration: bool,
     #[command(flatten)]
     pub(crate) gates: GateArgs,
     /// Why, for the history

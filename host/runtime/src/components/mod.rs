@@ -8,6 +8,8 @@ mod gc;
 mod grant;
 mod guard;
 mod kinds;
+mod migration;
+mod repin;
 mod standard;
 mod stop;
 mod trust;
@@ -172,7 +174,12 @@ impl Runtime {
     /// Takes note of what has changed in the store.
     async fn reload_kinds(&self) -> Result<(), ComponentStoreError> {
         let mut kinds = self.shared.kinds.write().await;
-        *kinds = Arc::new(Kinds::load(&self.shared.outside).await?);
+        let before = std::mem::replace(&mut *kinds, Arc::new(Kinds::load(&self.shared.outside).await?));
+        let stops_changed = before.stopped() != kinds.stopped();
+        drop(kinds);
+        if stops_changed {
+            self.shared.wake_held().await;
+        }
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ pub fn app(state: AppState) -> Router {
         .route("/runs/{run}/stop", post(runs::stop))
         .route("/runs/{run}/retry", post(runs::retry))
         .route("/runs/{run}/restart", post(runs::restart))
+        .route("/runs/{run}/repin", post(runs::repin))
         .route("/runs/{run}/pause", post(runs::pause))
         .route("/runs/{run}/resume", post(runs::resume))
         .route("/runs/{run}/answers", post(answer::answer))
