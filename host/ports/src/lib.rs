@@ -9,6 +9,7 @@ mod clock;
 mod component_service;
 mod components;
 mod credentials;
+mod distribution;
 mod journal;
 mod outside;
 mod recorded;
@@ -26,6 +27,10 @@ pub use component_service::{
 };
 pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use distribution::{
+    Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
+    Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
+};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,

@@ -19,6 +19,7 @@ mod spend;
 mod step;
 mod workspaces;
 
+pub(crate) use component::{PullReport, PushReport};
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;

@@ -6,9 +6,15 @@ mod canary;
 mod dirs;
 mod grant;
 mod inspect;
+mod pull;
+mod push;
 mod registry;
+mod shipping;
 mod signing;
 mod trust;
+
+pub(crate) use pull::PullReport;
+pub(crate) use push::PushReport;
 
 use super::with_components;
 use crate::args::ComponentCommand;
@@ -29,6 +35,8 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         ComponentCommand::Show { name } => inspect::show(context, &name).await?,
         ComponentCommand::Inspect { name } => inspect::inspect(context, &name).await?,
         ComponentCommand::Grant(args) => grant::grant(context, args).await?,
+        ComponentCommand::Push(args) => push::push(context, args).await?,
+        ComponentCommand::Pull(args) => pull::pull(context, args).await?,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
         ComponentCommand::Canary(args) => canary::canary(context, args).await?,
         ComponentCommand::Promote(args) => canary::promote(context, args).await?,
