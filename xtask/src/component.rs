@@ -28,7 +28,7 @@ pub(crate) fn check_world(component: &[u8], may_use_wasi: bool) -> Result<()> {
     let asked = asked.filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
     let names = asked.map(|(key, _)| resolve.name_world_key(key));
     let foreign: Vec<_> = names
-        .filter(|name| !name.starts_with(NAMESPACE) && !(may_use_wasi && name.starts_with(WASI)))
+        .filter(|name| !(name.starts_with(NAMESPACE) || may_use_wasi && name.starts_with(WASI)))
         .collect();
     if !foreign.is_empty() {
         bail!("it imports {}; a guest may import only `{NAMESPACE}` interfaces", foreign.join(", "));

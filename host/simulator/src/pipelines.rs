@@ -71,8 +71,14 @@ impl PipelineInput {
             ..known
         };
         let (labels, archived) = (self.labels, self.archived);
-        let rest =
-            PipelinePatch { name: self.name, description: self.description, labels, archived, steps: None };
+        let rest = PipelinePatch {
+            name: self.name,
+            description: self.description,
+            labels,
+            archived,
+            pin: None,
+            steps: None,
+        };
         Ok((steps, rest))
     }
 }

@@ -22,6 +22,7 @@ mod step;
 mod step_test;
 mod workspaces;
 
+pub(crate) use component::{PullReport, PushReport};
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;

@@ -1,6 +1,6 @@
 //! Moving a kind's pointer, and moving it back.
 
-use super::guard::Candidate;
+use super::guard::{Candidate, States};
 use super::{Answer, Deed, by, store};
 use crate::runtime::Runtime;
 use lockstep_ports::{ActivateRequest, Activated, Actor, Gates, RegistryChange, RolledBack, ServiceError};
@@ -9,7 +9,7 @@ use lockstep_types::{Activation, AuditAction, ComponentInfo, Digest, Grant, Kind
 impl Runtime {
     /// Moves a kind's pointer, guarded.
     pub(super) async fn move_pointer(&self, request: ActivateRequest) -> Answer<Activated> {
-        let ActivateRequest { kind, digest, grant, gates, by, reason } = request;
+        let ActivateRequest { kind, digest, grant, skip_migration, gates, by, reason } = request;
         let _alone = self.shared.registry.lock().await;
         let info = self.find_component(&digest).await?;
         let registry = self.registry().await?;
@@ -18,8 +18,9 @@ impl Runtime {
             self.refuse_dirs(&kind, wider).await?;
         }
         let grant = grant.unwrap_or(before);
+        let states = if skip_migration { States::Ignore } else { States::Refuse };
         let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "activate" };
+            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, states, command: "activate" };
         let mut warnings = self.guard(&candidate, &registry).await?;
         if let Some(canary) = registry.canary_of(&kind).filter(|canary| canary.digest != info.digest) {
             warnings.push(format!(
@@ -92,8 +93,14 @@ impl Runtime {
         })?;
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
         let gates = Gates::default();
-        let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "rollback" };
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            states: States::Tell,
+            command: "rollback",
+        };
         let warnings = self.guard(&candidate, &registry).await?;
         let moving = Moving { kind, info: &info, grant, action: AuditAction::Rollback };
         let activation = self.point(moving, &registry, actor).await?;

@@ -1,7 +1,7 @@
 //! Candidates that some runs of a kind get before all do.
 
 use super::activate::Moving;
-use super::guard::Candidate;
+use super::guard::{Candidate, States};
 use super::{Answer, Deed, by};
 use crate::runtime::Runtime;
 use crate::service::journal;
@@ -41,7 +41,8 @@ impl Runtime {
         }
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
         let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "canary" };
+            // Only runs that start get it.
+            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, states: States::Ignore, command: "canary" };
         let warnings = self.guard(&candidate, &registry).await?;
         let actor = Actor { by: who, reason };
         let canary = Canary {
@@ -66,8 +67,14 @@ impl Runtime {
         let info = self.find_component(&canary.digest.to_string()).await?;
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
         let gates = Gates::default();
-        let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "promote" };
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            states: States::Refuse,
+            command: "promote",
+        };
         let warnings = self.guard(&candidate, &registry).await?;
         let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote };
         let activation = self.point(moving, &registry, actor).await?;

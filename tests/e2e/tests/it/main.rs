@@ -7,5 +7,8 @@ mod crash;
 mod host;
 mod main_job;
 mod refusals;
+#[path = "../../../../host/providers/tests/it/registry.rs"]
+mod registry;
 mod service;
+mod shipping;
 mod shop;

@@ -13,6 +13,7 @@ pub(super) async fn activate(context: &Context, args: ActivateArgs) -> anyhow::R
             kind: args.kind,
             digest: args.digest,
             grant,
+            skip_migration: args.skip_migration,
             gates: gates(&args.gates),
             by: Some(context.by.clone()),
             reason: args.reason,

@@ -8,9 +8,15 @@ mod canary;
 mod dirs;
 mod grant;
 mod inspect;
+mod pull;
+mod push;
 mod registry;
+mod shipping;
 mod signing;
 mod trust;
+
+pub(crate) use pull::PullReport;
+pub(crate) use push::PushReport;
 
 use super::with_components;
 use crate::args::ComponentCommand;
@@ -32,6 +38,8 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         ComponentCommand::Inspect { name } => inspect::inspect(context, &name).await?,
         ComponentCommand::Grant(args) => grant::grant(context, args).await?,
         ComponentCommand::Backtest(args) => return backtest::backtest(context, args).await,
+        ComponentCommand::Push(args) => push::push(context, args).await?,
+        ComponentCommand::Pull(args) => pull::pull(context, args).await?,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
         ComponentCommand::Wrap(args) => author::wrap(context, &args)?,
         ComponentCommand::Bindings(args) => author::bindings(context, &args)?,
