@@ -25,16 +25,9 @@ fn authored(name: &str) -> Option<PathBuf> {
     None
 }
 
-fn shop() -> Shop {
-    let mut shop = Shop::new();
-    // Compiled once for all tests and all times: an interpreter takes the better part of a minute.
-    shop.host.cache = Some(root().join("target/authors/compiled"));
-    shop
-}
-
 /// The cases that lie beside the sources, by the command its author types.
 fn passes_its_cases(component: &Path, cases: &Path) {
-    let host = Host { data: PathBuf::from("unused"), cache: Some(root().join("target/authors/compiled")) };
+    let host = Host { data: PathBuf::from("unused") };
     let ran = host.run(&["step", "test", component.to_str().unwrap(), cases.to_str().unwrap()]);
     assert_eq!(ran.status, DONE, "{ran:?}");
 }
@@ -84,7 +77,7 @@ fn a_new_step_works(language: &str) {
     let kind = format!("new-{language}");
     let Some(component) = authored(&kind) else { return };
     passes_its_cases(&component, &root().join("target/authors").join(&kind).join("cases"));
-    let shop = shop();
+    let shop = Shop::new();
     activate(&shop, &kind, &component);
     let small = run(&shop, &kind, "max_lines = 400", "receipt");
     assert_eq!(small.status, DONE, "{small:?}");
@@ -129,7 +122,7 @@ fn licences_are_checked_on_what_a_change_adds() {
     let component = root().join("target/examples/licence-check.wasm");
     assert!(component.is_file(), "{} is missing: run `cargo xtask guests`", component.display());
     passes_its_cases(&component, &root().join("examples/components/licence-check/cases"));
-    let shop = shop();
+    let shop = Shop::new();
     activate(&shop, "licence-check", &component);
     branch(&shop, "bare", &[("src/tax.rs", "pub fn tax() {}\n")]);
     branch(&shop, "marked", &[("src/tax.rs", "// SPDX-License-Identifier: MIT\npub fn tax() {}\n")]);
@@ -147,7 +140,7 @@ fn licences_are_checked_on_what_a_change_adds() {
 fn files_of_another_team_wait_for_one_of_its_members() {
     let Some(component) = authored("ownership-gate") else { return };
     passes_its_cases(&component, &root().join("examples/components/ownership-gate/cases"));
-    let shop = shop();
+    let shop = Shop::new();
     activate(&shop, "ownership-gate", &component);
     std::fs::write(shop.repo().join(".lockstep/OWNERS"), "*  @shop\n/billing/  @payments\n").unwrap();
     shop.commit("owners");
@@ -169,7 +162,7 @@ fn files_of_another_team_wait_for_one_of_its_members() {
 fn a_change_that_lowers_the_coverage_waits_for_a_person() {
     let Some(component) = authored("coverage-gate") else { return };
     passes_its_cases(&component, &root().join("examples/components/coverage-gate/cases"));
-    let shop = shop();
+    let shop = Shop::new();
     activate(&shop, "coverage-gate", &component);
     std::fs::write(shop.repo().join("baseline"), "90\n").unwrap();
     shop.commit("baseline");
@@ -189,7 +182,7 @@ fn a_change_that_lowers_the_coverage_waits_for_a_person() {
 fn a_freeze_holds_a_run_until_a_person_overrides_it() {
     let Some(component) = authored("freeze-window") else { return };
     passes_its_cases(&component, &root().join("examples/components/freeze-window/cases"));
-    let shop = shop();
+    let shop = Shop::new();
     activate(&shop, "freeze-window", &component);
     let past =
         "windows = [{ from = \"2001-01-01T00:00Z\", until = \"2001-01-02T00:00Z\", reason = \"long ago\" }]";

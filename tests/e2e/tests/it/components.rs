@@ -70,7 +70,7 @@ fn bad_files(folder: &Path) -> Vec<(PathBuf, &'static str)> {
 #[test]
 fn what_is_refused_leaves_the_registry_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let host = Host { data: folder.path().join("data"), cache: None };
+    let host = Host { data: folder.path().join("data") };
     let before = registry(&host);
     for (file, says) in bad_files(folder.path()) {
         let path = file.to_str().unwrap();

@@ -39,17 +39,14 @@ impl From<Output> for Ran {
 /// A data folder and the binary that works on it.
 pub(crate) struct Host {
     pub(crate) data: PathBuf,
-    /// Where compiled components are kept; none: where the person keeps them.
-    pub(crate) cache: Option<PathBuf>,
 }
 
 impl Host {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("--data").arg(&self.data).args(args).stdin(Stdio::null()).env("NO_COLOR", "1");
-        if let Some(cache) = &self.cache {
-            command.env("LOCKSTEP_CACHE", cache);
-        }
+        // Compiled once for all tests and all times: an interpreter takes the better part of a minute.
+        command.env("LOCKSTEP_CACHE", root().join("target/compiled"));
         command
     }
 

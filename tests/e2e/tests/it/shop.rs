@@ -14,7 +14,7 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let host = Host { data: folder.path().join("data"), cache: None };
+        let host = Host { data: folder.path().join("data") };
         let shop = Self { folder, host };
         copy(&root().join("examples/shop"), &shop.repo());
         shop.git(&["init", "--quiet", "--initial-branch=main"]);
