@@ -11,6 +11,7 @@ mod tally;
 
 pub use difference::{differences, in_words};
 pub use gate::gate;
+pub(crate) use gate::options as gate_options;
 
 use crate::Runtime;
 use async_trait::async_trait;
@@ -65,16 +66,20 @@ impl BacktestService for Runtime {
 }
 
 impl Runtime {
-    /// Refuses a component that does not show what is asked of it in a backtest over the last calls of a kind.
+    /// Refuses a component that does not show what is asked of it in a backtest over the last calls of a kind. `command`
+    /// is what was asked for, without gates.
     pub(crate) async fn pass_backtest(
         &self,
         kind: &str,
         digest: &Digest,
         gates: &Gates,
-    ) -> Result<(), ServiceError> {
-        let request = BacktestRequest::new(kind, BacktestCandidate::Digest(digest.to_string()));
+        command: &str,
+    ) -> Result<BacktestReport, ServiceError> {
+        let mut request = BacktestRequest::new(kind, BacktestCandidate::Digest(digest.to_string()));
+        request.shown = 0;
         let report = self.backtest(request, &|_| ()).await?;
-        gate(&report, gates).map_err(ServiceError::Conflict)
+        gate(&report, gates, command).map_err(ServiceError::Conflict)?;
+        Ok(report)
     }
 
     /// Looks at the candidate and refuses it for another kind than its own.

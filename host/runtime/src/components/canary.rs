@@ -1,7 +1,7 @@
 //! Candidates that some runs of a kind get before all do.
 
 use super::activate::Moving;
-use super::guard::Candidate;
+use super::guard::{Candidate, Found};
 use super::{Answer, Deed, by};
 use crate::runtime::Runtime;
 use crate::service::journal;
@@ -40,9 +40,15 @@ impl Runtime {
             )));
         }
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
-        let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "canary" };
-        let warnings = self.guard(&candidate, &registry).await?;
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            command: "canary",
+            options: options(&to),
+        };
+        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
         let actor = Actor { by: who, reason };
         let canary = Canary {
             kind: kind.clone(),
@@ -52,10 +58,12 @@ impl Runtime {
             by: by(&actor),
             reason: actor.reason.clone().unwrap_or_default(),
         };
-        let detail = format!("{short} {} for {}", info.descriptor.version, shown(&canary.to));
+        let passed =
+            backtest.as_ref().map_or_else(String::new, |report| format!(", backtest: {}", report.in_words()));
+        let detail = format!("{short} {} for {}{passed}", info.descriptor.version, shown(&canary.to));
         let deed = Deed { action: AuditAction::Canary, subject: kind, detail };
         self.alter(vec![RegistryChange::Canary(canary.clone())], deed, actor).await?;
-        Ok(CanaryBegun { canary, warnings })
+        Ok(CanaryBegun { canary, warnings, backtest })
     }
 
     /// Moves a kind's pointer to its candidate.
@@ -66,12 +74,18 @@ impl Runtime {
         let info = self.find_component(&canary.digest.to_string()).await?;
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
         let gates = Gates::default();
-        let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, command: "promote" };
-        let warnings = self.guard(&candidate, &registry).await?;
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote };
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            command: "promote",
+            options: String::new(),
+        };
+        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote, shown: None };
         let activation = self.point(moving, &registry, actor).await?;
-        Ok(Activated { activation, warnings })
+        Ok(Activated { activation, warnings, backtest })
     }
 
     /// How the runs of a canary do beside the others, which started in the same time.
@@ -131,6 +145,14 @@ fn shown(to: &CanaryTo) -> String {
     match to {
         CanaryTo::Share(percent) => format!("{percent}% of runs"),
         CanaryTo::Items(items) => format!("runs of {}", items.join(", ")),
+    }
+}
+
+/// Who gets it, as options of the command.
+fn options(to: &CanaryTo) -> String {
+    match to {
+        CanaryTo::Share(percent) => format!(" --share {percent}%"),
+        CanaryTo::Items(items) => items.iter().map(|item| format!(" --item {item}")).collect(),
     }
 }
 

@@ -2,10 +2,11 @@
 //! that would allow it.
 
 use super::{Answer, store, trust};
+use crate::backtest::gate_options;
 use crate::pipeline_file;
 use crate::runtime::Runtime;
 use lockstep_board::run_steps;
-use lockstep_ports::{BoardService, Gates, ServiceError};
+use lockstep_ports::{BacktestReport, BoardService, Gates, ServiceError};
 use lockstep_types::{ComponentInfo, Grant, Registry};
 
 /// Pipelines whose configs are looked through; a host has some tens.
@@ -22,11 +23,21 @@ pub(super) struct Candidate<'a> {
     pub(super) gates: &'a Gates,
     /// The command that is made, for the lines that say what to do: `activate`.
     pub(super) command: &'a str,
+    /// Its options beside gates, each after a space.
+    pub(super) options: String,
+}
+
+/// What was found about a candidate that is not refused.
+pub(super) struct Found {
+    /// A line each.
+    pub(super) warnings: Vec<String>,
+    /// What the backtest showed that was asked for.
+    pub(super) backtest: Option<Box<BacktestReport>>,
 }
 
 impl Runtime {
-    /// Refuses a candidate that runs must not get, what is cheapest to find out first. Gives warnings, a line each.
-    pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Vec<String>> {
+    /// Refuses a candidate that runs must not get, what is cheapest to find out first.
+    pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Found> {
         refuse_other_kind(candidate)?;
         refuse_stopped(candidate.info, registry)?;
         refuse_excess(candidate)?;
@@ -35,9 +46,9 @@ impl Runtime {
             warnings.extend(trust::check(candidate.info, registry)?);
         }
         self.refuse_unusable(candidate.info).await?;
-        self.gates(candidate).await?;
+        let backtest = self.gates(candidate).await?.map(Box::new);
         warnings.extend(self.refused_configs(candidate).await?);
-        Ok(warnings)
+        Ok(Found { warnings, backtest })
     }
 
     /// Refuses bytes that are damaged, do not compile, or do not export the world, as the host is now.
@@ -53,11 +64,13 @@ impl Runtime {
     }
 
     /// Refuses a candidate that does not show what was asked of it.
-    async fn gates(&self, candidate: &Candidate<'_>) -> Answer<()> {
-        if !candidate.gates.is_any() {
-            return Ok(());
+    async fn gates(&self, candidate: &Candidate<'_>) -> Answer<Option<BacktestReport>> {
+        let Candidate { info, kind, gates, command, options, .. } = candidate;
+        if !gates.is_any() {
+            return Ok(None);
         }
-        self.pass_backtest(candidate.kind, &candidate.info.digest, candidate.gates).await
+        let command = format!("lockstep component {command} {kind} {}{options}", info.digest.short());
+        self.pass_backtest(kind, &info.digest, gates, &command).await.map(Some)
     }
 
     /// Steps of stored pipelines whose configs the candidate would refuse: their runs would not start.
@@ -158,7 +171,10 @@ fn refuse_excess(candidate: &Candidate<'_>) -> Answer<()> {
     }
     let (kind, digest) = (candidate.kind, candidate.info.digest.short());
     let allowed = match candidate.command {
-        "activate" => format!("component activate {kind} {digest} {}", flags(&beyond, "--grant-")),
+        "activate" => {
+            let (given, gates) = (&candidate.options, gate_options(candidate.gates));
+            format!("component activate {kind} {digest}{given} {}{gates}", flags(&beyond, "--grant-"))
+        }
         _ => format!("component grant {kind} {}", flags(&beyond, "--")),
     };
     Err(ServiceError::Conflict(format!(
