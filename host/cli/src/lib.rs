@@ -40,7 +40,9 @@ pub fn main() -> ExitCode {
     }
     logging::begin();
     let term = Term::of_process(cli.json);
+    let mut own = "lockstep ".to_owned();
     let result = Context::new(&cli, term.clone()).and_then(|context| {
+        own = context.command("");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let result = runtime.block_on(commands::run(&context, cli.command));
         // What is still under way was told to end; a blocking call that does not must not hold up the exit.
@@ -49,7 +51,9 @@ pub fn main() -> ExitCode {
     });
     let exit = result.unwrap_or_else(|error| {
         let (exit, lines) = exit::explain(&error);
-        lines.iter().for_each(|line| term.error(line));
+        // A command that is named as the way out is for the same data folder.
+        let named = |line: &String| line.replace("`lockstep ", &format!("`{own}"));
+        lines.iter().map(named).for_each(|line| term.error(&line));
         exit
     });
     ExitCode::from(exit.code())

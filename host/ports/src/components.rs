@@ -16,7 +16,7 @@ pub enum ComponentStoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// What is stored is not what was put in.
-    #[error("component {digest} in the store is damaged: add it again")]
+    #[error("component {digest} in the store is damaged: repair it with `lockstep component add FILE`")]
     Damaged {
         /// Which.
         digest: Digest,

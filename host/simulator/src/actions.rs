@@ -51,24 +51,12 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("set_status", &["block", "status"]),
     ("create_pipeline", &["input"]),
     ("update_pipeline", &["id", "input"]),
-    ("schedule_create", &["id", "input"]),
+    ("schedule_create", &["input"]),
     ("schedule_update", &["id", "patch"]),
     ("schedule_remove", &["id"]),
-    ("run_due", &["id"]),
+    ("run_due", &[]),
     ("run_now", &["id"]),
     ("schedule_runs", &["id"]),
-];
-
-/// Actions that the simulation knows and cannot carry out: they change the board only.
-const ON_THE_BOARD_ALONE: &[&str] = &[
-    "create_pipeline",
-    "update_pipeline",
-    "schedule_create",
-    "schedule_update",
-    "schedule_remove",
-    "run_due",
-    "run_now",
-    "schedule_runs",
 ];
 
 /// Says what is wrong with a line of a script.
@@ -81,11 +69,6 @@ pub(crate) fn check(at: usize, action: &Action) -> Result<(), SimulationError> {
             known.join(", ")
         )));
     };
-    if ON_THE_BOARD_ALONE.contains(&name) {
-        return Err(SimulationError::Scenario(format!(
-            "script[{at}]: {name} is about the board alone and cannot be simulated: try it with `lockstep pipelines` or `lockstep schedules`"
-        )));
-    }
     if let Some(argument) = action.args.keys().find(|given| !arguments.contains(&given.as_str())) {
         let known = if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") };
         return Err(SimulationError::Scenario(format!(
@@ -119,6 +102,10 @@ impl World<'_> {
             "companion_exceeded" => self.companion_exceeded(action).await,
             "notification" => self.settle_card(action).await,
             "escalate" => self.escalate(action).await,
+            "create_pipeline" => self.create_pipeline(action),
+            "update_pipeline" => self.update_pipeline(action),
+            "schedule_create" | "schedule_update" | "schedule_remove" | "schedule_runs" | "run_due"
+            | "run_now" => self.schedule(action).await,
             name if name.starts_with("ht_") => self.human_test(action).await,
             "settings" | "clock" | "spend" | "spend_status" | "block_update" | "pipeline_put"
             | "set_status" => self.change_behind(action).await,
@@ -146,8 +133,7 @@ impl World<'_> {
             }
             "pipeline_put" => {
                 let given: crate::scenario::ScenarioPipeline = read("pipeline", arg("pipeline"))?;
-                let def = crate::mapping::pipeline_def(self.scenario, self.kinds, &given)?;
-                self.pipelines.insert(given.id, def);
+                self.put_pipeline(&given)?;
             }
             "set_status" => {
                 let item = self.item_id(action.block())?;

@@ -10,25 +10,41 @@ use lockstep_engine::Turn;
 use lockstep_types::board::{Item, ItemId, PipelineStep};
 use lockstep_types::{
     Change, Failure, FailureClass, Input, ItemContext, ItemStatus, Notice, NoticeId, NoticeState, Pipeline,
-    Rejected, RunSpec,
+    Rejected, RunId, RunSpec,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How a run is to begin.
+pub(crate) struct Beginning<'a> {
+    /// The pipeline; none: the first.
+    pub(crate) pipeline: Option<&'a str>,
+    /// Whether it takes the place of a live run.
+    pub(crate) replace: bool,
+    /// Whether the credentials of its initiator cannot be had.
+    pub(crate) activate_fails: bool,
+}
+
 impl World<'_> {
-    /// Everything is refused before anything changes (D-11).
     pub(crate) async fn start(&mut self, action: &Action) -> Result<(), Refusal> {
         let block = self.item_id(action.block())?;
-        let wanted = action.text("pipeline").or(self.first_pipeline.as_deref());
-        let of_file = self.file.filter(|file| Some(file.name.as_str()) == wanted).map(|file| &file.policy);
-        let def = wanted.and_then(|id| self.pipelines.get(id)).cloned();
-        let def = def.ok_or_else(|| Rejected::NotFound("there is no such pipeline".to_owned()))?;
+        let beginning = Beginning {
+            pipeline: action.text("pipeline"),
+            replace: action.flag("replace"),
+            activate_fails: action.args.contains_key("activateFails"),
+        };
+        self.begin(&block, &beginning).await.map(drop)
+    }
+
+    /// Everything is refused before anything changes (D-11).
+    pub(crate) async fn begin(&mut self, block: &ItemId, asked: &Beginning<'_>) -> Result<RunId, Refusal> {
+        let def = self.pipeline(asked.pipeline)?;
+        let of_file = self.file.filter(|file| file.name == def.name).map(|file| &file.policy);
         let old = self.run_of(block.as_str());
         let live = old.filter(|at| self.runs[*at].run().status().is_live());
-        let replace = action.flag("replace");
-        self.check_start(&block, &def.steps, live.filter(|_| !replace))?;
-        if action.args.contains_key("activateFails") {
+        self.check_start(block, &def.steps, live.filter(|_| !asked.replace))?;
+        if asked.activate_fails {
             return Err(Refusal::Failed("the credentials of the initiator cannot be activated".to_owned()));
         }
         if let Some(at) = old {
@@ -38,21 +54,22 @@ impl World<'_> {
             self.close_cards(at).await?;
             self.drop_run(at)?;
         }
-        let item = self.board.item(&block)?.clone();
+        let item = self.board.item(block)?.clone();
         let policy = items::policy_of(self.scenario, &self.board, &item, of_file);
         let id = self.counters.next_execution();
         let spec = self.spec(&item, mapping::pipeline(&def, policy), &id)?;
+        let run = spec.id.clone();
         let loose = spec.context.notices.clone();
         let admission = self.admission();
         let turn = Turn::begin(None, self.now, &Input::Start(Box::new(spec)), admission)?;
         let Some(finished) = turn.finish() else {
             return Err(SimulationError::Stuck("a started run has no events".to_owned()).into());
         };
-        self.cards.taken_over(&block, &loose);
-        self.record(&block, ItemRecord { notices: Some(Vec::new()), ..ItemRecord::default() })?;
-        self.tell(&block, &finished);
-        self.runs.push(RunEntry::new(id, block, finished.recorded));
-        Ok(())
+        self.cards.taken_over(block, &loose);
+        self.record(block, ItemRecord { notices: Some(Vec::new()), ..ItemRecord::default() })?;
+        self.tell(block, &finished);
+        self.runs.push(RunEntry::new(id, block.clone(), finished.recorded));
+        Ok(run)
     }
 
     /// What must hold before a run begins or begins again (D-2, D-11).
@@ -189,7 +206,7 @@ impl World<'_> {
         Ok(())
     }
 
-    async fn remove_run(&mut self, at: usize) -> Result<(), Refusal> {
+    pub(crate) async fn remove_run(&mut self, at: usize) -> Result<(), Refusal> {
         let block = self.runs[at].block.clone();
         let before = self.board.item(&block)?.status;
         self.stop_run(at, "").await?;

@@ -44,12 +44,24 @@ pub(crate) struct Counters {
     executions: u32,
     approvals: u32,
     decisions: u32,
+    pipelines: u32,
+    schedules: u32,
 }
 
 impl Counters {
     pub(crate) fn next_execution(&mut self) -> String {
         self.executions += 1;
         format!("exec_{}", self.executions)
+    }
+
+    pub(crate) fn next_pipeline(&mut self) -> String {
+        self.pipelines += 1;
+        format!("pl_{}", self.pipelines)
+    }
+
+    pub(crate) fn next_schedule(&mut self) -> String {
+        self.schedules += 1;
+        format!("sch_{}", self.schedules)
     }
 }
 

@@ -109,7 +109,7 @@ pub(crate) enum Level {
 }
 
 /// A pipeline; its lists run parallel to `agent_kinds`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ScenarioPipeline {
     pub(crate) id: String,
@@ -143,6 +143,13 @@ pub(crate) struct ScenarioGating {
 impl From<ScenarioGating> for Gating {
     fn from(gating: ScenarioGating) -> Self {
         let ScenarioGating { enabled, min_complexity, min_risk, min_impact, on_missing_estimate } = gating;
+        Self { enabled, min_complexity, min_risk, min_impact, on_missing_estimate }
+    }
+}
+
+impl From<Gating> for ScenarioGating {
+    fn from(gating: Gating) -> Self {
+        let Gating { enabled, min_complexity, min_risk, min_impact, on_missing_estimate } = gating;
         Self { enabled, min_complexity, min_risk, min_impact, on_missing_estimate }
     }
 }

@@ -7,7 +7,7 @@ use crate::trace::{DEFAULT_BLOCK, Trace, final_state, item_word, run_word};
 use crate::{Action, Kinds, Scenario, SimulationError, items, mapping};
 use lockstep_board::{Board, ItemRecord};
 use lockstep_ports::StepExecutor;
-use lockstep_types::board::{Change, ItemId, PipelineDef, Row};
+use lockstep_types::board::{Change, ItemId, Row};
 use lockstep_types::{
     Admission, ItemLevel, ItemStatus, NoticeState, Pipeline, Rejected, TimelineEntry, Timestamp,
 };
@@ -69,8 +69,6 @@ pub(crate) struct World<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) kinds: &'a Kinds,
     pub(crate) executor: &'a dyn StepExecutor,
-    pub(crate) pipelines: BTreeMap<String, PipelineDef>,
-    pub(crate) first_pipeline: Option<String>,
     /// The pipeline the user brought.
     pub(crate) file: Option<&'a Pipeline>,
     pub(crate) board: Board,
@@ -134,23 +132,15 @@ impl<'a> World<'a> {
         pipeline: Option<&'a Pipeline>,
     ) -> Result<Self, SimulationError> {
         let now = scenario.config.clock_start.map_or(CLOCK_START, Timestamp);
-        let board = items::board(scenario, now)?;
-        let mut pipelines = BTreeMap::new();
+        let mut board = items::board(scenario, now)?;
         for given in &scenario.pipelines {
-            pipelines.insert(given.id.clone(), mapping::pipeline_def(scenario, kinds, given)?);
-        }
-        let mut first_pipeline = scenario.pipelines.first().map(|given| given.id.clone());
-        if let Some(pipeline) = pipeline {
-            let def = mapping::from_pipeline(pipeline)?;
-            first_pipeline = Some(pipeline.name.clone());
-            pipelines.insert(pipeline.name.clone(), def);
+            let def = mapping::pipeline_def(scenario, kinds, given)?;
+            board.apply(&[Change::Put(Row::Pipeline(def))]);
         }
         Ok(Self {
             scenario,
             kinds,
             executor,
-            pipelines,
-            first_pipeline,
             file: pipeline,
             parents: board.items().map(|item| (item.id.clone(), item.parent.clone())).collect(),
             board,
@@ -245,6 +235,7 @@ impl<'a> World<'a> {
                 let summary = entry.recorded.run.summary();
                 let class = summary.failure.map(|failure| failure.class);
                 self.trace.run_status(entry.block.as_str(), run_word(summary.status), class);
+                self.note_scheduled_end(at);
             }
             self.keep(at)?;
         }

@@ -44,11 +44,11 @@ macro_rules! registry_contract_tests {
 }
 
 async fn change(subject: &dyn Subject, change: RegistryChange) {
-    subject.components().change(vec![change], audited(AuditAction::Add, "it")).await.unwrap();
+    subject.components().change(vec![change], audited(AuditAction::Add, "it")).await.expect("readable");
 }
 
 async fn registry(subject: &dyn Subject) -> Registry {
-    subject.components().registry().await.unwrap()
+    subject.components().registry().await.expect("readable")
 }
 
 /// Keeping it again changes nothing of what is known of it.
@@ -64,11 +64,11 @@ pub async fn a_component_is_kept_once_and_found_again(subject: &mut dyn Subject)
     }
     subject.reopen().await;
     let store = subject.components();
-    assert_eq!(store.list().await.unwrap(), std::slice::from_ref(&info));
-    assert_eq!(store.info(&info.digest).await.unwrap(), Some(info.clone()));
-    assert_eq!(store.bytes(&info.digest).await.unwrap(), Some(bytes));
-    assert_eq!(store.info(&Digest::zero()).await.unwrap(), None);
-    assert_eq!(store.bytes(&Digest::zero()).await.unwrap(), None);
+    assert_eq!(store.list().await.expect("readable"), std::slice::from_ref(&info));
+    assert_eq!(store.info(&info.digest).await.expect("readable"), Some(info.clone()));
+    assert_eq!(store.bytes(&info.digest).await.expect("readable"), Some(bytes));
+    assert_eq!(store.info(&Digest::zero()).await.expect("readable"), None);
+    assert_eq!(store.bytes(&Digest::zero()).await.expect("readable"), None);
 }
 
 /// Nor is the refusal written down.
@@ -78,9 +78,9 @@ pub async fn bytes_of_another_digest_change_nothing(subject: &mut dyn Subject) {
     let changes = vec![pointer, added(info, b"other bytes".to_vec())];
     let refused = subject.components().change(changes, audited(AuditAction::Add, "it")).await;
     assert!(matches!(refused, Err(ComponentStoreError::Io { .. })), "{refused:?}");
-    assert_eq!(subject.components().list().await.unwrap(), []);
+    assert_eq!(subject.components().list().await.expect("readable"), []);
     assert_eq!(registry(subject).await, Registry::default());
-    assert_eq!(subject.components().audit(10).await.unwrap(), []);
+    assert_eq!(subject.components().audit(10).await.expect("readable"), []);
 }
 
 /// A kind that is the beginning of another does not take its history.
@@ -88,7 +88,7 @@ pub async fn pointers_move_and_remember(subject: &mut dyn Subject) {
     let digests = [Digest::of(b"1"), Digest::of(b"2")];
     for at in 1..=12 {
         for kind in ["ci", "ci-gate"] {
-            let digest = digests[usize::try_from(at % 2).unwrap()];
+            let digest = digests[usize::try_from(at % 2).expect("readable")];
             change(subject, RegistryChange::Activate(activation(kind, digest, at))).await;
         }
         if at == 6 {
@@ -97,11 +97,11 @@ pub async fn pointers_move_and_remember(subject: &mut dyn Subject) {
     }
     let store = subject.components();
     let active = [activation("ci", digests[0], 12), activation("ci-gate", digests[0], 12)];
-    assert_eq!(store.active().await.unwrap(), active);
-    let history = store.history("ci").await.unwrap();
+    assert_eq!(store.active().await.expect("readable"), active);
+    let history = store.history("ci").await.expect("readable");
     assert_eq!(history.iter().map(|moved| moved.at.0).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
     assert!(history.iter().all(|moved| moved.kind == "ci"));
-    assert_eq!(store.history("c").await.unwrap(), []);
+    assert_eq!(store.history("c").await.expect("readable"), []);
 }
 
 /// Grants, stops, canaries, trust and signatures.
@@ -155,11 +155,11 @@ pub async fn a_removed_component_is_gone_with_its_signatures(subject: &mut dyn S
     for _ in 0..2 {
         change(subject, added(info.clone(), bytes.clone())).await;
         change(subject, RegistryChange::Sign(digest, signature.clone())).await;
-        assert_eq!(subject.components().bytes(&digest).await.unwrap(), Some(bytes.clone()));
+        assert_eq!(subject.components().bytes(&digest).await.expect("readable"), Some(bytes.clone()));
         change(subject, RegistryChange::Remove(digest)).await;
         subject.reopen().await;
-        assert_eq!(subject.components().list().await.unwrap(), []);
-        assert_eq!(subject.components().bytes(&digest).await.unwrap(), None);
+        assert_eq!(subject.components().list().await.expect("readable"), []);
+        assert_eq!(subject.components().bytes(&digest).await.expect("readable"), None);
         assert_eq!(registry(subject).await, Registry::default());
     }
 }
@@ -169,11 +169,11 @@ pub async fn changes_and_their_entry_are_stored_together(subject: &mut dyn Subje
     let (info, bytes) = component(&descriptor("ci-gate", "1"));
     let pointer = activation("ci-gate", info.digest, 1);
     let changes = vec![added(info.clone(), bytes), RegistryChange::Activate(pointer.clone())];
-    subject.components().change(changes, audited(AuditAction::Activate, "ci-gate")).await.unwrap();
+    subject.components().change(changes, audited(AuditAction::Activate, "ci-gate")).await.expect("readable");
     subject.reopen().await;
-    assert_eq!(subject.components().list().await.unwrap(), [info]);
+    assert_eq!(subject.components().list().await.expect("readable"), [info]);
     assert_eq!(registry(subject).await.active, [pointer]);
-    let audit = subject.components().audit(10).await.unwrap();
+    let audit = subject.components().audit(10).await.expect("readable");
     assert_eq!(
         audit.iter().map(|entry| (entry.number, entry.action)).collect::<Vec<_>>(),
         [(1, AuditAction::Activate)]
@@ -185,14 +185,14 @@ pub async fn the_audit_log_grows_and_is_read_from_its_end(subject: &mut dyn Subj
     for n in 1..=12 {
         let kind = format!("kind-{n}");
         let entry = audited(AuditAction::EndCanary, &kind);
-        subject.components().change(vec![RegistryChange::EndCanary(kind)], entry).await.unwrap();
+        subject.components().change(vec![RegistryChange::EndCanary(kind)], entry).await.expect("readable");
         if n == 6 {
             subject.reopen().await;
         }
     }
-    let audit = subject.components().audit(3).await.unwrap();
+    let audit = subject.components().audit(3).await.expect("readable");
     let read: Vec<_> = audit.iter().map(|entry| (entry.number, entry.subject.as_str())).collect();
     assert_eq!(read, [(10, "kind-10"), (11, "kind-11"), (12, "kind-12")]);
-    let all = subject.components().audit(100).await.unwrap();
+    let all = subject.components().audit(100).await.expect("readable");
     assert!(all.iter().zip(1..).all(|(entry, number)| entry.number == number) && all.len() == 12);
 }

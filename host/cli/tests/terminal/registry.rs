@@ -9,29 +9,20 @@ fn transcripts(served: &Served, lines: &[&str]) -> String {
 }
 
 #[test]
-fn components_and_kinds_are_looked_at() {
+fn components_are_looked_at() {
     let served = Served::new();
     write(served.folder.path(), "gate.wasm", "one");
     let text = transcripts(
         &served,
         &[
-            "component list",
             "component show gate",
             "component show 7692",
             "component show none",
             "component inspect gate.wasm",
             "component inspect none",
-            "component grant gate",
-            "component audit --last 3",
-            "component trust list",
         ],
     );
     expect![[r#"
-        $ lockstep component list
-        DIGEST        KIND  VERSION  SIZE  USE              IMPORTS  SUMMARY
-        7692c3ad3540  gate  2        3 B   -                checks   looks
-        3fc4ccfe7458  gate  2        3 B   canary, stopped  checks   looks
-        = 0
         $ lockstep component show gate
         gate
           uses     7692c3ad3540 2 since 2026-01-05 09:00:00 by anna: first
@@ -82,6 +73,23 @@ fn components_and_kinds_are_looked_at() {
         $ lockstep component inspect none
         ! lockstep: "none" is neither a file nor a stored component: see `lockstep component list`
         = 5
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn kinds_and_what_happened_are_listed() {
+    let served = Served::new();
+    let text = transcripts(
+        &served,
+        &["component list", "component grant gate", "component audit --last 3", "component trust list"],
+    );
+    expect![[r#"
+        $ lockstep component list
+        DIGEST        KIND  VERSION  SIZE  USE              IMPORTS  SUMMARY
+        7692c3ad3540  gate  2        3 B   -                checks   looks
+        3fc4ccfe7458  gate  2        3 B   canary, stopped  checks   looks
+        = 0
         $ lockstep component grant gate
         gate may: import log; effects merge
           since 2026-01-05 09:00:00 by bert
@@ -95,11 +103,12 @@ fn components_and_kinds_are_looked_at() {
         NAME  KEY                                                               SINCE                BY
         team  abababababababababababababababababababababababababababababababab  2026-01-05 09:00:00  anna
         = 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
-fn what_changes_is_told_in_a_line_or_two() {
+fn a_kind_is_granted_and_pointed_at_a_component() {
     let served = Served::new();
     let text = transcripts(
         &served,
@@ -109,21 +118,6 @@ fn what_changes_is_told_in_a_line_or_two() {
             "component grant gate --job ci-fixer --revoke --force",
             "component grant gate --revoke",
             "component grant gate --force",
-            "component canary gate 3fc4 --share 10%",
-            "component canary gate 3fc4 --item 7 --item docs",
-            "component canary gate 3fc4 --share 0",
-            "component canary gate --share 10",
-            "component canary gate",
-            "component promote gate --reason better",
-            "component rollback gate --reason worse",
-            "component stop-digest 7692 --reason merges",
-            "component stop-digest 7692",
-            "component resume-digest 7692",
-            "component gc --dry-run",
-            "component gc",
-            "component trust policy warn",
-            "component trust policy perhaps",
-            "component trust remove team",
         ],
     );
     expect![[r#"
@@ -151,6 +145,31 @@ fn what_changes_is_told_in_a_line_or_two() {
         ! 
         ! For more information, try '--help'.
         = 2
+    "#]]
+    .assert_eq(&text);
+    expect![[r#"
+        activate gate by Some("anna") None Gates { require_identical: true, max_changed: Some(3), max_fuel_growth: Some(5.0) }
+        grant gate Grant { imports: ["checks"], jobs: [], effects: ["merge"] } revoke false force false by Some("anna")
+        grant gate Grant { imports: [], jobs: ["ci-fixer"], effects: [] } revoke true force true by Some("anna")"#]]
+    .assert_eq(&served.service.calls());
+}
+
+#[test]
+fn a_canary_is_begun_watched_and_ended() {
+    let served = Served::new();
+    let text = transcripts(
+        &served,
+        &[
+            "component canary gate 3fc4 --share 10%",
+            "component canary gate 3fc4 --item 7 --item docs",
+            "component canary gate 3fc4 --share 0",
+            "component canary gate --share 10",
+            "component canary gate",
+            "component promote gate --reason better",
+            "component rollback gate --reason worse",
+        ],
+    );
+    expect![[r#"
         $ lockstep component canary gate 3fc4 --share 10%
         10% of runs of gate that start from now on get 3fc4ccfe7458
           see how they do: lockstep component canary gate
@@ -188,6 +207,33 @@ fn what_changes_is_told_in_a_line_or_two() {
         $ lockstep component rollback gate --reason worse
         the canary of gate on 3fc4ccfe7458 has ended; runs that have it keep it, and the pointer has not moved
         = 0
+    "#]]
+    .assert_eq(&text);
+    expect![[r#"
+        canary gate 3fc4 Some(10) [] by Some("anna")
+        canary gate 3fc4 None ["default-7", "docs"] by Some("anna")
+        promote gate by Some("anna") because Some("better")
+        rollback gate by Some("anna") because Some("worse")"#]]
+    .assert_eq(&served.service.calls());
+}
+
+#[test]
+fn components_are_stopped_collected_and_trusted() {
+    let served = Served::new();
+    let text = transcripts(
+        &served,
+        &[
+            "component stop-digest 7692 --reason merges",
+            "component stop-digest 7692",
+            "component resume-digest 7692",
+            "component gc --dry-run",
+            "component gc",
+            "component trust policy warn",
+            "component trust policy perhaps",
+            "component trust remove team",
+        ],
+    );
+    expect![[r#"
         $ lockstep component stop-digest 7692 --reason merges
         7692c3ad3540 is stopped: no run calls it any more
         warning: kind gate still points to it: `lockstep component rollback gate`
@@ -232,19 +278,13 @@ fn what_changes_is_told_in_a_line_or_two() {
     "#]]
     .assert_eq(&text);
     expect![[r#"
-        activate gate by Some("anna") None Gates { require_identical: true, max_changed: Some(3), max_fuel_growth: Some(5.0) }
-        grant gate Grant { imports: ["checks"], jobs: [], effects: ["merge"] } revoke false force false by Some("anna")
-        grant gate Grant { imports: [], jobs: ["ci-fixer"], effects: [] } revoke true force true by Some("anna")
-        canary gate 3fc4 Some(10) [] by Some("anna")
-        canary gate 3fc4 None ["default-7", "docs"] by Some("anna")
-        promote gate by Some("anna") because Some("better")
-        rollback gate by Some("anna") because Some("worse")
         stop 7692 by Some("anna") because Some("merges")
         resume 7692 by Some("anna") because None
         gc by Some("anna")
         gc by Some("anna")
         Policy(Warn) by Some("anna") because None
-        Remove { name: "team" } by Some("anna") because None"#]].assert_eq(&served.service.calls());
+        Remove { name: "team" } by Some("anna") because None"#]]
+    .assert_eq(&served.service.calls());
 }
 
 #[test]
@@ -277,17 +317,17 @@ fn a_folder_is_added_file_by_file() {
           jobs: ci-fixer
         nothing uses it yet: lockstep component activate gate 7692c3ad3540
         refused built/b.wasm: not a WebAssembly component: no magic number
-        refused built/huge.wasm: built/huge.wasm has 500.0 MiB, more than the 64.0 MiB a component may have
+        refused built/huge.wasm: it has 500.0 MiB, more than the 64.0 MiB a component may have
         ! lockstep: 2 of 3 files were refused
         = 5
         $ lockstep component add empty
         ! lockstep: empty holds no .wasm file: build the components first
         = 5
         $ lockstep component add built/huge.wasm
-        ! lockstep: built/huge.wasm has 500.0 MiB, more than the 64.0 MiB a component may have
+        ! lockstep: built/huge.wasm: it has 500.0 MiB, more than the 64.0 MiB a component may have
         = 5
         $ lockstep component add built/b.wasm
-        ! lockstep: not a WebAssembly component: no magic number
+        ! lockstep: built/b.wasm: not a WebAssembly component: no magic number
         = 5
         $ lockstep component add built --signature built/a.wasm.sig
         ! lockstep: --signature is for one file: put the signature of each into FILE.sig
@@ -308,6 +348,19 @@ fn a_folder_is_added_file_by_file() {
     .assert_eq(&served.service.calls());
 }
 
+/// What is done with a pair of keys that is there, and what is refused.
+const KEYS: [&str; 9] = [
+    "component keygen team",
+    "component keygen a/b%c",
+    "component sign gate.wasm --key team.key",
+    "component sign 7692 --key team.key",
+    "component sign gate.wasm --key team.pub",
+    "component sign gate.wasm --key gate.wasm",
+    "component trust add team.pub",
+    "component trust add rubbish",
+    "component trust add team.key",
+];
+
 #[test]
 fn keys_are_made_once_and_sign() {
     let served = Served::new();
@@ -324,20 +377,7 @@ fn keys_are_made_once_and_sign() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let key = made["key"].as_str().unwrap();
-    let text = transcripts(
-        &served,
-        &[
-            "component keygen team",
-            "component keygen a/b%c",
-            "component sign gate.wasm --key team.key",
-            "component sign 7692 --key team.key",
-            "component sign gate.wasm --key team.pub",
-            "component sign gate.wasm --key gate.wasm",
-            "component trust add team.pub",
-            "component trust add rubbish",
-            "component trust add team.key",
-        ],
-    );
+    let text = transcripts(&served, &KEYS);
     let short = &key[..12];
     expect![[r#"
         $ lockstep component keygen team

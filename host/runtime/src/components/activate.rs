@@ -51,13 +51,19 @@ impl Runtime {
         actor: Actor,
     ) -> Answer<Activation> {
         let Moving { kind, info, grant, action, shown } = moving;
+        let given = actor.reason.clone().filter(|reason| !reason.is_empty());
+        let reason = given.unwrap_or_else(|| match action {
+            AuditAction::Rollback => "rolled back".to_owned(),
+            AuditAction::Promote => "its canary was promoted".to_owned(),
+            _ => String::new(),
+        });
         let activation = Activation {
             kind: kind.clone(),
             digest: info.digest,
             grant: grant.clone(),
             at: self.shared.outside.clock.now(),
             by: by(&actor),
-            reason: actor.reason.clone().unwrap_or_default(),
+            reason,
         };
         let mut changes = vec![RegistryChange::Activate(activation.clone())];
         if registry.grants.iter().all(|row| row.kind != kind || row.grant != grant) {

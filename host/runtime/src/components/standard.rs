@@ -50,7 +50,7 @@ impl Runtime {
             }
             if !changes.is_empty() {
                 let action = if points { AuditAction::Activate } else { AuditAction::Add };
-                components.change(changes, self.told(action, &info)).await?;
+                components.change(changes, self.told(action, &info, known.is_none())).await?;
             }
         }
         self.reload_kinds().await?;
@@ -94,14 +94,15 @@ impl Runtime {
         changes
     }
 
-    fn told(&self, action: AuditAction, info: &ComponentInfo) -> AuditEntry {
+    fn told(&self, action: AuditAction, info: &ComponentInfo, is_new: bool) -> AuditEntry {
+        let added = if is_new { ", added" } else { "" };
         AuditEntry {
             number: 0,
             at: self.shared.outside.clock.now(),
             by: STANDARD.to_owned(),
             action,
             subject: info.descriptor.kind.clone(),
-            detail: format!("{} {}", info.digest.short(), info.descriptor.version),
+            detail: format!("{} {}{added}", info.digest.short(), info.descriptor.version),
             reason: reason(info),
         }
     }

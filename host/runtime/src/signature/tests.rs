@@ -16,9 +16,9 @@ fn what_is_signed_names_component_world_and_descriptor() {
     let text = String::from_utf8(signed_text(&info())).unwrap();
     expect![[r#"
         lockstep component signature v1
-        component sha256:b77ba9f2b1d37bae5ac6d7e4fba9eeed1c3d8b2d9f5e6c0d1a33b2a2b3d0a3f1
+        component sha256:ac530cac8c04112865d710e063ef44e4e7f88644a2c63b01c4780d30b2420484
         world lockstep:step/step@0.2.0
-        descriptor sha256:b77ba9f2b1d37bae5ac6d7e4fba9eeed1c3d8b2d9f5e6c0d1a33b2a2b3d0a3f1
+        descriptor sha256:ac530cac8c04112865d710e063ef44e4e7f88644a2c63b01c4780d30b2420484
     "#]]
     .assert_eq(&text);
 }
@@ -94,5 +94,16 @@ fn rubbish_is_told_what_it_should_be() {
     told.push_str(&format!("{}\n", read_public(&key().write("team")).unwrap_err()));
     told.push_str(&format!("{}\n", read_public(&"é".repeat(32)).unwrap_err()));
     told.push_str(&format!("{}\n", PrivateKey::read(&key().write_public("team")).map(drop).unwrap_err()));
-    expect![[""]].assert_eq(&told);
+    expect![[r#"
+        it is not a signature file of `lockstep component sign`: it does not begin with lockstep-signature-v1
+        it is not a signature file of `lockstep component sign`: it begins with "rubbish", not lockstep-signature-v1
+        it is not a signature file of `lockstep component sign`: it does not begin with lockstep-signature-v1
+        it is not a signature file of `lockstep component sign`: 128 hexadecimal digits are expected
+        it is not a signature file of `lockstep component sign`: 64 hexadecimal digits are expected
+        it is not a signature file of `lockstep component sign`: it begins with "lockstep-private-key-v1", not lockstep-signature-v1
+        it is not a signature file of `lockstep component sign`: it begins with "lockstep-public-key-v1", not lockstep-signature-v1
+        it is not a public key file of `lockstep component keygen`, nor 64 hexadecimal digits: it begins with "lockstep-private-key-v1", not lockstep-public-key-v1
+        it is not a public key file of `lockstep component keygen`, nor 64 hexadecimal digits: 64 hexadecimal digits are expected
+        it is not a private key of `lockstep component keygen`: it begins with "lockstep-public-key-v1", not lockstep-private-key-v1
+    "#]].assert_eq(&told);
 }

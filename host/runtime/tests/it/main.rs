@@ -11,3 +11,5 @@ mod host;
 mod outside;
 mod people;
 mod reading;
+mod refused;
+mod registry;

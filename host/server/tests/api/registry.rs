@@ -115,21 +115,19 @@ async fn bytes_come_with_who_sends_them() {
     .assert_eq(&service.calls());
 }
 
-#[tokio::test]
-async fn reads_answer_what_there_is() {
+/// What reads answer.
+async fn answers(paths: &[&str]) -> String {
     let mut text = String::new();
-    for path in [
-        "/v1/kinds/agent",
-        "/v1/kinds/agent/canary",
-        "/v1/trust",
-        "/v1/audit?last=3",
-        "/v1/kinds/missing",
-        "/v1/components/missing",
-        "/v1/kinds/missing/canary",
-    ] {
+    for path in paths {
         let answer = shown(send(&FakeService::new(), request(path, "")).await).await;
         text.push_str(&format!("{path}\n{answer}"));
     }
+    text
+}
+
+#[tokio::test]
+async fn a_kind_and_its_canary_are_read() {
+    let answers = answers(&["/v1/kinds/agent", "/v1/kinds/agent/canary"]);
     expect![[r#"
         /v1/kinds/agent
         200 {
@@ -183,6 +181,14 @@ async fn reads_answer_what_there_is() {
           },
           "runs": []
         }
+    "#]]
+    .assert_eq(&answers.await);
+}
+
+#[tokio::test]
+async fn trust_and_the_audit_log_are_read() {
+    let answers = answers(&["/v1/trust", "/v1/audit?last=3"]);
+    expect![[r#"
         /v1/trust
         200 {
           "keys": [],
@@ -202,6 +208,14 @@ async fn reads_answer_what_there_is() {
             }
           ]
         }
+    "#]]
+    .assert_eq(&answers.await);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let answers = answers(&["/v1/kinds/missing", "/v1/components/missing", "/v1/kinds/missing/canary"]);
+    expect![[r#"
         /v1/kinds/missing
         404 not-found: kind missing: so it is
         /v1/components/missing
@@ -209,5 +223,5 @@ async fn reads_answer_what_there_is() {
         /v1/kinds/missing/canary
         404 not-found: canary missing: so it is
     "#]]
-    .assert_eq(&text);
+    .assert_eq(&answers.await);
 }
