@@ -3,6 +3,7 @@ use crate::{STANDARD_COMPONENTS, cases, render, wiring};
 use expect_test::expect;
 use lockstep_ports::{Inspected, StepExecutor};
 use lockstep_sandbox::Sandbox;
+use std::path::Path;
 
 async fn standard(name: &str) -> (Sandbox, Inspected) {
     let (_, bytes) = STANDARD_COMPONENTS
@@ -54,6 +55,17 @@ async fn every_standard_component_does_what_its_kind_must() {
     }
     for (name, _) in STANDARD_COMPONENTS {
         assert!(super::kinds().any(|kind| kind == *name), "{name} has no cases");
+    }
+}
+
+#[tokio::test]
+async fn the_example_cases_pass() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests/ci-gate/cases.toml");
+    let (sandbox, component) = standard("ci-gate").await;
+    let cases = super::read(&file, "ci-gate").unwrap();
+    for report in run(&sandbox, &component, &cases, false).await.unwrap() {
+        let differs: Vec<_> = report.calls.iter().map(|call| (&call.mismatches, &call.problems)).collect();
+        assert!(report.passed, "{}: {differs:?}", report.name);
     }
 }
 

@@ -141,7 +141,14 @@ fn summary(style: &Style, report: &BacktestReport) -> String {
         (Tone::Bad, "state of another version", counts.other_state),
     ];
     let mut text = String::new();
-    for (tone, what, count) in rows.into_iter().filter(|(_, what, count)| *count > 0 || *what == "the same") {
+    // Whether a change is more than words is said even if it is not.
+    let is_told = |what: &str, count: u64| match what {
+        "the same" => true,
+        "  decides otherwise" => counts.changed > 0,
+        _ => count > 0,
+    };
+    for (tone, what, count) in rows.into_iter().filter(|(_, what, count)| is_told(what, *count)) {
+        let tone = if count == 0 { Tone::Plain } else { tone };
         text.push_str(&format!("{}  {:>9}\n", style.cell(tone, what, 25), grouped(count)));
     }
     text.push_str(&fuel(style, &report.fuel));

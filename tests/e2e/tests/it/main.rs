@@ -7,3 +7,4 @@ mod main_job;
 mod refusals;
 mod service;
 mod shop;
+mod swap;
