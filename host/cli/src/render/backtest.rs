@@ -43,18 +43,18 @@ pub(super) fn verdicts(style: &Style, report: &BacktestReport) -> String {
         .iter()
         .take(VERDICTS_SHOWN)
         .map(|case| {
-            let (tone, word) = word(&case.outcome);
+            let (tone, what) = differs_in(&case.outcome);
             vec![
                 (Tone::Faint, format!("{} call {}", short(&case.run), case.number)),
                 (Tone::Plain, line(&case.step, VERDICT_MAX)),
-                (tone, word.to_owned()),
+                (tone, what),
                 (Tone::Plain, line(&case.recorded, VERDICT_MAX)),
                 (Tone::Plain, line(&case.candidate, VERDICT_MAX)),
             ]
         })
         .collect();
     let active = format!("ACTIVE {}", report.candidate.short());
-    let mut text = style.table(&["CALL", "STEP", "IS", "CANDIDATE", &active], &rows);
+    let mut text = style.table(&["CALL", "STEP", "DIFFERS IN", "CANDIDATE", &active], &rows);
     let more = report.counts.all().saturating_sub(rows.len() as u64);
     if more > 0 {
         text.push_str(&format!("and {} more\n", grouped(more)));
@@ -71,6 +71,26 @@ pub(super) fn verdicts(style: &Style, report: &BacktestReport) -> String {
         grouped(counts.different()),
     ));
     text
+}
+
+/// The parts of a transition that differ: `next, state`.
+fn differs_in(outcome: &BacktestOutcome) -> (Tone, String) {
+    match outcome {
+        BacktestOutcome::Identical => (Tone::Faint, "-".to_owned()),
+        BacktestOutcome::Changed { differences } => {
+            let mut parts: Vec<&str> = Vec::new();
+            for difference in differences {
+                let part = difference.field.split(['.', '[']).next().unwrap_or_default();
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            (Tone::Attention, line(&parts.join(", "), VERDICT_MAX))
+        }
+        BacktestOutcome::Unrecorded { .. } => (Tone::Attention, "asks other things".to_owned()),
+        BacktestOutcome::Fault { .. } => (Tone::Bad, "fault".to_owned()),
+        BacktestOutcome::OtherState { .. } => (Tone::Bad, "state version".to_owned()),
+    }
 }
 
 fn word(outcome: &BacktestOutcome) -> (Tone, &'static str) {

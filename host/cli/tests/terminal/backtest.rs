@@ -21,8 +21,83 @@ fn a_backtest_tells_what_differs_and_how_many() {
             "component backtest 3fa1 --kind gate --since tomorrow",
         ],
     );
-    expect![""].assert_eq(&text);
-    expect![""].assert_eq(&served.service.calls());
+    expect![[r#"
+        $ lockstep component backtest gate.wasm --kind gate
+        gate 2  3fc4ccfe7458  over 2 recorded calls of 1 run in 12ms
+
+        changed  run-1 call 4  ci  2026-01-05 09:00:00
+                 next  complete green -> wait 500 ms
+
+        the same                           1
+        changed                            1
+          decides otherwise                1
+        fuel                         +25.0 %  (1 up, one call by 50 %; 0 down; 2,000 -> 2,500)
+        = 3
+        $ lockstep component backtest 3fa1 --kind gate --last 5 --since 2026-01-05 --show 2 --json
+        {
+          "kind": "gate",
+          "candidate": "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3",
+          "version": "2",
+          "runs": 1,
+          "unreadable_runs": 0,
+          "counts": {
+            "identical": 1,
+            "changed": 1,
+            "decided": 1,
+            "unrecorded": 0,
+            "faults": 0,
+            "other_state": 0
+          },
+          "fuel": {
+            "calls": 2,
+            "recorded": 2000,
+            "candidate": 2500,
+            "up": 1,
+            "down": 0,
+            "worst_growth_percent": 50
+          },
+          "cases": [
+            {
+              "run": "run-1",
+              "number": 4,
+              "step": "ci",
+              "at": 1767603600000,
+              "made_by": "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",
+              "recorded": "complete green",
+              "candidate": "wait 500 ms",
+              "recorded_fuel": 1000,
+              "candidate_fuel": 1500,
+              "outcome": "changed",
+              "differences": [
+                {
+                  "field": "next",
+                  "recorded": "complete green",
+                  "candidate": "wait 500 ms"
+                }
+              ]
+            }
+          ],
+          "is_cut": false,
+          "took_ms": 12
+        }
+        = 3
+        $ lockstep component backtest gate.wasm --kind other
+        ! lockstep: it implements kind gate, not other
+        = 5
+        $ lockstep component backtest gone.wasm --kind gate
+        ! lockstep: "gone.wasm" is neither a file nor the digest of a component: build the file, or see `lockstep component list`
+        = 5
+        $ lockstep component backtest 3fa1 --kind gate --since tomorrow
+        ! error: invalid value 'tomorrow' for '--since <TIME>': "tomorrow" is no time: write how long ago (90m, 24h, 7d), a day (2026-01-05), or 2026-01-05T09:00:00Z
+        ! 
+        ! For more information, try '--help'.
+        = 2
+    "#]].assert_eq(&text);
+    expect![[r#"
+        backtest 9 bytes for gate, None None [] 20
+        backtest 3fa1 for gate, Some(5) Some(Timestamp(1767571200000)) [] 2
+        backtest 9 bytes for other, None None [] 20"#]]
+    .assert_eq(&served.service.calls());
 }
 
 #[test]
@@ -39,5 +114,27 @@ fn what_cannot_be_tested_or_exported_says_why() {
             "capsule export gone ci",
         ],
     );
-    expect![""].assert_eq(&text);
+    expect![[r#"
+        $ lockstep step test gate.wasm cases.toml
+        ! lockstep: gate.wasm: not a WebAssembly component: it does not begin as WebAssembly does
+        = 5
+        $ lockstep step test gone.wasm cases.toml
+        ! lockstep: gone.wasm cannot be read: No such file or directory (os error 2)
+        = 5
+        $ lockstep step test gate.wasm
+        ! error: the following required arguments were not provided:
+        !   <CASES>
+        ! 
+        ! Usage: lockstep step test --data <DIR> <COMPONENT> <CASES>
+        ! 
+        ! For more information, try '--help'.
+        = 2
+        $ lockstep capsule export latest none
+        ! lockstep: there is no run yet: start one with `lockstep run`
+        = 5
+        $ lockstep capsule export gone ci
+        ! lockstep: there is no run gone: see `lockstep runs list`
+        = 5
+    "#]]
+    .assert_eq(&text);
 }

@@ -39,7 +39,8 @@ fn a_candidate_is_backtested_and_gated_before_runs_get_it() {
     assert!(other["counts"]["changed"].as_u64() > Some(0), "{other}");
     let changed = other["counts"]["changed"].to_string();
     let digest = json(&shop, &["component", "add", &strict()], 0)["digest"].as_str().unwrap().to_owned();
-    let gated = |gate: &[&str]| shop.host.run(&[&["component", "activate", "ci-gate", &digest], gate].concat());
+    let gated =
+        |gate: &[&str]| shop.host.run(&[&["component", "activate", "ci-gate", &digest], gate].concat());
     let refused = gated(&["--require-identical"]);
     assert_eq!(refused.status, Some(5), "{refused:?}");
     assert!(refused.err.contains(&format!("--max-changed {changed}`")), "{refused:?}");
