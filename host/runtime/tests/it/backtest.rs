@@ -78,6 +78,23 @@ fn what_is_not_as_recorded_is_told_apart() {
 }
 
 #[test]
+fn a_state_of_another_version_is_not_handed_over() {
+    let world = World::new();
+    world.says("pick", [ask()]);
+    let host = world.open();
+    let run = host.start(&["pick"]);
+    host.act(&run, choose("A", None)).unwrap();
+    world.says("pick", [ask()]);
+    let mut newer = descriptor("writer", "2");
+    newer.state_version += 1;
+    let report = backtest(&host, request(&newer)).unwrap();
+    // The first call was given no state, so it can be made.
+    expect![[r#"
+        run 0 call 2 pick: OtherState { recorded: 1, candidate: 2, message: "the candidate keeps its state in another shape" }
+        BacktestCounts { identical: 1, changed: 0, decided: 0, unrecorded: 0, faults: 0, other_state: 1 } of 1 runs"#]].assert_eq(&shown(&report, &[run]));
+}
+
+#[test]
 fn a_component_that_cannot_be_tried_is_refused() {
     let world = World::new();
     let host = world.open();
