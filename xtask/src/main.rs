@@ -8,6 +8,7 @@
 
 mod bench;
 mod component;
+mod debian;
 mod demo;
 mod guests;
 mod sim;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{guests, tidy, workspace};
+use crate::{debian, guests, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -84,11 +84,24 @@ fn stages(quick: bool) -> Vec<Stage> {
     // All test programs run even if one fails, so that the count is of all.
     let test = ["test", "--locked", "--workspace", "--no-fail-fast"];
     stages.push(stage("guest tests", Work::Tests(native_build(&guests, &test))));
+    stages.push(stage("registry", Work::Task("registry", fetch_registry)));
     // The end-to-end tests run the binary, which nothing else builds for them.
     let build = ["build", "--locked", "--workspace"];
     stages.push(stage("host build", Work::Cargo(host(&root, &build))));
     stages.push(stage("host tests", Work::Tests(host(&root, &test))));
     stages
+}
+
+/// Has a registry for the tests that ship components through one; they find it there, or skip themselves.
+fn fetch_registry() -> Result<()> {
+    const PACKAGE: &str = "docker-registry";
+    if workspace::find_on_path(PACKAGE).is_none()
+        && let Err(error) = debian::fetch(&[PACKAGE], &workspace::root().join("target/tools").join(PACKAGE))
+    {
+        let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+        eprintln!("Debian's {PACKAGE} cannot be had ({why}): tests of registries skip themselves");
+    }
+    Ok(())
 }
 
 fn host(root: &Path, args: &[&str]) -> Command {

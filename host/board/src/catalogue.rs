@@ -5,7 +5,7 @@ use crate::changes::Changes;
 use crate::text::name;
 use crate::{Board, presets};
 use lockstep_types::board::{Change, PipelineDef, PipelineStep, Row, Settings, Workspace, WorkspaceId};
-use lockstep_types::{Gating, JsonText, OnMissingEstimate, Rejected, Timestamp};
+use lockstep_types::{Gating, JsonText, OnMissingEstimate, Pinning, Rejected, Timestamp};
 
 /// A pipeline in short. A step is a role or, where nobody needs one, a kind; `?` lets the estimate decide whether a
 /// companion grades, `!` asks a person for consent.
@@ -145,6 +145,7 @@ impl Board {
                 labels: Vec::new(),
                 archived: false,
                 builtin: true,
+                pin: Pinning::default(),
                 steps: builtin.steps.iter().map(|step| expand(step)).collect(),
                 created_at: now,
                 updated_at: now,

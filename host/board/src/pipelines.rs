@@ -9,7 +9,7 @@ use crate::{Board, ShapeStep, shape};
 use lockstep_types::board::{
     Change, Item, PipelineDef, PipelineId, PipelinePatch, PipelineStep, Row, RowKey,
 };
-use lockstep_types::{Descriptor, JsonText, Rejected, StepDef, Timestamp};
+use lockstep_types::{Descriptor, JsonText, Pinning, Rejected, StepDef, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a step's name, as in a pipeline file: it becomes part of file names and keys.
@@ -62,6 +62,7 @@ impl Board {
             labels: Vec::new(),
             archived: false,
             builtin: false,
+            pin: Pinning::default(),
             steps: Vec::new(),
             created_at: now,
             updated_at: now,
@@ -85,7 +86,10 @@ impl Board {
         now: Timestamp,
     ) -> Result<Vec<Change>, Rejected> {
         let known = self.pipeline(id)?;
-        let changes_content = patch.name.is_some() || patch.description.is_some() || patch.steps.is_some();
+        let changes_content = patch.name.is_some()
+            || patch.description.is_some()
+            || patch.pin.is_some()
+            || patch.steps.is_some();
         if known.builtin && changes_content {
             return Err(invalid(format!(
                 "pipeline {:?} came with the host: change a clone of it",
@@ -118,6 +122,7 @@ impl Board {
             description: Some(source.description.clone()),
             labels: Some(source.labels.clone()),
             archived: None,
+            pin: Some(source.pin),
             steps: Some(source.steps.clone()),
         };
         self.create_pipeline(patch, kinds, now)
@@ -192,6 +197,7 @@ fn patched(
         pipeline.labels = labels(&given)?;
     }
     pipeline.archived = patch.archived.unwrap_or(pipeline.archived);
+    pipeline.pin = patch.pin.unwrap_or(pipeline.pin);
     if let Some(steps) = patch.steps {
         check_steps(&steps)?;
         kinds.check(&steps)?;

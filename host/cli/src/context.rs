@@ -70,6 +70,11 @@ impl Context {
     pub(crate) fn command(&self, rest: &str) -> String {
         format!("lockstep{} {rest}", self.data_option)
     }
+
+    /// What is said about components, with the commands it names as they can be typed.
+    pub(crate) fn with_commands(&self, text: &str) -> String {
+        text.replace("lockstep component ", &self.command("component "))
+    }
 }
 
 /// `text` as one word of a shell.

@@ -175,7 +175,8 @@ fn action_body(action: RunAction, by: &str) -> Answer<(&'static str, Value)> {
     let (route, mut body) = match action {
         RunAction::Stop { reason } => ("stop", json!({ "reason": reason })),
         RunAction::Retry => ("retry", json!({})),
-        RunAction::Restart { step } => ("restart", json!({ "step": step })),
+        RunAction::Restart { step, digest } => ("restart", json!({ "step": step, "digest": digest })),
+        RunAction::Repin { pins, reason } => ("repin", json!({ "pins": pins, "reason": reason })),
         RunAction::Pause => ("pause", json!({})),
         RunAction::TearDown => ("teardown", json!({})),
         RunAction::Act { step, action, input } => {

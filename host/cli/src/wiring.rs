@@ -3,10 +3,13 @@
 
 use crate::standard;
 use anyhow::Context;
-use lockstep_ports::{BacktestService, BoardService, Clock, ComponentService, Credentials, RunService};
+use lockstep_ports::{
+    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
+    Secret, StepExecutor as _,
+};
 use lockstep_providers::{
-    CheckOptions, CommandOptions, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
-    LocalGit, LocalObservations, ProcessJobs,
+    CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
+    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp, ProcessJobs,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -112,6 +115,50 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
 /// Their folder cannot be used.
 pub(crate) fn open_credentials(folder: &Path) -> anyhow::Result<impl Credentials> {
     Ok(LocalCredentials::new(folder, Arc::new(SystemClock::default()))?)
+}
+
+/// What components are shipped with.
+///
+/// # Errors
+/// Only one of name and password is given.
+pub(crate) fn distribution(insecure_http: bool) -> anyhow::Result<impl Distribution> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let login = match (set("LOCKSTEP_OCI_USER"), set("LOCKSTEP_OCI_PASSWORD")) {
+        (Some(user), Some(password)) => Some((user, Secret::new(password))),
+        (None, None) => None,
+        _ => {
+            anyhow::bail!("of LOCKSTEP_OCI_USER and LOCKSTEP_OCI_PASSWORD only one is set: set both or none")
+        }
+    };
+    let docker = set("DOCKER_CONFIG").map(PathBuf::from);
+    let docker = docker.or_else(|| set("HOME").map(|home| Path::new(&home).join(".docker")));
+    Ok(ComponentDistribution::new(DistributionOptions {
+        plain_http: if insecure_http { PlainHttp::Anywhere } else { PlainHttp::Loopback },
+        login,
+        docker_config: docker.map(|folder| folder.join("config.json")),
+        ..DistributionOptions::default()
+    }))
+}
+
+/// What a step component says of itself. It is loaded without being stored; `folder` as for `open_simulator`.
+///
+/// # Errors
+/// It is no step component.
+pub(crate) async fn label(folder: &Path, component: &[u8]) -> anyhow::Result<Label> {
+    let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(Arc::new(MemoryComponents::default()), options)?;
+    let inspected = sandbox.inspect(component).await?;
+    let world = inspected.world;
+    let (package, version) = world.split_once("/step@").unwrap_or((world.as_str(), ""));
+    let imports = inspected.imports.iter().map(|name| format!("{package}/{name}@{version}"));
+    let imports = imports.collect();
+    Ok(Label {
+        kind: inspected.descriptor.kind,
+        version: inspected.descriptor.version,
+        summary: inspected.descriptor.summary,
+        world,
+        imports,
+    })
 }
 
 /// What simulations call components with: the standard ones, kept in memory, and whatever is added to them.

@@ -2,9 +2,10 @@ use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
     Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
-    ObservationRequest, Outcome, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx, StepStatus,
-    Timestamp,
+    ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx,
+    StepStatus, Stop, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A journal that cannot be folded into a run.
@@ -54,6 +55,8 @@ impl Run {
             environments: spec.context.environments.iter().map(HeldEnvironment::kept).collect(),
             cleanups: Vec::new(),
             strays: Vec::new(),
+            repinned: BTreeMap::new(),
+            held_for: None,
             questions_asked: 0,
             invocations: 0,
             updated_at: spec.created_at,
@@ -97,25 +100,21 @@ impl Run {
             Event::MergedByHand { .. } => self.item_status = ItemStatus::Done,
             Event::ItemMoved { to } => self.item_status = *to,
             Event::RunBlocked => self.status = RunStatus::Blocked,
-            Event::RunUnblocked | Event::RunResumed { .. } => self.status = RunStatus::Running,
-            Event::RunPaused { by, over_budget } => {
-                self.status = RunStatus::Paused;
+            Event::RunUnblocked => self.status = RunStatus::Running,
+            Event::RunResumed { .. } => self.paused(RunStatus::Running, None),
+            Event::RunPaused { by, over_budget, stopped } => {
+                self.paused(RunStatus::Paused, stopped.as_deref());
                 self.pause = Pause { by: by.clone(), over_budget: *over_budget };
             }
+            Event::Repinned(repinned) => self.repinned(repinned)?,
             Event::RunCompleted => self.status = RunStatus::Done,
             Event::RunFailed { failure, .. } => self.failed(at, failure),
             Event::Asked { step, question, .. } => {
                 self.questions_asked = question.id.0;
                 self.step(*step)?.apply(at, event)?;
             }
-            Event::StepStarted { step, rework } => {
-                // An errand begins with its action.
-                let errand = self.spec.context.errand.as_ref();
-                let begins = errand.map_or_else(
-                    || StepEvent::Started(rework.clone()),
-                    |errand| StepEvent::Acted(errand.action.clone()),
-                );
-                self.step(*step)?.start(at, rework.as_ref(), begins);
+            Event::StepStarted { step, rework, pin } => {
+                self.started(at, *step, rework.as_ref(), pin.as_deref())?;
             }
             Event::EffectSettled { step, outcome } => {
                 let held = self.step(*step)?.provisioned(*step, outcome);
@@ -132,6 +131,27 @@ impl Run {
             | Event::EffectRequested { step, .. }
             | Event::StepCompleted { step, .. }
             | Event::StepSkipped { step, .. } => self.step(*step)?.apply(at, event)?,
+        }
+        Ok(())
+    }
+
+    fn started(
+        &mut self,
+        at: Timestamp,
+        step: StepIx,
+        rework: Option<&ReworkOrder>,
+        pin: Option<&Pin>,
+    ) -> Result<(), ReplayError> {
+        // An errand begins with its action.
+        let errand = self.spec.context.errand.as_ref();
+        let begins = errand.map_or_else(
+            || StepEvent::Started(rework.cloned()),
+            |errand| StepEvent::Acted(errand.action.clone()),
+        );
+        let step = self.step(step)?;
+        step.start(at, rework, begins);
+        if let Some(pin) = pin {
+            step.pin = Some(Box::new(pin.clone()));
         }
         Ok(())
     }
@@ -161,8 +181,13 @@ impl Run {
         Ok(())
     }
 
+    fn paused(&mut self, status: RunStatus, held_for: Option<&Stop>) {
+        self.status = status;
+        self.held_for = held_for.cloned().map(Box::new);
+    }
+
     fn failed(&mut self, at: Timestamp, failure: &Failure) {
-        self.status = RunStatus::Failed;
+        self.paused(RunStatus::Failed, None);
         self.failure = Some(failure.clone());
         for ix in 0..self.steps.len() {
             self.strays.extend(self.steps[ix].provisioning());
@@ -345,7 +370,7 @@ impl Run {
         {
             held.with = None;
         }
-        self.status = RunStatus::Running;
+        self.paused(RunStatus::Running, None);
         self.failure = None;
         for notice in &mut self.notices {
             if notice.state == NoticeState::Open && !notice.is_loose {

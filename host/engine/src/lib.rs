@@ -13,6 +13,7 @@ mod apply;
 mod context;
 mod decide;
 mod notices;
+mod pins;
 mod run;
 mod timeline;
 mod turn;

@@ -12,6 +12,8 @@ pub(crate) const DECISION_REQUIRED: &str = "decision_required";
 pub(crate) const RUN_FAILED: &str = "run_failed";
 /// The card of a run that ended with nobody having decided about its change (SPEC EN-15).
 pub(crate) const PIPELINE_COMPLETE: &str = "pipeline_complete";
+/// The card of a run that is held because a component it needs must not be called.
+pub(crate) const COMPONENT_STOPPED: &str = "component_stopped";
 /// Cards that ask for something after the end of a run that was done (D-7 reading d).
 const OUTLIVE_THE_RUN: [&str; 3] = ["merge_review", PIPELINE_COMPLETE, "release_regression"];
 

@@ -1,9 +1,10 @@
 use lockstep_types::{
     Answer, Artifact, Change, Digest, Document, EffectOrder, Environment, Fact, Failure, Held, ItemStatus,
     JobOrder, JsonText, Notice, Pin, Progress, Question, QuestionId, RunSpec, RunStatus, StepDef, StepEvent,
-    StepIx, StepStatus, Timestamp, Usage,
+    StepIx, StepStatus, Stop, Timestamp, Usage,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One execution of a pipeline. Changed only by `apply`, live and on replay alike.
@@ -33,6 +34,12 @@ pub struct Run {
     /// Environments being provisioned for steps that no longer wait for them: they must not be left behind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) strays: Vec<EffectOrder>,
+    /// Components that took over kinds since it began.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) repinned: BTreeMap<String, Pin>,
+    /// Set while it is paused because it needs a component that must not be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held_for: Option<Box<Stop>>,
     pub(crate) questions_asked: u32,
     pub(crate) invocations: u32,
     pub(crate) updated_at: Timestamp,
@@ -68,6 +75,10 @@ pub struct Step {
     pub interrupted: Option<Box<Phase>>,
     /// The component's state.
     pub memory: Option<JsonText>,
+    /// The component of this step where it is not the run's: it took its own when it started, or was finished before
+    /// another one took over its kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Box<Pin>>,
     /// What it produced.
     pub output: Option<String>,
     /// The document it produced.
@@ -303,10 +314,6 @@ impl Run {
 
     pub(crate) fn def(&self, ix: StepIx) -> &StepDef {
         &self.spec.pipeline.steps[ix]
-    }
-
-    pub(crate) fn pin(&self, ix: StepIx) -> Option<&Pin> {
-        self.spec.pins.get(&self.def(ix).kind)
     }
 
     /// Whether no step comes after this one (SPEC EN-14).

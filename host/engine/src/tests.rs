@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod flow;
 mod outside;
+mod pins;
 mod properties;
 mod random;
 mod world;

@@ -1,7 +1,8 @@
 //! Events as lines for people.
 
 use lockstep_types::{
-    Answer, EffectOutcome, Event, Invocation, JobOutcome, Outcome, RunSpec, StepIx, TimelineEntry, TurnRecord,
+    Answer, EffectOutcome, Event, Invocation, JobOutcome, Outcome, Repinned, RepinnedKind, RunSpec, StepIx,
+    TimelineEntry, TurnRecord,
 };
 
 /// Longest line taken from a job or a component: a timeline is read in a terminal.
@@ -33,8 +34,13 @@ fn describe(event: &Event) -> Option<Line> {
             let text = format!("{}: {} into {}", spec.pipeline.name, change.head_branch, change.base_branch);
             ("created", None, text)
         }
-        Event::StepStarted { step, rework: None } => ("step-started", Some(*step), "started".to_owned()),
-        Event::StepStarted { step, rework: Some(rework) } => {
+        Event::StepStarted { step, rework: None, pin: None } => {
+            ("step-started", Some(*step), "started".to_owned())
+        }
+        Event::StepStarted { step, rework: None, pin: Some(pin) } => {
+            ("step-started", Some(*step), format!("started on component {}", pin.digest.short()))
+        }
+        Event::StepStarted { step, rework: Some(rework), .. } => {
             ("step-started", Some(*step), format!("works again for {}: {}", rework.by, rework.feedback))
         }
         Event::Invoked { step, invocation } => ("invoked", Some(*step), invoked(invocation)),
@@ -99,6 +105,12 @@ fn describe_run(event: &Event) -> Option<Line> {
         Event::ItemChanged { .. } => ("item-changed", None, "the documents of the item changed".to_owned()),
         Event::MergedByHand { by } => ("merged", None, format!("merged by {by}")),
         Event::RunBlocked => ("run-blocked", None, "waits for a person".to_owned()),
+        Event::Repinned(repinned) => ("repinned", None, repin(repinned)),
+        Event::RunPaused { by, stopped: Some(stop), .. } => {
+            let reason = stop.reason.trim();
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            ("run-paused", None, format!("held: component {} was stopped by {by}{why}", stop.digest.short()))
+        }
         Event::RunPaused { by, .. } => ("run-paused", None, format!("paused by {by}")),
         Event::RunResumed { by } => ("run-resumed", None, format!("resumed by {by}")),
         Event::RunCompleted => ("run-completed", None, "done".to_owned()),
@@ -108,6 +120,22 @@ fn describe_run(event: &Event) -> Option<Line> {
         // Every other event is about a step.
         _ => return None,
     })
+}
+
+fn repin(repinned: &Repinned) -> String {
+    let kind = |RepinnedKind { kind, old, new }: &RepinnedKind| match *old == new.digest {
+        true => format!("{kind} stays on {}", old.short()),
+        false => format!("{kind} from {} to {}", old.short(), new.digest.short()),
+    };
+    let kinds: Vec<String> = repinned.kinds.iter().map(kind).collect();
+    let states = match repinned.migrations.len() {
+        0 => String::new(),
+        1 => ", 1 state migrated".to_owned(),
+        several => format!(", {several} states migrated"),
+    };
+    let reason = repinned.reason.trim();
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("{} by {}{states}{why}", kinds.join(", "), repinned.by)
 }
 
 fn invoked(invocation: &Invocation) -> String {

@@ -85,6 +85,13 @@ pub struct Turn {
     bytes: usize,
 }
 
+fn invoked(command: Command<'_>) -> Option<StepIx> {
+    match command {
+        Command::Invoke(step) => Some(step),
+        Command::Dispatch(_) | Command::Perform(_) => None,
+    }
+}
+
 /// About how many bytes a call adds to the record: the texts in it that may be large.
 fn texts(invocation: &Invocation) -> usize {
     let run = &invocation.input.run;
@@ -162,19 +169,21 @@ impl Turn {
     #[must_use]
     pub fn next_begins(&self) -> bool {
         let run = &self.decider.run;
-        run.outstanding().iter().find_map(|command| match command {
-            Command::Invoke(step) => Some(run.begins(*step)),
-            Command::Dispatch(_) | Command::Perform(_) => None,
-        }) == Some(true)
+        run.outstanding().into_iter().find_map(invoked).is_some_and(|step| run.begins(step))
     }
 
     fn next_step(&mut self) -> Option<StepIx> {
         loop {
             let run = &self.decider.run;
-            let step = run.outstanding().into_iter().find_map(|command| match command {
-                Command::Invoke(step) => Some(step),
-                Command::Dispatch(_) | Command::Perform(_) => None,
-            })?;
+            let due: Vec<StepIx> = run.outstanding().into_iter().filter_map(invoked).collect();
+            let Some(step) = due.iter().copied().find(|step| self.decider.stop_of(*step).is_none()) else {
+                // Nothing is left to call but components that must not be called.
+                if due.iter().any(|step| self.decider.skip_by_estimate(*step)) {
+                    continue;
+                }
+                self.decider.hold_for_component(*due.first()?);
+                return None;
+            };
             if run.begins(step) && !self.decider.admission.admits(&run.def(step).role) {
                 self.decider.hold_for_budget();
                 return None;

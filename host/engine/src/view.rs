@@ -1,9 +1,10 @@
 //! The run as people see it.
 
+use crate::decide::stopped;
 use crate::run::{Phase, Run};
 use lockstep_types::{
     Digest, NoticeState, Question, QuestionKind, RunStatus, RunSummary, RunView, StepIx, StepStatus,
-    StepView, Timestamp, Waiting,
+    StepView, Stop, Timestamp, Waiting,
 };
 
 /// Why a step that a restart left behind is not done.
@@ -47,6 +48,8 @@ impl Run {
             summary: self.summary(),
             description: self.spec.description.clone(),
             initiator: self.spec.initiator.clone(),
+            pin: self.spec.pipeline.pin,
+            repinned: self.repinned.iter().map(|(kind, pin)| (kind.clone(), pin.digest)).collect(),
             steps: (0..self.steps.len()).map(|ix| self.step_view(ix)).collect(),
             facts: self.facts.clone(),
             notices: self.notices.clone(),
@@ -72,6 +75,7 @@ impl Run {
             skipped: step.skipped.clone().or_else(|| step.passed_over.then(|| PASSED_OVER.to_owned())),
             attempt: attempt.map_or(0, |attempt| attempt.number),
             digest: self.pin(ix).map_or(Digest::zero(), |pin| pin.digest),
+            is_open: step.status == StepStatus::Pending && self.takes_active(ix),
             needs: def.needs.iter().map(|need| self.def(*need).name.clone()).collect(),
             started_at: begun.map(|attempt| attempt.started_at),
             finished_at: begun.and_then(|attempt| attempt.finished_at),
@@ -95,6 +99,10 @@ impl Run {
         let mut waiting: Vec<Waiting> =
             (0..self.steps.len()).filter_map(|ix| self.step_waiting(ix)).collect();
         if self.status == RunStatus::Paused {
+            if let Some(stop) = self.held_for() {
+                waiting.insert(0, self.waiting_for(stop));
+                return waiting;
+            }
             let (on, reason, act) = if self.pause.over_budget {
                 let act =
                     "the host, when there is a budget again: lockstep settings set --monthly-limit AMOUNT";
@@ -107,6 +115,22 @@ impl Run {
             waiting.insert(0, Waiting { step, on, reason, since, act });
         }
         waiting
+    }
+
+    fn waiting_for(&self, stop: &Stop) -> Waiting {
+        let on_it = |ix: &StepIx| {
+            let is_due = matches!(self.steps[*ix].phase, Phase::Ready(_));
+            is_due && self.pin(*ix).is_some_and(|pin| pin.digest == stop.digest)
+        };
+        let step = (0..self.steps.len()).find(on_it).map(|ix| self.def(ix));
+        let kind = step.map_or("KIND", |def| def.kind.as_str());
+        Waiting {
+            step: step.map(|def| def.name.clone()).unwrap_or_default(),
+            on: "component".to_owned(),
+            reason: stopped(kind, stop),
+            since: stop.at,
+            act: format!("an operator: {}", self.ways_on(kind, stop)),
+        }
     }
 
     fn step_waiting(&self, ix: StepIx) -> Option<Waiting> {

@@ -7,7 +7,7 @@ use lockstep_types::board::{
     PresetPatch, Row, Schedule, ScheduleId, SchedulePatch, ScheduleRun, ScheduleTemplate, Settings,
     SettingsPatch, SpendMonth, Workspace, WorkspaceId,
 };
-use lockstep_types::{ItemLevel, Notice, RunSummary, StepAction};
+use lockstep_types::{ItemLevel, Notice, Pinning, RunSummary, StepAction};
 use serde::{Deserialize, Serialize};
 
 /// Changes of one workspace's board, to be stored together.
@@ -147,6 +147,9 @@ pub struct StartItem {
     /// there.
     #[serde(default)]
     pub branch: Option<String>,
+    /// When the components of its steps are chosen; none: as the pipeline says.
+    #[serde(default)]
+    pub pin: Option<Pinning>,
     /// Whether a live run of the item is stopped first (DEVIATIONS D-11).
     #[serde(default)]
     pub replace: bool,

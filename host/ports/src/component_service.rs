@@ -117,6 +117,9 @@ pub struct ActivateRequest {
     /// What the kind may do from now on; none: what it might do before.
     #[serde(default)]
     pub grant: Option<Grant>,
+    /// Whether to move it though the component cannot take over states of live runs, which keep the component they have.
+    #[serde(default)]
+    pub skip_migration: bool,
     /// What a backtest over the kind's recorded invocations must show.
     #[serde(default)]
     pub gates: Gates,
@@ -348,6 +351,8 @@ pub trait ComponentService: Send + Sync {
     async fn add_component(&self, request: AddRequest) -> Result<ComponentView, ServiceError>;
     /// All components.
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError>;
+    /// The bytes of a stored component, by its digest or an unambiguous beginning of it.
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError>;
     /// A stored component, by its digest or an unambiguous beginning of it.
     async fn component(&self, digest: &str) -> Result<ComponentDetail, ServiceError>;
     /// What a component is, without adding it.

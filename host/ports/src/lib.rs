@@ -10,6 +10,7 @@ mod clock;
 mod component_service;
 mod components;
 mod credentials;
+mod distribution;
 mod journal;
 mod lenient;
 mod outside;
@@ -32,6 +33,10 @@ pub use component_service::{
 };
 pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use distribution::{
+    Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
+    Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
+};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
 pub use outside::{

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Answer, Digest, Invocation, JsonText, QuestionId, RunId, RunStatus, RunSummary, RunView, TimelineEntry,
+    Answer, Digest, Invocation, JsonText, Pinning, QuestionId, RunId, RunStatus, RunSummary, RunView,
+    TimelineEntry,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Asks for a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct StartRequest {
     /// Description of the work.
     #[serde(default)]
     pub description: Option<String>,
+    /// When the components of its steps are chosen; none: as the pipeline says.
+    #[serde(default)]
+    pub pin: Option<Pinning>,
     /// Item of work; none: the branch.
     #[serde(default)]
     pub item: Option<String>,
@@ -68,6 +73,16 @@ pub enum RunAction {
     Restart {
         /// Name of the step.
         step: String,
+        /// Another component for the step's kind from now on, by digest or an unambiguous beginning of it; none: the
+        /// pinned one.
+        digest: Option<String>,
+    },
+    /// Give it other components for some of its kinds.
+    Repin {
+        /// Digest of the component for each kind, or an unambiguous beginning of it.
+        pins: BTreeMap<String, String>,
+        /// Why.
+        reason: String,
     },
     /// Start nothing new.
     Pause,
@@ -126,7 +141,7 @@ pub struct InvocationDifference {
     pub number: u32,
     /// Name of the step.
     pub step: String,
-    /// What differs: `outcome`, `fuel`, `memory`, `observations`, `logs`, `fingerprint`.
+    /// What differs: `component` (another one than the run was pinned to), `migration`, `outcome`, `fuel`, `memory`, `observations`, `logs`, `fingerprint`.
     pub what: String,
     /// As recorded.
     pub recorded: String,
@@ -141,10 +156,21 @@ pub struct ReplayReport {
     pub run: RunId,
     /// Invocations made again.
     pub invocations: u32,
+    /// States migrated again.
+    #[serde(default)]
+    pub migrations: u32,
     /// Fuel they used in all.
     pub fuel: u64,
     /// Those that came out differently; empty: identical bit for bit.
     pub differences: Vec<InvocationDifference>,
+}
+
+impl ReplayReport {
+    /// The report of a run of which nothing was made again yet.
+    #[must_use]
+    pub fn of(run: &RunId) -> Self {
+        Self { run: run.clone(), invocations: 0, migrations: 0, fuel: 0, differences: Vec::new() }
+    }
 }
 
 /// What a verification of a run showed.

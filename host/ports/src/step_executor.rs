@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use lockstep_types::{Descriptor, Digest, Invocation, ObservationAnswer, ObservationRequest, StepInput};
+use lockstep_types::{
+    Descriptor, Digest, Fault, Invocation, JsonText, ObservationAnswer, ObservationRequest, StepInput,
+};
 
 /// Answers what a component asks while it is called: the world when live, the record when replayed.
 #[async_trait]
@@ -98,6 +100,13 @@ pub trait StepExecutor: Send + Sync {
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation;
+
+    /// Calls `migrate` of a fresh instance, under the limits of any call and with nothing to observe: brings a state that a
+    /// component of state version `from_version` left into the shape of this component's own.
+    ///
+    /// # Errors
+    /// A `Fault` says why it could not, or why it refused the state (class `bad-output`).
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault>;
 
     /// Limits of one call, by name; none if there are none.
     fn limits(&self) -> Vec<(&'static str, u64)> {

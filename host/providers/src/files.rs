@@ -27,11 +27,20 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 
 /// Replaces the content of `path` so that after a crash it is the old or the new one, and durable once this returns.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_durably_as(path, bytes, 0o600)
+}
+
+/// The same for a file that others may use as `mode` says.
+pub(crate) fn write_durably_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let fresh = folder.join(name);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    // In a folder that others write to, nobody's link leads us elsewhere.
+    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).map_err(io::Error::other)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode).custom_flags(no_link);
+    let mut file = options.open(&fresh)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&fresh, path)?;

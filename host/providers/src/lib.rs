@@ -1,5 +1,5 @@
-//! The adapters to the outside world that need no other service: a local git repository, checks, jobs, effects
-//! and observations that are programs of this machine.
+//! The adapters to the outside world: a local git repository, checks, jobs, effects and observations that are programs
+//! of this machine, and the places components are shipped through.
 //!
 //! Nothing here decides what follows from an answer, and nothing here is called by a component itself. Git is run
 //! with an environment and configuration of ours, so that no setting of a repository makes the host run a program.
@@ -8,6 +8,7 @@
 mod checks;
 mod command;
 mod credentials;
+mod distribution;
 mod effects;
 mod environment;
 mod files;
@@ -22,6 +23,7 @@ mod text;
 pub use checks::{CheckOptions, LocalChecks};
 pub use command::CommandOptions;
 pub use credentials::LocalCredentials;
+pub use distribution::{ComponentDistribution, DistributionOptions, PlainHttp};
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
 pub use observations::LocalObservations;

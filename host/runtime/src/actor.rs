@@ -250,6 +250,8 @@ impl Actor {
     /// An ended run that is to go on needs its item for itself, before anything of it begins.
     async fn turn(&mut self, input: &Input) -> Result<(), TurnError> {
         let shared = Arc::clone(&self.shared);
+        let migrated = shared.with_migrations(&self.recorded, input).await?;
+        let input = migrated.as_ref().unwrap_or(input);
         let begins_again = matches!(input, Input::Retry { .. } | Input::Restart { .. });
         // Held until the turn is durable: nobody else takes the place that was free.
         let writer = match begins_again {
@@ -274,7 +276,7 @@ impl Actor {
 
     async fn turn_of(&mut self, input: &Input, writer: Option<Writer>) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
-        let admission = self.shared.admission(self.recorded.run.spec(), input, now);
+        let admission = self.shared.admission(self.recorded.run.spec(), input, now).await;
         let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await? else {
             return Ok(());
         };
@@ -289,7 +291,18 @@ impl Actor {
         self.shared.announce(position);
         self.stop_unwanted(before);
         self.dispatch();
+        self.look_again().await;
         Ok(())
+    }
+
+    /// Who lets a component be called again wakes the runs that are held then. This one may be held since, by a turn that
+    /// began before.
+    async fn look_again(&self) {
+        let Some(held_for) = self.recorded.run.held_for() else { return };
+        let is_stopped = self.shared.kinds.read().await.stopped().contains_key(&held_for.digest);
+        if let (false, Some(sender)) = (is_stopped, self.sender.upgrade()) {
+            poke(&sender);
+        }
     }
 
     /// Starts what is asked for and not under way, and forgets what is no longer asked for.

@@ -7,7 +7,7 @@ pub use descriptors::Descriptors;
 use lockstep_board::{ShapeStep, shape};
 use lockstep_types::{
     CREDENTIAL_NAME_MAX, CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest,
-    Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
+    Pinning, Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -20,7 +20,7 @@ use toml::de::{DeTable, DeValue};
 
 mod stored;
 
-pub use stored::stored_steps;
+pub use stored::{Stored, stored_steps};
 
 /// Bytes of a pipeline file: far more than people write, little enough to parse at once.
 pub const PIPELINE_BYTES_MAX: usize = 1 << 20;
@@ -65,6 +65,8 @@ struct File {
     #[serde(default)]
     version: String,
     base: Option<String>,
+    #[serde(default)]
+    pin: Pinning,
     #[serde(default)]
     policy: Option<Spanned<Policy>>,
     #[serde(default)]
@@ -166,6 +168,8 @@ struct CommandsFile {
     _name: Option<IgnoredAny>,
     #[serde(rename = "version")]
     _version: Option<IgnoredAny>,
+    #[serde(rename = "pin")]
+    _pin: Option<IgnoredAny>,
     #[serde(rename = "base")]
     _base: Option<IgnoredAny>,
     #[serde(rename = "policy")]
@@ -484,6 +488,7 @@ fn build(file: File, names: &[String], needs: &[Vec<usize>], order: &[usize]) ->
         version: file.version,
         base: file.base,
         policy: file.policy.map(Spanned::into_inner).unwrap_or_default(),
+        pin: file.pin,
         checks: file.checks.into_iter().map(|(name, check)| (name.into_inner(), check)).collect(),
         jobs: file.jobs.into_iter().map(|(name, job)| (name.into_inner(), job)).collect(),
         effects: file.effects.into_iter().map(|(name, effect)| (name.into_inner(), effect)).collect(),

@@ -1,9 +1,9 @@
 //! Making recorded invocations again, from the journal alone.
 
 use crate::runtime::Shared;
-use lockstep_engine::Recorded;
+use lockstep_engine::{Recorded, ReplayError, Run};
 use lockstep_ports::{InvocationDifference, RecordedObserver, ReplayReport, ServiceError, VerifyReport};
-use lockstep_types::{Digest, Event, Invocation, Outcome, RunId, TurnRecord};
+use lockstep_types::{Digest, Event, Invocation, Migration, Outcome, RunId, TurnRecord};
 
 /// Characters of a value shown in a difference.
 const SHOWN_MAX: usize = 2000;
@@ -52,27 +52,56 @@ impl Shared {
 
     pub(crate) async fn replay(&self, id: &RunId) -> Result<ReplayReport, ServiceError> {
         let records = self.records(id).await?;
-        let Some(Event::Created(spec)) = records.first().and_then(|record| record.events.first()).cloned()
-        else {
-            return Err(ServiceError::Internal(format!(
-                "the journal of {id} does not begin with its creation"
-            )));
-        };
-        let mut report = ReplayReport { run: id.clone(), invocations: 0, fuel: 0, differences: Vec::new() };
-        for placed in invocations(records) {
-            let recorded = placed.invocation;
-            let def = spec.pipeline.steps.get(placed.step);
-            let pin = def.and_then(|def| spec.pins.get(&def.kind));
-            let imports = pin.map(|pin| pin.grant.imports.clone()).unwrap_or_default();
-            let observer = RecordedObserver::new(recorded.observations.clone());
-            let executor = &self.outside.executor;
-            let again = executor.invoke(recorded.digest, &imports, recorded.input.clone(), &observer).await;
-            report.invocations += 1;
-            report.fuel += again.fuel;
-            let step = def.map(|def| def.name.clone()).unwrap_or_default();
-            report.differences.extend(differences(placed.number, &step, &recorded, &again));
+        let mut report = ReplayReport::of(id);
+        let mut run: Option<Run> = None;
+        for record in records {
+            for event in record.events {
+                if let Some(run) = &run {
+                    self.again(run, &event, &mut report).await;
+                }
+                match &mut run {
+                    Some(run) => run.apply(record.at, &event).map_err(|error| damaged(id, &error))?,
+                    None => run = Some(Run::create(&event).map_err(|error| damaged(id, &error))?),
+                }
+            }
         }
         Ok(report)
+    }
+
+    /// Makes again what a component did in an event, as the run stood then.
+    async fn again(&self, run: &Run, event: &Event, report: &mut ReplayReport) {
+        let executor = &self.outside.executor;
+        let name =
+            |step: usize| run.spec().pipeline.steps.get(step).map(|def| def.name.clone()).unwrap_or_default();
+        match event {
+            Event::Invoked { step, invocation: recorded } => {
+                let pin = run.pin(*step);
+                let imports = pin.map(|pin| pin.grant.imports.clone()).unwrap_or_default();
+                let observer = RecordedObserver::new(recorded.observations.clone());
+                let again =
+                    executor.invoke(recorded.digest, &imports, recorded.input.clone(), &observer).await;
+                report.invocations += 1;
+                report.fuel += again.fuel;
+                let mut found =
+                    Differences { number: report.invocations, step: name(*step), found: Vec::new() };
+                let pinned = pin.map_or(Digest::zero(), |pin| pin.digest);
+                found.compare("component", pinned.to_string(), recorded.digest.to_string());
+                found.invocation(recorded, &again);
+                report.differences.extend(found.found);
+            }
+            Event::Repinned(repinned) => {
+                for Migration { step, digest, from_version, before, after } in &repinned.migrations {
+                    let again = executor.migrate(*digest, *from_version, before).await;
+                    report.migrations += 1;
+                    let mut found =
+                        Differences { number: report.invocations, step: name(*step), found: Vec::new() };
+                    let again = again.map_or_else(|fault| json(&fault), |state| state.as_str().to_owned());
+                    found.compare("migration", after.as_str().to_owned(), again);
+                    report.differences.extend(found.found);
+                }
+            }
+            _ => {}
+        }
     }
 
     pub(crate) async fn verify(&self, id: &RunId) -> Result<VerifyReport, ServiceError> {
@@ -102,41 +131,44 @@ impl Shared {
             }
             Err(error) => problems.push(error.to_string()),
         }
-        let replay = if problems.is_empty() {
-            self.replay(id).await?
-        } else {
-            ReplayReport { run: id.clone(), invocations: 0, fuel: 0, differences: Vec::new() }
-        };
+        let replay = if problems.is_empty() { self.replay(id).await? } else { ReplayReport::of(id) };
         Ok(VerifyReport { replay, records: stored.len() as u64, head, problems })
     }
 }
 
-fn differences(
+fn damaged(id: &RunId, error: &ReplayError) -> ServiceError {
+    ServiceError::Internal(format!("{error}: see `lockstep verify {id}`"))
+}
+
+/// What came out differently in one call.
+struct Differences {
     number: u32,
-    step: &str,
-    recorded: &Invocation,
-    again: &Invocation,
-) -> Vec<InvocationDifference> {
-    let mut found = Vec::new();
-    let mut compare = |what: &str, recorded: String, replayed: String| {
+    step: String,
+    found: Vec<InvocationDifference>,
+}
+
+impl Differences {
+    fn compare(&mut self, what: &str, recorded: String, replayed: String) {
         if recorded != replayed {
             let cut = |text: String| text.chars().take(SHOWN_MAX).collect();
-            found.push(InvocationDifference {
-                number,
-                step: step.to_owned(),
+            self.found.push(InvocationDifference {
+                number: self.number,
+                step: self.step.clone(),
                 what: what.to_owned(),
                 recorded: cut(recorded),
                 replayed: cut(replayed),
             });
         }
-    };
-    compare("fingerprint", recorded.fingerprint.to_string(), again.fingerprint.to_string());
-    compare("observations", json(&recorded.observations), json(&again.observations));
-    compare("outcome", outcome(recorded), outcome(again));
-    compare("logs", json(&recorded.logs), json(&again.logs));
-    compare("fuel", recorded.fuel.to_string(), again.fuel.to_string());
-    compare("memory", recorded.peak_memory.to_string(), again.peak_memory.to_string());
-    found
+    }
+
+    fn invocation(&mut self, recorded: &Invocation, again: &Invocation) {
+        self.compare("fingerprint", recorded.fingerprint.to_string(), again.fingerprint.to_string());
+        self.compare("observations", json(&recorded.observations), json(&again.observations));
+        self.compare("outcome", outcome(recorded), outcome(again));
+        self.compare("logs", json(&recorded.logs), json(&again.logs));
+        self.compare("fuel", recorded.fuel.to_string(), again.fuel.to_string());
+        self.compare("memory", recorded.peak_memory.to_string(), again.peak_memory.to_string());
+    }
 }
 
 fn outcome(invocation: &Invocation) -> String {

@@ -268,7 +268,10 @@ impl Runtime {
         }
         let file = request.pipeline_file.as_deref().unwrap_or("pipeline");
         let kinds = Arc::clone(&*self.shared.kinds.read().await);
-        let pipeline = kinds.pipeline(&request.pipeline, file)?;
+        let mut pipeline = kinds.pipeline(&request.pipeline, file)?;
+        if let Some(pin) = request.pin.filter(|pin| *pin != pipeline.pin) {
+            Arc::make_mut(&mut pipeline).pin = pin;
+        }
         let base = request.base.as_deref().or(pipeline.base.as_deref());
         let change = outside
             .changes
@@ -303,7 +306,7 @@ impl Runtime {
         board: Option<(Writer, Vec<Change>)>,
     ) -> Result<Recorded, StartError> {
         let input = Input::Start(Box::new(spec.clone()));
-        let admission = self.shared.admission(spec, &input, spec.created_at);
+        let admission = self.shared.admission(spec, &input, spec.created_at).await;
         let finished = actor::turn(&self.shared, None, spec.created_at, &input, admission).await;
         let finished = finished.map_err(|error| StartError::Service(rejected(error)))?;
         let Some(finished) = finished else {
@@ -389,7 +392,16 @@ impl Runtime {
             RunAction::Pause => Input::Pause { by, over_budget: false },
             RunAction::Resume => Input::Resume { by },
             RunAction::Retry => Input::Retry { head_commit: self.go_on(run).await?, by },
-            RunAction::Restart { step } => Input::Restart { step, head_commit: self.go_on(run).await?, by },
+            RunAction::Restart { step, digest } => {
+                let repin = match digest {
+                    Some(digest) => Some(Box::new(self.repin_of_step(run, &step, &digest, &by).await?)),
+                    None => None,
+                };
+                Input::Restart { step, head_commit: self.go_on(run).await?, by, repin }
+            }
+            RunAction::Repin { pins, reason } => {
+                Input::Repin(Box::new(self.repin(run, &pins, by, reason).await?))
+            }
             RunAction::Answer { question, answer, token } => {
                 let question = match question {
                     Some(question) => question,
@@ -452,7 +464,7 @@ fn only_step_with_actions(recorded: &Recorded) -> Result<String, ServiceError> {
     }
 }
 
-fn find_step(recorded: &Recorded, name: &str) -> Result<usize, ServiceError> {
+pub(crate) fn find_step(recorded: &Recorded, name: &str) -> Result<usize, ServiceError> {
     let spec = recorded.run.spec();
     spec.pipeline.steps.iter().position(|step| step.name == name).ok_or_else(|| {
         let names: Vec<&str> = spec.pipeline.steps.iter().map(|step| step.name.as_str()).collect();

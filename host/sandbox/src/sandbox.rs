@@ -106,23 +106,6 @@ impl Sandbox {
         Ok(Self { engine, loader, limits, fingerprint, calls, _guard: guard })
     }
 
-    /// Calls `migrate`: the state in the shape of the component's current state version.
-    ///
-    /// # Errors
-    /// A `Fault` says why the component could not, or that it refused the state (class `bad-output`).
-    pub async fn migrate(
-        &self,
-        digest: Digest,
-        from_version: u32,
-        state: &JsonText,
-    ) -> Result<JsonText, Fault> {
-        let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
-        let limits = &self.limits;
-        let migrate =
-            async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
-        self.call(None, migrate).await.answer?.map_err(unusable)
-    }
-
     async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
         let describe = async |store: &mut _| linked.served.describe(store, &self.limits).await;
         let said = self.call(None, describe).await.answer;
@@ -266,6 +249,14 @@ impl StepExecutor for Sandbox {
             fuel,
             peak_memory: record.peak_memory as u64,
         }
+    }
+
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
+        let limits = &self.limits;
+        let migrate =
+            async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
+        self.call(None, migrate).await.answer?.map_err(unusable)
     }
 
     fn limits(&self) -> Vec<(&'static str, u64)> {

@@ -155,6 +155,7 @@ fn one_step(kind: &str, policy: lockstep_types::Policy) -> Pipeline {
         version: String::new(),
         base: None,
         policy,
+        pin: lockstep_types::Pinning::Run,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
         effects: BTreeMap::new(),

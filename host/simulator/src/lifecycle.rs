@@ -164,7 +164,7 @@ impl World<'_> {
     pub(crate) async fn restart(&mut self, action: &Action) -> Result<(), Refusal> {
         let at = self.addressed(action)?;
         let step = action.args.get("step").map(mapping::step_name).unwrap_or_default();
-        let input = Input::Restart { step, head_commit: None, by: Self::person(action) };
+        let input = Input::Restart { step, head_commit: None, by: Self::person(action), repin: None };
         self.begin_again(at, &input).await
     }
 

@@ -5,7 +5,7 @@ use crate::{Kinds, Scenario, SimulationError};
 use lockstep_types::board::{
     Money, PipelineDef, PipelineStep, Preset, Price, Pricing, Settings, SpendLimit, TaskLimit, TaskType,
 };
-use lockstep_types::{Gating, JsonText, Pipeline, Policy, StepDef, Timestamp};
+use lockstep_types::{Gating, JsonText, Pinning, Pipeline, Policy, StepDef, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -82,6 +82,7 @@ pub(crate) fn pipeline_def(
         labels: Vec::new(),
         archived: false,
         builtin: false,
+        pin: Pinning::Run,
         steps,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
@@ -105,6 +106,7 @@ pub(crate) fn pipeline(def: &PipelineDef, policy: Policy) -> Pipeline {
         version: String::new(),
         base: None,
         policy,
+        pin: Pinning::Run,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
         effects: BTreeMap::new(),
@@ -249,6 +251,7 @@ pub(crate) fn from_pipeline(pipeline: &Pipeline) -> Result<PipelineDef, Simulati
         labels: Vec::new(),
         archived: false,
         builtin: false,
+        pin: Pinning::Run,
         steps: board_steps(pipeline),
         created_at: Timestamp(0),
         updated_at: Timestamp(0),

@@ -71,8 +71,14 @@ impl PipelineInput {
             ..known
         };
         let (labels, archived) = (self.labels, self.archived);
-        let rest =
-            PipelinePatch { name: self.name, description: self.description, labels, archived, steps: None };
+        let rest = PipelinePatch {
+            name: self.name,
+            description: self.description,
+            labels,
+            archived,
+            pin: None,
+            steps: None,
+        };
         Ok((steps, rest))
     }
 }
@@ -84,7 +90,7 @@ impl World<'_> {
         if let Some(file) = of_file {
             return Ok(mapping::from_pipeline(file)?);
         }
-        let wanted = wanted.or(self.scenario.pipelines.first().map(|given| given.id.as_str()));
+        let wanted = wanted.or_else(|| self.scenario.pipelines.first().map(|given| given.id.as_str()));
         let found = self.board.pipelines().find(|def| Some(def.id.as_str()) == wanted);
         Ok(found.ok_or_else(|| Rejected::NotFound("there is no such pipeline".to_owned()))?.clone())
     }

@@ -174,6 +174,7 @@ impl<'a> World<'a> {
         Admission {
             over_budget: !self.stage.is_admitted && self.board.is_over_budget(self.now),
             exempt: self.scenario.quota_kinds.clone().unwrap_or_default(),
+            ..Admission::default()
         }
     }
 

@@ -2,7 +2,8 @@ use crate::board::WorkspaceId;
 use crate::{
     Access, Answer, Change, Completion, Digest, Document, EffectKey, EffectOrder, EffectOutcome, Environment,
     Failure, Grant, Invocation, ItemLevel, ItemStatus, JobOrder, JobOutcome, NewNotice, Notice, NoticeId,
-    NoticeState, Pipeline, PullRequest, Question, QuestionId, ReworkOrder, RunId, StepAction, Timestamp,
+    NoticeState, Pipeline, PullRequest, Question, QuestionId, Repinned, ReworkOrder, RunId, StepAction, Stop,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,7 +101,12 @@ pub enum Event {
         /// Set when it is to do its work again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rework: Option<ReworkOrder>,
+        /// The component it takes from now on, where steps are pinned one by one (`Pinning::Step`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pin: Option<Box<Pin>>,
     },
+    /// Other components take over kinds of the run.
+    Repinned(Box<Repinned>),
     /// A component was called; its state, facts and progress are taken.
     Invoked {
         /// For which step.
@@ -307,6 +313,9 @@ pub enum Event {
         /// Whether it is held because the budget is spent, and goes on when there is a budget again (SPEC SP-3).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         over_budget: bool,
+        /// Set if it is held because it needs this component, and goes on when that is called again or replaced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<Box<Stop>>,
     },
     /// The run goes on after a pause.
     RunResumed {

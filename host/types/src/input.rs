@@ -1,8 +1,10 @@
 use crate::{
-    Comment, Document, EffectKey, EffectOutcome, Failure, FailureClass, Invocation, JobKey, JobOutcome,
-    Notice, NoticeId, NoticeState, QuestionId, RunSpec, StepAction,
+    Comment, Digest, Document, EffectKey, EffectOutcome, Failure, FailureClass, Invocation, JobKey,
+    JobOutcome, Notice, NoticeId, NoticeState, Pin, QuestionId, Repin, RunSpec, StepAction, Stop,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A person's answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +122,11 @@ pub enum Input {
         head_commit: Option<String>,
         /// Who.
         by: String,
+        /// Other components for kinds of the run, from this restart on.
+        repin: Option<Box<Repin>>,
     },
+    /// Other components take over kinds of the run.
+    Repin(Box<Repin>),
     /// Start nothing new until resumed.
     Pause {
         /// Who.
@@ -161,13 +167,17 @@ pub enum Input {
     },
 }
 
-/// What the workspace allows a run to begin, besides what the run itself says (SPEC SP-3).
+/// What a turn must know beside the run: what the workspace allows it to begin (SPEC SP-3), and how the components stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
     /// Whether the month's budget is spent.
     pub over_budget: bool,
     /// Job kinds and roles that cost nothing, and go on all the same (SPEC SP-4).
     pub exempt: Vec<String>,
+    /// The active component of each kind, for steps that take theirs when they start.
+    pub active: Arc<BTreeMap<String, Pin>>,
+    /// Components that must not be called.
+    pub stopped: Arc<BTreeMap<Digest, Stop>>,
 }
 
 impl Admission {

@@ -22,6 +22,7 @@ mod pipeline;
 mod question;
 mod registry;
 mod rejected;
+mod repin;
 mod step;
 mod time;
 mod view;
@@ -47,14 +48,15 @@ pub use observation::{
     ObserveFailure, PastAttempt, Signal, SignalKind, SignalState, Verdict,
 };
 pub use pipeline::{
-    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pipeline, Policy, ProviderCommand, StepDef,
-    ToleratedSeverity, credentials_of,
+    CheckCommand, Command, Gating, JobCommand, OnMissingEstimate, Pinning, Pipeline, Policy, ProviderCommand,
+    StepDef, ToleratedSeverity, credentials_of,
 };
 pub use question::{Notice, NoticeState, Question, QuestionKind, Severity};
 pub use registry::{
     AuditAction, AuditEntry, Canary, CanaryTo, KindGrant, Registry, Signature, Trust, TrustPolicy, TrustedKey,
 };
 pub use rejected::Rejected;
+pub use repin::{Migration, Repin, Repinned, RepinnedKind};
 pub use step::{
     Artifact, Comment, Completion, Decision, Document, Fact, JobRequest, NewNotice, Next, Progress,
     ReworkOrder, ReworkRequest, RunInfo, StandIn, StepAction, StepAnswer, StepEvent, StepInfo, StepInput,

@@ -16,6 +16,9 @@ pub struct Pipeline {
     /// Budgets, ceilings and intervals for all steps.
     #[serde(default)]
     pub policy: Policy,
+    /// When the components of its steps are chosen.
+    #[serde(default, skip_serializing_if = "Pinning::is_run")]
+    pub pin: Pinning,
     /// Commands of local checks, by name.
     #[serde(default)]
     pub checks: BTreeMap<String, CheckCommand>,
@@ -30,6 +33,26 @@ pub struct Pipeline {
     pub observations: BTreeMap<String, ProviderCommand>,
     /// The steps in order; disabled ones are already left out.
     pub steps: Vec<StepDef>,
+}
+
+/// When the component of a step is chosen: it is the one that its kind's pointer names then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pinning {
+    /// When the run starts.
+    #[default]
+    Run,
+    /// When the step starts without a state: for the first time, or after a retry or restart cleared it.
+    Step,
+}
+
+impl Pinning {
+    /// Whether it is the default.
+    #[must_use]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    pub fn is_run(&self) -> bool {
+        *self == Self::Run
+    }
 }
 
 impl Pipeline {

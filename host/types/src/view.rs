@@ -1,6 +1,9 @@
 use crate::board::WorkspaceId;
-use crate::{Change, Digest, Fact, Failure, ItemStatus, Notice, Progress, Question, RunId, Timestamp, Usage};
+use crate::{
+    Change, Digest, Fact, Failure, ItemStatus, Notice, Pinning, Progress, Question, RunId, Timestamp, Usage,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// State of a run (SPEC vocabulary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,6 +139,9 @@ pub struct StepView {
     pub attempt: u32,
     /// Component it runs on.
     pub digest: Digest,
+    /// Whether it takes another component when it begins, if its kind has another one then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_open: bool,
     /// Steps it comes after.
     pub needs: Vec<String>,
     /// When the current or last execution began.
@@ -179,6 +185,12 @@ pub struct RunView {
     pub description: String,
     /// Who started it.
     pub initiator: String,
+    /// When the components of its steps are chosen.
+    #[serde(default, skip_serializing_if = "Pinning::is_run")]
+    pub pin: Pinning,
+    /// The components that people gave it since, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repinned: BTreeMap<String, Digest>,
     /// Its steps in order.
     pub steps: Vec<StepView>,
     /// Facts left so far.

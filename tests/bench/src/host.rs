@@ -202,6 +202,7 @@ async fn start(runtime: &Runtime, item: &str) -> Result<RunId> {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(item.to_owned()),
         by: None,
         token: None,

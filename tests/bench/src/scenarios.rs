@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use lockstep_conformance::{Components, path, run, scenario_names};
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_simulator::{Scenario, simulate};
-use lockstep_types::{Digest, Invocation, StepInput};
+use lockstep_types::{Digest, Fault, Invocation, JsonText, StepInput};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,10 @@ impl StepExecutor for Recorder<'_> {
         invocation
     }
 
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        self.inner.migrate(digest, from_version, state).await
+    }
+
     fn fingerprint(&self) -> Digest {
         self.inner.fingerprint()
     }
@@ -119,6 +123,15 @@ impl StepExecutor for Scripted<'_> {
             observer.observe(&observation.request).await;
         }
         invocation
+    }
+
+    async fn migrate(
+        &self,
+        _digest: Digest,
+        _from_version: u32,
+        state: &JsonText,
+    ) -> Result<JsonText, Fault> {
+        Ok(state.clone())
     }
 
     fn fingerprint(&self) -> Digest {

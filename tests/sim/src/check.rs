@@ -32,6 +32,9 @@ pub(crate) struct Seen {
 }
 
 pub(crate) async fn check(world: &mut World) -> Result<(), String> {
+    if let Some(wrong) = lock(&world.executor.wrong).clone() {
+        return Err(wrong);
+    }
     let rows = world.rows().await?;
     let mut live_items = BTreeSet::new();
     let mut records_total = 0;
@@ -67,10 +70,20 @@ fn read(row: &RunRow, records: &[Vec<u8>], known: Seen) -> Result<Seen, String> 
         return Err(format!("record {old} is gone or was written again"));
     }
     let mut seen = Seen { seq: row.seq, head: Some(row.head), ..known };
-    for bytes in &records[old..] {
+    let mut run: Option<Run> = None;
+    for (at, bytes) in records.iter().enumerate() {
         let record: TurnRecord = serde_json::from_slice(bytes).map_err(shown)?;
         for event in &record.events {
-            seen.take(&recorded.run, event)?;
+            let before = match &mut run {
+                Some(run) => run,
+                None => run.insert(Run::create(event).map_err(shown)?),
+            };
+            if at >= old {
+                seen.take(before, event)?;
+            }
+            if !matches!(event, Event::Created(_)) {
+                before.apply(record.at, event).map_err(shown)?;
+            }
         }
     }
     holds(&recorded.run).map_err(|what| format!("{what}{}", told(&recorded.run, records)))?;
@@ -90,11 +103,11 @@ fn told(run: &Run, records: &[Vec<u8>]) -> String {
 }
 
 impl Seen {
+    /// Takes an event of a run as it stood before that.
     fn take(&mut self, run: &Run, event: &Event) -> Result<(), String> {
         match event {
             Event::Invoked { step, invocation } => {
-                let spec = run.spec();
-                let pinned = spec.pins.get(&spec.pipeline.steps[*step].kind).map(|pin| pin.digest);
+                let pinned = run.pin(*step).map(|pin| pin.digest);
                 if pinned != Some(invocation.digest) {
                     return Err(format!("step {step} was called on another component than it is pinned to"));
                 }
@@ -125,6 +138,7 @@ impl Seen {
                 self.by.insert(by.clone());
             }
             Event::RunPaused { by, .. } | Event::RunResumed { by } => drop(self.by.insert(by.clone())),
+            Event::Repinned(repinned) => drop(self.by.insert(repinned.by.clone())),
             Event::RunFailed { failure, .. } => {
                 self.job.clear();
                 self.effect.clear();
@@ -298,9 +312,14 @@ fn act_is_true(world: &World, act: &Act) -> Result<(), String> {
             return known(error).then_some(()).ok_or_else(|| format!("{by} was told {error:?}"));
         }
         (Ok(_), RunAction::Act { .. } | RunAction::TearDown) => true,
-        (Ok(_), RunAction::Retry | RunAction::Restart { .. }) => seen.by.contains(by),
+        (Ok(_), RunAction::Retry | RunAction::Restart { .. } | RunAction::Repin { .. }) => {
+            seen.by.contains(by)
+        }
         (Ok(summary), RunAction::Pause) => summary.status == RunStatus::Paused,
-        (Ok(summary), RunAction::Resume) => summary.status != RunStatus::Paused,
+        // It may come at once to a component that is stopped.
+        (Ok(summary), RunAction::Resume) => {
+            summary.status != RunStatus::Paused || summary.waiting.iter().any(|wait| wait.on == "component")
+        }
         // One who stops what has ended is told that it has.
         (Ok(summary), RunAction::Stop { .. }) => seen.ended_by(by) || !summary.status.is_live(),
         (Ok(_), RunAction::Answer { question, answer, token }) => {

@@ -1,5 +1,6 @@
 //! Components whose every answer is a pure function of the seed, the component and its input.
 
+use crate::outside::lock;
 use crate::random::mix;
 use async_trait::async_trait;
 use lockstep_ports::{Clock, Inspected, LoadError, Observer, StepExecutor};
@@ -9,8 +10,10 @@ use lockstep_types::{
     ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
     ObservationRequest, Outcome, QuestionKind, ReworkRequest, Severity, StepEvent, StepInput, Transition,
 };
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Calls after which a step only completes, so that every run ends.
 const CALLS_MAX: u64 = 8;
@@ -24,6 +27,49 @@ pub(crate) struct SimExecutor {
     pub(crate) clock: Arc<SimClock>,
     /// Whether some calls take time, in which the host may crash.
     pub(crate) is_slow: AtomicBool,
+    /// Whether all versions of a component do the same, and take over every state.
+    pub(crate) versions_are_alike: bool,
+    /// State versions of the components that were looked at.
+    pub(crate) versions: Mutex<BTreeMap<Digest, u32>>,
+    /// What was found wrong in a call.
+    pub(crate) wrong: Mutex<Option<String>>,
+}
+
+/// The state of a component: it says which version made it.
+#[derive(Serialize, Deserialize)]
+struct State {
+    version: u32,
+    calls: u64,
+}
+
+impl SimExecutor {
+    pub(crate) fn new(seed: u64, clock: Arc<SimClock>) -> Self {
+        Self {
+            seed,
+            clock,
+            is_slow: AtomicBool::new(true),
+            versions_are_alike: false,
+            versions: Mutex::default(),
+            wrong: Mutex::default(),
+        }
+    }
+
+    fn version(&self, digest: Digest) -> u32 {
+        lock(&self.versions).get(&digest).copied().unwrap_or_default()
+    }
+
+    /// The calls so far, read from a state that must be of this version.
+    fn calls(&self, version: u32, state: Option<&JsonText>) -> u64 {
+        let Some(state) = state else { return 0 };
+        match state.read::<State>() {
+            Ok(state) if state.version == version => state.calls,
+            _ => {
+                let found = format!("version {version} is given the state {}", state.as_str());
+                *lock(&self.wrong) = Some(found);
+                0
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -31,6 +77,7 @@ impl StepExecutor for SimExecutor {
     async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
         let descriptor: Descriptor = serde_json::from_slice(bytes)
             .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
+        lock(&self.versions).insert(Digest::of(bytes), descriptor.state_version);
         let world = "lockstep:step/step@0.2.0".to_owned();
         Ok(Inspected {
             digest: Digest::of(bytes),
@@ -48,8 +95,10 @@ impl StepExecutor for SimExecutor {
         input: StepInput,
         observer: &dyn Observer,
     ) -> Invocation {
-        let calls = input.state.as_ref().and_then(|state| state.read().ok()).unwrap_or(0_u64);
-        let (component, number) = (digest.to_string(), calls.to_string());
+        let version = self.version(digest);
+        let calls = self.calls(version, input.state.as_ref());
+        let component = if self.versions_are_alike { input.step.kind.clone() } else { digest.to_string() };
+        let number = calls.to_string();
         let parts = [&input.run.id, &input.step.name, &component, &number, tag(&input.event)];
         let roll = mix(self.seed, &parts);
         if roll.is_multiple_of(12) && self.is_slow.load(Ordering::Relaxed) {
@@ -65,13 +114,23 @@ impl StepExecutor for SimExecutor {
         Invocation {
             digest,
             fingerprint: self.fingerprint(),
-            outcome: outcome(roll, calls, &input),
+            outcome: outcome(roll, version, calls, &input),
             input,
             observations,
             logs: Vec::new(),
             fuel: 1000 + roll % 1000,
             peak_memory: 0,
         }
+    }
+
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        let calls = self.calls(from_version, Some(state));
+        let roll = mix(self.seed, &[&digest.to_string(), state.as_str()]);
+        if roll.is_multiple_of(10) && !self.versions_are_alike {
+            let message = "simulated refusal".to_owned();
+            return Err(Fault { class: FailureClass::BadOutput, message, backtrace: None });
+        }
+        Ok(JsonText::of(&State { version: self.version(digest), calls }))
     }
 
     fn fingerprint(&self) -> Digest {
@@ -93,7 +152,7 @@ fn tag(event: &StepEvent) -> &'static str {
     }
 }
 
-fn outcome(roll: u64, calls: u64, input: &StepInput) -> Outcome {
+fn outcome(roll: u64, version: u32, calls: u64, input: &StepInput) -> Outcome {
     let percent = roll / 7 % 100;
     let next = match &input.event {
         _ if calls >= CALLS_MAX => complete(input),
@@ -116,7 +175,7 @@ fn outcome(roll: u64, calls: u64, input: &StepInput) -> Outcome {
     } else {
         Vec::new()
     };
-    let state = JsonText::of(&(calls + 1));
+    let state = JsonText::of(&State { version, calls: calls + 1 });
     Outcome::Transition(Box::new(Transition { facts, notices, ..Transition::new(state, next) }))
 }
 

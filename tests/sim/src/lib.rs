@@ -11,8 +11,10 @@ mod outside;
 mod people;
 mod pipeline;
 mod random;
+mod swaps;
 mod world;
 
+pub use swaps::{Swaps, swap};
 pub use world::{Broken, Ended, Faults, simulate};
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use crate::check;
 use crate::outside::lock;
-use crate::people::{Person, REPOSITORY};
-use crate::pipeline;
+use crate::people::{Person, REPOSITORY, some_component};
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
-use lockstep_ports::{ActivateRequest, ComponentService, JournalError, RunService, StartRequest};
+use lockstep_ports::{
+    ActivateRequest, Activated, Actor, ComponentService, JournalError, RunService, ServiceError, StartRequest,
+};
 use lockstep_types::{JobKey, RunSummary, Waiting};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,15 +18,13 @@ const STEPS_MIN: u64 = 20;
 const STEPS_MORE: u64 = 200;
 /// Steps without faults in which every run must have ended: many times what the longest needs.
 const HEALED_STEPS_MAX: u32 = 5000;
-/// Versions of a component that are activated.
-const VERSIONS: u64 = 3;
 /// Of so many runs one is verified whole in the end: it takes longer than to live through it.
 const VERIFIED_OF: usize = 3;
 /// Milliseconds the clock jumps at most.
 const JUMP_MS: u64 = 2000;
 
 /// Lets every task go on until it waits.
-async fn settle() {
+pub(crate) async fn settle() {
     // Time is paused: it moves only when nothing else can go on.
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -80,7 +79,8 @@ async fn step(world: &mut World, host: &Host) -> Result<(), String> {
                 (host.wake)(&rows[world.random.index(rows.len())].summary.id);
             }
         }
-        _ => activate(world, host).await?,
+        _ if world.random.chance(60) => activate(world, host).await?,
+        _ => stop_or_resume(world, host).await?,
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn flush(world: &mut World, count: usize) {
     }
 }
 
-fn person(world: &mut World, host: &Host) -> Person {
+pub(crate) fn person(world: &mut World, host: &Host) -> Person {
     world.people += 1;
     let by = format!("person-{}", world.people);
     Person { runtime: host.runtime.clone(), ledger: world.ledger.clone(), by }
@@ -141,6 +141,7 @@ fn request(world: &World, number: u64) -> StartRequest {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(item_name(random.below(ITEMS))),
         by: None,
         token: Some(format!("token-{number}")),
@@ -160,13 +161,45 @@ async fn meddle(world: &mut World, host: &Host) -> Result<(), String> {
 }
 
 async fn activate(world: &mut World, host: &Host) -> Result<(), String> {
-    let kind = if world.random.chance(50) { "writer" } else { "reader" };
-    let bytes = pipeline::component(kind, world.random.below(VERSIONS));
-    let view = host.runtime.add_component(bytes.into()).await.map_err(shown)?;
-    let digest = view.info.digest.to_string();
-    let request = ActivateRequest { kind: kind.to_owned(), digest, ..ActivateRequest::default() };
-    host.runtime.activate(request).await.map_err(shown)?;
-    world.note(format!("another {kind} is active"));
+    let (kind, digest) = some_component(&mut world.random);
+    let (kind, digest) = (kind.to_owned(), digest.to_string());
+    let skip_migration = world.random.chance(50);
+    let request = ActivateRequest { kind, digest, skip_migration, ..ActivateRequest::default() };
+    match host.runtime.activate(request).await {
+        Ok(Activated { activation: moved, .. }) => {
+            world.note(format!("{} is active for {}", moved.digest.short(), moved.kind));
+        }
+        // It cannot take over a state, or it is stopped.
+        Err(ServiceError::Conflict(why)) => world.note(why),
+        Err(error) => return Err(error.to_string()),
+    }
+    Ok(())
+}
+
+/// An operator stops a component that runs are pinned to, or lets it be called again.
+async fn stop_or_resume(world: &mut World, host: &Host) -> Result<(), String> {
+    let (kind, digest) = some_component(&mut world.random);
+    let actor = Actor { by: Some("stopper".to_owned()), reason: Some("it misbehaves".to_owned()) };
+    let what = match host.runtime.stop_component(&digest.to_string(), actor.clone()).await {
+        Ok(_) => "is stopped",
+        Err(ServiceError::Conflict(_)) => {
+            host.runtime.resume_component(&digest.to_string(), actor).await.map_err(shown)?;
+            "may be called again"
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    world.note(format!("{} of {kind} {what}", digest.short()));
+    Ok(())
+}
+
+/// Lets all be called again: runs that are held must notice.
+async fn resume_all(host: &Host) -> Result<(), String> {
+    for view in host.runtime.components().await.map_err(shown)? {
+        if view.stop.is_some() {
+            let digest = view.info.digest.to_string();
+            host.runtime.resume_component(&digest, Actor::default()).await.map_err(shown)?;
+        }
+    }
     Ok(())
 }
 
@@ -198,6 +231,7 @@ pub(crate) async fn healed(world: &mut World) -> Result<(), String> {
     }
     world.full_for = 0;
     world.note("no more faults");
+    resume_all(&host).await?;
     until_all_have_ended(world, &host).await?;
     let before = lock(&world.ledger).starts.len();
     for item in 0..ITEMS {
@@ -243,12 +277,12 @@ async fn until_all_have_ended(world: &mut World, host: &Host) -> Result<(), Stri
     Err(stuck(world, "did not end").await?)
 }
 
-async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
+pub(crate) async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
     let rows = world.rows().await?.into_iter();
     Ok(rows.map(|row| row.summary).filter(|run| run.status.is_live()).collect())
 }
 
-fn waits_for_a_person(run: &RunSummary) -> bool {
+pub(crate) fn waits_for_a_person(run: &RunSummary) -> bool {
     let machine = |waiting: &Waiting| ["component", "timer", "job", "effect"].contains(&waiting.on.as_str());
     run.waiting.iter().any(|waiting| !machine(waiting))
 }
@@ -272,7 +306,7 @@ async fn stuck(world: &World, how: &str) -> Result<String, String> {
     Ok(runs.join("; ") + &refused)
 }
 
-async fn some_verify(world: &World, host: &Host) -> Result<(), String> {
+pub(crate) async fn some_verify(world: &World, host: &Host) -> Result<(), String> {
     world.executor.is_slow.store(false, Ordering::Relaxed);
     for row in world.rows().await?.into_iter().step_by(VERIFIED_OF) {
         let run = row.summary.id;

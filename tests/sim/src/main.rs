@@ -1,11 +1,11 @@
 //! `lockstep-sim`: lives through many seeds, and says which of them does not hold.
 
 use clap::Parser;
-use lockstep_sim::{Broken, Ended, Faults, simulate};
+use lockstep_sim::{Broken, Ended, Faults, Swaps, simulate, swap};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Parser)]
 #[command(version, about = "Simulates whole hosts under faults, one history for each seed")]
@@ -16,6 +16,9 @@ struct Args {
     /// The first of them
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Instead, live through so many runs in peace and while every kind is swapped, and compare
+    #[arg(long, value_name = "RUNS")]
+    swap: Option<u64>,
 }
 
 /// What many histories came to.
@@ -52,6 +55,18 @@ impl Sum {
 fn main() -> ExitCode {
     let args = Args::parse();
     let began = Instant::now();
+    if let Some(runs) = args.swap {
+        return match swap(args.from, runs)
+            .map_err(io::Error::other)
+            .and_then(|swaps| report_swaps(runs, &swaps, began.elapsed()))
+        {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                drop(writeln!(io::stderr(), "seed {}: {error}", args.from));
+                ExitCode::FAILURE
+            }
+        };
+    }
     let (sum, broken) = simulate_all(&args);
     let seconds = began.elapsed().as_secs_f64();
     match report(&sum, &broken, seconds) {
@@ -92,6 +107,15 @@ fn simulate_all(args: &Args) -> (Sum, Vec<Broken>) {
         }
     });
     (all, broken)
+}
+
+fn report_swaps(runs: u64, swaps: &Swaps, took: Duration) -> io::Result<()> {
+    let Swaps { activations, repins, migrations, calls, mixed_runs } = swaps;
+    writeln!(
+        io::stdout(),
+        "{runs} runs ended the same without swaps and with {activations} of every kind, in {took:.1?}: {calls} calls, each of \
+         the pinned component, {repins} repins, {migrations} migrations, {mixed_runs} runs on both versions of a kind"
+    )
 }
 
 fn report(sum: &Sum, broken: &[Broken], seconds: f64) -> io::Result<()> {

@@ -1,10 +1,11 @@
 //! People who start runs, answer, answer again, answer too late, stop and retry; and what they were told.
 
 use crate::outside::lock;
+use crate::pipeline;
 use crate::random::Random;
 use lockstep_ports::{RunAction, RunService, ServiceError, StartRequest};
 use lockstep_runtime::Runtime;
-use lockstep_types::{Answer, Question, QuestionId, QuestionKind, RunId, RunSummary, RunView};
+use lockstep_types::{Answer, Digest, Question, QuestionId, QuestionKind, RunId, RunSummary, RunView};
 use std::sync::{Arc, Mutex};
 
 /// Repository of all runs.
@@ -73,7 +74,7 @@ fn questions(view: &RunView) -> Vec<&Question> {
     view.steps.iter().filter_map(|step| step.question.as_ref()).collect()
 }
 
-fn helpful(view: &RunView) -> Option<RunAction> {
+pub(crate) fn helpful(view: &RunView) -> Option<RunAction> {
     if view.summary.status == lockstep_types::RunStatus::Paused {
         return Some(RunAction::Resume);
     }
@@ -103,16 +104,33 @@ fn action(view: &RunView, random: &mut Random) -> RunAction {
         let question = open[random.index(open.len())];
         return answer(question.id, some_answer(question, random));
     }
-    let step = view.steps[random.index(view.steps.len())].name.clone();
+    let step = &view.steps[random.index(view.steps.len())];
     match random.below(100) {
-        0..15 => RunAction::Pause,
-        15..40 => RunAction::Resume,
-        40..47 => RunAction::Stop { reason: "enough".to_owned() },
-        47..67 => RunAction::Retry,
-        67..85 => RunAction::Restart { step },
+        0..10 => RunAction::Pause,
+        10..30 => RunAction::Resume,
+        30..36 => RunAction::Stop { reason: "enough".to_owned() },
+        36..52 => RunAction::Retry,
+        52..66 => RunAction::Restart { step: step.name.clone(), digest: None },
+        66..70 => {
+            let (_, digest) = some_component(random);
+            RunAction::Restart { step: step.name.clone(), digest: Some(digest.to_string()) }
+        }
+        70..85 => repin(random),
         // Too late, too early, or to nothing at all.
         _ => answer(QuestionId(1 + u32::try_from(random.below(4)).unwrap_or_default()), choose("A")),
     }
+}
+
+fn repin(random: &mut Random) -> RunAction {
+    let (kind, digest) = some_component(random);
+    RunAction::Repin { pins: [(kind.to_owned(), digest.to_string())].into(), reason: String::new() }
+}
+
+/// One of the components there are, and its kind.
+pub(crate) fn some_component(random: &mut Random) -> (&'static str, Digest) {
+    let kind = pipeline::KINDS[random.index(pipeline::KINDS.len())];
+    let version = u32::try_from(random.below(u64::from(pipeline::VERSIONS))).unwrap_or_default();
+    (kind, Digest::of(&pipeline::component(kind, version)))
 }
 
 fn some_answer(question: &Question, random: &mut Random) -> Answer {

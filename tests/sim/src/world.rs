@@ -5,7 +5,7 @@ use crate::outside::{SimEffects, SimJobs, lock};
 use crate::people::Ledger;
 use crate::pipeline;
 use crate::random::{Random, mix};
-use lockstep_ports::{Checks, Journal};
+use lockstep_ports::{Checks, ComponentService as _, Journal};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::{
     FakeChangeSource, FakeChecks, FakeCredentials, FakeMergeability, FakeObservations, FakeWorkspace,
@@ -14,7 +14,7 @@ use lockstep_testkit::{
 use lockstep_types::{CheckReport, Digest, ObserveFailure, RunId, RunRow, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 /// Where every history begins.
@@ -145,10 +145,9 @@ impl World {
             |commit: u64| CheckReport { head_commit: Some(format!("{commit:040x}")), checks: Vec::new() };
         let reports = [Ok(report(1)), Err(ObserveFailure::Failed("gone".to_owned())), Ok(report(2))];
         let pipelines = (0..3).map(|_| pipeline::text(&mut random)).collect();
-        let is_slow = AtomicBool::new(true);
         Self {
             journal: MemJournal::manual(),
-            executor: Arc::new(SimExecutor { seed, clock: Arc::clone(&clock), is_slow }),
+            executor: Arc::new(SimExecutor::new(seed, Arc::clone(&clock))),
             jobs: Arc::new(SimJobs::new(seed, Arc::clone(&clock))),
             effects: Arc::new(SimEffects::new(seed, Arc::clone(&clock))),
             clock,
@@ -166,6 +165,15 @@ impl World {
             lives: 0,
             random,
         }
+    }
+
+    /// A world in which all versions of a component do the same and take over each other's states, and nothing is slow.
+    pub(crate) fn with_versions_alike(seed: u64) -> Self {
+        let world = Self::new(seed);
+        let clock = Arc::clone(&world.clock);
+        let executor = SimExecutor { versions_are_alike: true, ..SimExecutor::new(seed, clock) };
+        executor.is_slow.store(false, Ordering::Relaxed);
+        Self { executor: Arc::new(executor), ..world }
     }
 
     fn history(&mut self) -> Result<Ended, String> {
@@ -234,6 +242,11 @@ impl World {
         let standard = [("writer", writer.as_slice()), ("reader", reader.as_slice())];
         let standard = standard.map(|(name, bytes)| StandardComponent { name, bytes });
         runtime.install(&standard).await.map_err(shown)?;
+        for (kind, version) in
+            pipeline::KINDS.iter().flat_map(|kind| (0..pipeline::VERSIONS).map(move |at| (kind, at)))
+        {
+            runtime.add_component(pipeline::component(kind, version).into()).await.map_err(shown)?;
+        }
         Ok(Host { runtime, wake })
     }
 

@@ -2,7 +2,8 @@ use crate::lock;
 use async_trait::async_trait;
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, Invocation, Observation, ObservationRequest, Outcome, StepInput, Transition,
+    Descriptor, Digest, Fault, Invocation, JsonText, Observation, ObservationRequest, Outcome, StepInput,
+    Transition,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -11,10 +12,12 @@ use std::sync::Mutex;
 const FUEL: u64 = 1000;
 
 type Answer = dyn Fn(&StepInput) -> Outcome + Send + Sync;
+type Migrate = dyn Fn(Digest, u32, &JsonText) -> Result<JsonText, Fault> + Send + Sync;
 
 /// A step executor whose answers the test gives. Its components are descriptors in JSON; see `samples::component`.
 pub struct ScriptedExecutor {
     answer: Box<Answer>,
+    migrate: Box<Migrate>,
     state: Mutex<State>,
 }
 
@@ -28,7 +31,18 @@ struct State {
 impl ScriptedExecutor {
     /// Answers with `answer` where nothing is queued for the step.
     pub fn new(answer: impl Fn(&StepInput) -> Outcome + Send + Sync + 'static) -> Self {
-        Self { answer: Box::new(answer), state: Mutex::default() }
+        let migrate = Box::new(|_: Digest, _: u32, state: &JsonText| Ok(state.clone()));
+        Self { answer: Box::new(answer), migrate, state: Mutex::default() }
+    }
+
+    /// Migrates states with `migrate`: the component, the state version it comes from and the state; by default every
+    /// state stays as it is.
+    #[must_use]
+    pub fn migrating(
+        self,
+        migrate: impl Fn(Digest, u32, &JsonText) -> Result<JsonText, Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self { migrate: Box::new(migrate), ..self }
     }
 
     /// Answers every call with a transition.
@@ -98,6 +112,10 @@ impl StepExecutor for ScriptedExecutor {
             fuel: FUEL,
             peak_memory: 0,
         }
+    }
+
+    async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
+        (self.migrate)(digest, from_version, state)
     }
 
     fn fingerprint(&self) -> Digest {

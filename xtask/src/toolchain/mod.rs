@@ -179,7 +179,7 @@ fn plan(cache: &Path, passed: &mut Vec<String>) -> Result<Plan> {
         }
         _ => passed.push("rust-src: the toolchain has no rust-src component".into()),
     }
-    match debian::usable() {
+    match crate::debian::usable() {
         Ok(()) => Ok(Plan::FromDebian),
         Err(error) => {
             passed.push(format!("debian: {}", one_line(&error)));
@@ -250,12 +250,7 @@ fn linker(on_path: Option<&OnPath>, cache: &Path) -> Option<PathBuf> {
     named
         .or_else(|| on_path.and_then(OnPath::rust_lld))
         .or_else(|| unpacked.is_file().then_some(unpacked))
-        .or_else(|| find_on_path("wasm-ld"))
-}
-
-fn find_on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+        .or_else(|| workspace::find_on_path("wasm-ld"))
 }
 
 fn clear(dir: &Path) -> Result<()> {

@@ -1,3 +1,4 @@
+use super::{PullArgs, PushArgs};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -5,7 +6,7 @@ use std::path::PathBuf;
 pub(crate) enum ComponentCommand {
     /// List components and the kinds that use them
     List,
-    /// Add a component, or every .wasm file of a folder; nothing uses it until it is activated
+    /// Add a component, or every .wasm file of a folder, or from a registry; nothing uses it until it is activated
     Add(AddArgs),
     /// Show a stored component, or what a kind uses and may do
     Show {
@@ -23,6 +24,10 @@ pub(crate) enum ComponentCommand {
     },
     /// Say what a kind may do; without options: show it
     Grant(GrantArgs),
+    /// Put a component into a folder or an OCI registry
+    Push(PushArgs),
+    /// Get a component from a folder or an OCI registry
+    Pull(PullArgs),
     /// Let a kind use a component from now on; live runs keep the one they began with
     Activate(ActivateArgs),
     /// Let some runs of a kind get a candidate; without a digest: show how it does
@@ -87,8 +92,8 @@ pub(crate) enum ComponentCommand {
 #[command(after_help = "\
 A signature in FILE.sig beside FILE is taken along.")]
 pub(crate) struct AddArgs {
-    /// .wasm files, or folders of them
-    #[arg(required = true, value_name = "FILE|DIR")]
+    /// .wasm files, or folders of them; or one pinned reference, as `component pull` takes it
+    #[arg(required = true, value_name = "FILE|DIR|REF")]
     pub(crate) paths: Vec<PathBuf>,
     /// The signature, if it is not in FILE.sig
     #[arg(long, value_name = "FILE")]
@@ -177,6 +182,9 @@ pub(crate) struct ActivateArgs {
     /// Also allow an effect, such as merge
     #[arg(long, value_name = "EFFECT")]
     pub(crate) grant_effect: Vec<String>,
+    /// Also if it cannot take over the states of live runs, which keep the component they have
+    #[arg(long)]
+    pub(crate) skip_migration: bool,
     #[command(flatten)]
     pub(crate) gates: GateArgs,
     /// Why, for the history

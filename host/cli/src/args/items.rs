@@ -1,3 +1,4 @@
+use super::PinWhen;
 use clap::{Args, Subcommand};
 use lockstep_types::board::ItemId;
 
@@ -168,6 +169,9 @@ pub(crate) struct StartArgs {
     /// Branch that carries the change [default: the item's, else a new one]
     #[arg(long, value_name = "NAME")]
     pub(crate) branch: Option<String>,
+    /// When steps take the components that are active: when the run starts, or each step [default: the pipeline's]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) pin: Option<PinWhen>,
     /// Stop its live run first
     #[arg(long)]
     pub(crate) replace: bool,

@@ -9,6 +9,7 @@ mod reviews;
 mod run;
 mod schedules;
 mod setup;
+mod shipping;
 mod simulate;
 mod workspace;
 
@@ -21,9 +22,10 @@ pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
-pub(crate) use run::{ActArgs, AnswerArgs, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
+pub(crate) use run::{ActArgs, AnswerArgs, PinWhen, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
+pub(crate) use shipping::{PullArgs, PushArgs};
 pub(crate) use simulate::SimulateArgs;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
@@ -42,7 +44,7 @@ const HELP: &str = "\
 Work:
   run        Take a branch through a pipeline; watch until it ends or needs you
   serve      Keep the host running as a service on this machine
-  runs       List, show, watch, answer, act on, stop, retry, restart, pause and resume runs
+  runs       List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
   why        Say what a run waits for, since when, and who can act
 
 Plan:
@@ -64,7 +66,7 @@ Set up:
   presets    Ceilings and budgets under a name
   settings   Task limit, escalation, prices and budget of a workspace
   workspaces List and add workspaces
-  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign
+  component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
   credentials Keep keys that jobs need, encrypted
 
 Options:
@@ -138,7 +140,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Keep the host running as a service on this machine
     Serve(ServeArgs),
-    /// List, show, watch, answer, act on, stop, retry, restart, pause and resume runs
+    /// List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Services, modules and tasks: list, add, edit, start, merge
@@ -169,7 +171,7 @@ pub(crate) enum Command {
     /// Export recorded calls to files, for tests of a component
     #[command(subcommand)]
     Capsule(CapsuleCommand),
-    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign
+    /// Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
     #[command(subcommand)]
     Component(ComponentCommand),
     /// Keep keys that jobs need, encrypted
@@ -237,6 +239,9 @@ mod tests {
         assert_eq!(refused("lockstep runs list --status asleep"), ErrorKind::InvalidValue);
         assert_eq!(refused("lockstep runs list --limit 0"), ErrorKind::ValueValidation);
         assert_eq!(refused("lockstep runs restart r"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("lockstep runs repin r"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("lockstep runs repin r ci-gate"), ErrorKind::ValueValidation);
+        assert_eq!(refused("lockstep run --pipeline p --branch b --pin never"), ErrorKind::InvalidValue);
         assert_eq!(refused("lockstep sing"), ErrorKind::InvalidSubcommand);
     }
 }

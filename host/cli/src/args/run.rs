@@ -1,4 +1,5 @@
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use lockstep_types::Pinning;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -28,9 +29,28 @@ pub(crate) struct RunArgs {
     /// Description of the work, for the agents that do it
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// When steps take the components that are active: when the run starts, or each step [default: the pipeline's]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) pin: Option<PinWhen>,
     /// Watch a run that exists, and let it go on
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["pipeline", "repo", "branch", "base", "title", "description"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["pipeline", "repo", "branch", "base", "title", "description", "pin"])]
     pub(crate) resume: Option<String>,
+}
+
+/// When the components of a run's steps are chosen.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum PinWhen {
+    Run,
+    Step,
+}
+
+impl From<PinWhen> for Pinning {
+    fn from(when: PinWhen) -> Self {
+        match when {
+            PinWhen::Run => Self::Run,
+            PinWhen::Step => Self::Step,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -38,6 +58,15 @@ pub(crate) struct RunArg {
     /// An id, a beginning or end of one, or `latest`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
+}
+
+fn kind_and_digest(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((kind, digest)) if !kind.is_empty() && !digest.is_empty() => {
+            Ok((kind.to_owned(), digest.to_owned()))
+        }
+        _ => Err("give a step kind and a digest, such as ci-gate=3f9a1c20".to_owned()),
+    }
 }
 
 #[derive(Subcommand)]
@@ -87,6 +116,25 @@ pub(crate) enum RunsCommand {
         /// Name of the step
         #[arg(long, value_name = "STEP")]
         step: String,
+        /// Component for the step's kind from now on: a digest or a beginning of one [default: the pinned one]
+        #[arg(long, value_name = "DIGEST")]
+        digest: Option<String>,
+    },
+    /// Give a run other components, with the states of its steps
+    #[command(after_help = "\
+A component whose states have another version takes them over by its `migrate`; if it
+refuses one, nothing changes. Finished steps keep the component they had.
+
+Example: lockstep runs repin latest ci-gate=3f9a1c20 --reason 'counts skipped checks'")]
+    Repin {
+        #[command(flatten)]
+        run: RunArg,
+        /// The component for a kind: a digest or a beginning of one
+        #[arg(value_name = "KIND=DIGEST", required = true, value_parser = kind_and_digest)]
+        pins: Vec<(String, String)>,
+        /// Why, for the journal
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
     },
     /// Start nothing new of a run
     Pause(RunArg),

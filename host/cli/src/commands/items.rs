@@ -243,7 +243,8 @@ async fn start(context: &Context, workspace: &WorkspaceId, args: &StartArgs) -> 
             None => None,
         };
         let (branch, by) = (args.branch.clone(), Some(context.by.clone()));
-        let request = StartItem { pipeline, branch, replace: args.replace, by, token };
+        let pin = args.pin.map(Into::into);
+        let request = StartItem { pipeline, branch, pin, replace: args.replace, by, token };
         Ok((board.start_item(workspace, &id, request).await?, host.server().is_none()))
     })
     .await?;

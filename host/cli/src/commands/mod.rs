@@ -21,12 +21,14 @@ mod step;
 mod step_test;
 mod workspaces;
 
+pub(crate) use component::{PullReport, PushReport};
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
+use crate::render;
 use crate::wiring::Drive;
 use lockstep_ports::{BoardService, ComponentService, RunService};
 use std::fs::File;
@@ -122,7 +124,9 @@ fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     let shown = path.display();
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take(max + 1).read_to_end(&mut bytes)) {
-        Ok(_) if bytes.len() as u64 > max => Refused::because(format!("{shown} is larger than {max} bytes")),
+        Ok(_) if bytes.len() as u64 > max => {
+            Refused::because(format!("{shown} is larger than {}", render::bytes(max)))
+        }
         Ok(_) => Ok(bytes),
         Err(error) => Refused::because(format!("{shown} cannot be read: {error}")),
     }

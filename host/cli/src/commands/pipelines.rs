@@ -4,8 +4,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::{render, standard};
 use lockstep_ports::{BoardCommand, BoardReply};
-use lockstep_runtime::pipeline_file::stored_steps;
-use lockstep_types::board::{PipelineDef, PipelineId, PipelinePatch, PipelineStep, WorkspaceId};
+use lockstep_runtime::pipeline_file::{Stored, stored_steps};
+use lockstep_types::board::{PipelineDef, PipelineId, PipelinePatch, WorkspaceId};
 use serde_json::json;
 use std::path::Path;
 
@@ -33,21 +33,31 @@ pub(super) async fn pipelines(context: &Context, command: PipelinesCommand) -> a
             Ok(Exit::Done)
         }
         PipelinesCommand::Add { file, name, description, labels } => {
-            let (named, steps) = stored(context, &file).await?;
+            let Stored { name: named, pin, steps } = stored(context, &file).await?;
             let labels = (!labels.is_empty()).then_some(labels);
             let name = Some(name.unwrap_or(named));
-            let patch = PipelinePatch { name, description, labels, archived: None, steps: Some(steps) };
+            let patch = PipelinePatch {
+                name,
+                description,
+                labels,
+                archived: None,
+                pin: Some(pin),
+                steps: Some(steps),
+            };
             let reply = with_board(context, "pipelines add", async |board, _| {
                 Ok(board.command(&workspace, BoardCommand::CreatePipeline(patch), &context.by).await?)
             });
             board::told(context, "added", &reply.await?)
         }
         PipelinesCommand::Edit { pipeline, name, description, file } => {
-            let steps = match &file {
-                Some(file) => Some(stored(context, file).await?.1),
-                None => None,
+            let (pin, steps) = match &file {
+                Some(file) => {
+                    let stored = stored(context, file).await?;
+                    (Some(stored.pin), Some(stored.steps))
+                }
+                None => (None, None),
             };
-            let patch = PipelinePatch { name, description, labels: None, archived: None, steps };
+            let patch = PipelinePatch { name, description, labels: None, archived: None, pin, steps };
             if patch == PipelinePatch::default() {
                 return Refused::because(
                     "nothing to change: give a field, see `lockstep pipelines edit --help`",
@@ -100,7 +110,7 @@ async fn edit(
 }
 
 /// The steps of a file that has nothing wrong with it.
-async fn stored(context: &Context, file: &Path) -> anyhow::Result<(String, Vec<PipelineStep>)> {
+async fn stored(context: &Context, file: &Path) -> anyhow::Result<Stored> {
     let text = checked(context, file).await?;
     match stored_steps(&text, &file.to_string_lossy()) {
         Ok(stored) => Ok(stored),

@@ -118,6 +118,7 @@ fn start_request(context: &Context, args: &RunArgs) -> anyhow::Result<StartReque
         base: args.base.clone(),
         title: args.title.clone(),
         description: args.description.clone(),
+        pin: args.pin.map(Into::into),
         item: None,
         by: Some(context.by.clone()),
         token: Some(data::random_text()?),

@@ -34,8 +34,12 @@ pub(super) async fn runs(context: &Context, command: RunsCommand) -> anyhow::Res
         }
         RunsCommand::Stop { run, reason } => act(context, &run.run, "stop", RunAction::Stop { reason }).await,
         RunsCommand::Retry(arg) => act(context, &arg.run, "retry", RunAction::Retry).await,
-        RunsCommand::Restart { run, step } => {
-            act(context, &run.run, "restart", RunAction::Restart { step }).await
+        RunsCommand::Restart { run, step, digest } => {
+            act(context, &run.run, "restart", RunAction::Restart { step, digest }).await
+        }
+        RunsCommand::Repin { run, pins, reason } => {
+            let pins = pins.into_iter().collect();
+            act(context, &run.run, "repin", RunAction::Repin { pins, reason }).await
         }
         RunsCommand::Pause(arg) => act(context, &arg.run, "pause", RunAction::Pause).await,
         RunsCommand::Resume(arg) => act(context, &arg.run, "resume", RunAction::Resume).await,

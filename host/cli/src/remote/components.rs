@@ -60,6 +60,11 @@ impl ComponentService for RemoteService {
         Ok(self.get::<Components>("/v1/components").await?.components)
     }
 
+    async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
+        let path = format!("/v1/components/{}/wasm", encoded(digest));
+        Ok(self.send(Method::GET, &path, None, ANSWER_TIME).await?.into())
+    }
+
     async fn component(&self, digest: &str) -> Answer<ComponentDetail> {
         self.get(&component(digest, "")).await
     }

@@ -5,7 +5,7 @@ use lockstep_types::board::{
     PipelineDef, Preset, Price, Recurrence, Row, Schedule, ScheduleRun, ScheduleRunState, Settings,
     SpendLimit, TaskLimit, Weekday, Workspace,
 };
-use lockstep_types::{Severity, Timestamp};
+use lockstep_types::{Pinning, Severity, Timestamp};
 
 /// Longest name in a list.
 const NAME_MAX: usize = 50;
@@ -106,6 +106,9 @@ pub(crate) fn pipeline(style: &Style, shown: &PipelineDef) -> String {
     let mut text = format!("{name}  {}\n", shown.id);
     if !shown.description.is_empty() {
         text.push_str(&format!("{}\n", style.paint(Tone::Plain, &line(&shown.description, usize::MAX))));
+    }
+    if shown.pin == Pinning::Step {
+        text.push_str("each step takes the active component of its kind when it starts\n");
     }
     let rows: Vec<_> = shown
         .steps

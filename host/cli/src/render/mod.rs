@@ -11,6 +11,7 @@ mod registry;
 mod report;
 mod review;
 mod run;
+mod shipping;
 mod step;
 mod tested;
 mod timeline;
@@ -29,6 +30,7 @@ pub(crate) use registry::{
 pub(crate) use report::{replay, verify};
 pub(crate) use review::review;
 pub(crate) use run::{ending, runs, show, why};
+pub(crate) use shipping::{pulled, pushed};
 pub(crate) use step::{StepPage, step};
 pub(crate) use tested::tested;
 

@@ -6,7 +6,12 @@ const VALUE_MAX: usize = 300;
 
 /// What a replay showed.
 pub(crate) fn replay(style: &Style, report: &ReplayReport) -> String {
-    let calls = format!("{}, fuel {}", counted(report.invocations as usize, "call"), grouped(report.fuel));
+    let migrations = match report.migrations {
+        0 => String::new(),
+        some => format!(", {}", counted(some as usize, "migration")),
+    };
+    let calls = counted(report.invocations as usize, "call");
+    let calls = format!("{calls}{migrations}, fuel {}", grouped(report.fuel));
     if report.differences.is_empty() {
         let verdict = style.paint(Tone::Good, "identical bit for bit");
         return format!("{}: {calls}: {verdict}\n", report.run);

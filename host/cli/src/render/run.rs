@@ -1,8 +1,8 @@
 use super::{Style, Tone, counted, duration, indented, line, short, status_tone};
 use crate::context::{Context, quoted};
 use lockstep_types::{
-    NoticeState, Question, QuestionKind, RunStatus, RunSummary, RunView, StepStatus, StepView, TimelineEntry,
-    Timestamp, Waiting,
+    NoticeState, Pinning, Question, QuestionKind, RunStatus, RunSummary, RunView, StepStatus, StepView,
+    TimelineEntry, Timestamp, Waiting,
 };
 
 /// Longest title in a list.
@@ -63,6 +63,7 @@ pub(crate) fn show(
         ("repository", change.repository.clone()),
         ("pull request", request.unwrap_or_default()),
         ("pipeline", summary.pipeline.clone()),
+        ("components", pins(run)),
         ("item", summary.item.clone()),
         ("started", format!("{} by {}", style.moment(summary.created_at), run.initiator)),
         ("took", duration(ended.ms_since(summary.created_at))),
@@ -106,6 +107,13 @@ pub(crate) fn show(
     text
 }
 
+/// What is worth knowing of how its components were chosen; nothing where all is as they were when it started.
+fn pins(run: &RunView) -> String {
+    let by_step = (run.pin == Pinning::Step).then(|| "chosen when each step starts".to_owned());
+    let repinned = run.repinned.iter().map(|(kind, digest)| format!("{kind} repinned to {}", digest.short()));
+    by_step.into_iter().chain(repinned).collect::<Vec<_>>().join(", ")
+}
+
 fn steps(style: &Style, run: &RunView, now: Timestamp) -> String {
     let rows: Vec<_> = run
         .steps
@@ -121,7 +129,7 @@ fn steps(style: &Style, run: &RunView, now: Timestamp) -> String {
                 (Tone::Plain, attempt),
                 (Tone::Plain, took),
                 (Tone::Plain, step.invocations.to_string()),
-                (Tone::Faint, step.digest.short()),
+                (Tone::Faint, if step.is_open { "when it starts".to_owned() } else { step.digest.short() }),
             ]
         })
         .collect();

@@ -350,8 +350,13 @@ fn a_step_shows_what_it_saw_and_decided() {
 
 #[test]
 fn reports_say_what_differs() {
-    let mut report =
-        ReplayReport { run: "run-1".parse().unwrap(), invocations: 41, fuel: 9_876_543, differences: vec![] };
+    let mut report = ReplayReport {
+        run: "run-1".parse().unwrap(),
+        invocations: 41,
+        migrations: 0,
+        fuel: 9_876_543,
+        differences: vec![],
+    };
     let journal = |replay: &ReplayReport, problems: Vec<String>| {
         verify(
             &plain(),

@@ -128,6 +128,8 @@ fn a_run_can_be_acted_on() {
         "runs stop 019b8d1a --reason enough",
         "runs retry latest",
         "runs restart latest --step code",
+        "runs restart latest --step code --digest 3fa1",
+        "runs repin latest agent=3fa1 ci-gate=77 --reason better",
         "runs pause latest",
         "runs resume latest",
     ] {
@@ -149,6 +151,12 @@ fn a_run_can_be_acted_on() {
         $ lockstep runs restart latest --step code
         restart: run-019b8d1a2b30000000000001 is blocked now
         = 0
+        $ lockstep runs restart latest --step code --digest 3fa1
+        restart: run-019b8d1a2b30000000000001 is blocked now
+        = 0
+        $ lockstep runs repin latest agent=3fa1 ci-gate=77 --reason better
+        repin: run-019b8d1a2b30000000000001 is blocked now
+        = 0
         $ lockstep runs pause latest
         pause: run-019b8d1a2b30000000000001 is blocked now
         = 0
@@ -168,7 +176,11 @@ fn a_run_can_be_acted_on() {
         list RunQuery { status: None, before: None, limit: Some(8) }
         Retry by anna
         list RunQuery { status: None, before: None, limit: Some(8) }
-        Restart { step: "code" } by anna
+        Restart { step: "code", digest: None } by anna
+        list RunQuery { status: None, before: None, limit: Some(8) }
+        Restart { step: "code", digest: Some("3fa1") } by anna
+        list RunQuery { status: None, before: None, limit: Some(8) }
+        Repin { pins: {"agent": "3fa1", "ci-gate": "77"}, reason: "better" } by anna
         list RunQuery { status: None, before: None, limit: Some(8) }
         Pause by anna
         list RunQuery { status: None, before: None, limit: Some(8) }

@@ -162,7 +162,7 @@ impl RunService for FakeService {
         Ok("merged\n".to_owned())
     }
     async fn replay(&self, run: &RunId) -> Result<ReplayReport, ServiceError> {
-        Ok(ReplayReport { run: run.clone(), invocations: 2, fuel: 1000, differences: vec![] })
+        Ok(ReplayReport { run: run.clone(), invocations: 2, migrations: 0, fuel: 1000, differences: vec![] })
     }
     async fn verify(&self, run: &RunId) -> Result<VerifyReport, ServiceError> {
         let problems = vec!["record 2: its digest is wrong".to_owned()];

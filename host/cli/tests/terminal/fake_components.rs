@@ -71,6 +71,9 @@ impl ComponentService for FakeService {
         }
         Ok(of(component(&bytes)))
     }
+    async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
+        Err(ServiceError::NotFound(format!("no component {digest}")))
+    }
     async fn components(&self) -> Answer<Vec<ComponentView>> {
         let mut stopped = component(b"two");
         stopped["canary_for"] = json!(["gate"]);

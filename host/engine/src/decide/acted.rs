@@ -17,8 +17,9 @@ impl Decider {
             )));
         };
         match self.run.status {
-            RunStatus::Running | RunStatus::Blocked => {}
+            RunStatus::Running | RunStatus::Blocked => self.refuse_stopped(ix)?,
             RunStatus::Paused => {
+                self.refuse_held()?;
                 return Err(Rejected::Conflict(format!("run {id} is paused: resume it, then act")));
             }
             RunStatus::Done | RunStatus::Failed => {

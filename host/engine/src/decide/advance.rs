@@ -1,7 +1,9 @@
 //! What happens between inputs: steps start when what they need is done, the run ends, blocks and unblocks.
 
 use super::Decider;
-use crate::notices::{DECISION_REQUIRED, PIPELINE_COMPLETE, RUN_FAILED, failure_raises_card};
+use crate::notices::{
+    COMPONENT_STOPPED, DECISION_REQUIRED, PIPELINE_COMPLETE, RUN_FAILED, failure_raises_card,
+};
 use crate::run::{Phase, Run, Step};
 use lockstep_types::{
     Access, Comment, Completion, Event, Failure, FailureClass, Gating, ItemLevel, ItemStatus, NewNotice,
@@ -40,9 +42,10 @@ impl Decider {
     /// Starts pending steps whose needs are done. Of the steps that change the head branch only one works at a time.
     fn start_ready_steps(&mut self) {
         for ix in 0..self.run.steps.len() {
-            if self.run.can_start(ix) {
+            let only_reads = self.pin_at_start(ix).is_some_and(|pin| pin.access == Access::ReadOnly);
+            if self.run.can_start(ix, only_reads) {
                 let rework = self.run.steps[ix].rework.clone();
-                self.emit(Event::StepStarted { step: ix, rework });
+                self.start_step(ix, rework);
             }
         }
     }
@@ -145,7 +148,7 @@ impl Decider {
     /// Ends the run as failed and raises no card.
     pub(crate) fn end_failed(&mut self, step: Option<StepIx>, failure: Failure) {
         self.emit(Event::RunFailed { step, failure });
-        self.dismiss(|kind| kind == DECISION_REQUIRED);
+        self.dismiss(|kind| kind == DECISION_REQUIRED || kind == COMPONENT_STOPPED);
         self.move_item(ItemStatus::Blocked);
     }
 
@@ -224,12 +227,12 @@ impl Run {
         self.steps[ix].item_status.is_some_and(decides) || self.pin(ix).is_some_and(may_merge)
     }
 
-    fn can_start(&self, ix: StepIx) -> bool {
+    fn can_start(&self, ix: StepIx, only_reads: bool) -> bool {
         let behind = |need: &StepIx| self.steps[*need].is_behind();
         self.steps[ix].status == StepStatus::Pending
             && !self.steps[ix].passed_over
             && self.def(ix).needs.iter().all(behind)
-            && (self.only_reads(ix) || !self.is_writing())
+            && (only_reads || !self.is_writing())
     }
 
     fn only_reads(&self, ix: StepIx) -> bool {

@@ -38,7 +38,7 @@ impl Decider {
                 Rejected::NotFound(text)
             });
         };
-        if self.run.status == RunStatus::Paused {
+        if self.run.status == RunStatus::Paused && self.run.held_for.is_none() {
             let text = format!("run {} is paused: resume it, then answer", self.run.spec.id);
             return Err(Rejected::Conflict(text));
         }
@@ -87,7 +87,7 @@ impl Decider {
                     Some(producer) => self.rework(producer, feedback, comments, by),
                     None => {
                         let rework = Some(ReworkOrder { feedback, comments, previous: proposal, by });
-                        self.emit(Event::StepStarted { step: ix, rework });
+                        self.start_step(ix, rework);
                     }
                 }
             }

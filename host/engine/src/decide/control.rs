@@ -1,10 +1,11 @@
 //! What operators do to a run: stop, retry, restart, pause, resume (SPEC sections 18 and 19).
 
 use super::Decider;
+use crate::notices::COMPONENT_STOPPED;
 use crate::run::{Phase, Run};
 use lockstep_types::{
-    Event, Failure, FailureClass, ItemStatus, Notice, NoticeId, NoticeState, Rejected, RunStatus, StepIx,
-    StepStatus,
+    Event, Failure, FailureClass, ItemStatus, Notice, NoticeId, NoticeState, Rejected, Repin, RunStatus,
+    StepIx, StepStatus,
 };
 
 impl Decider {
@@ -86,6 +87,7 @@ impl Decider {
         name: &str,
         head_commit: Option<&str>,
         by: &str,
+        repin: Option<&Repin>,
     ) -> Result<(), Rejected> {
         let Some(ix) = self.run.spec.pipeline.steps.iter().position(|step| step.name == name) else {
             let names: Vec<&str> =
@@ -106,7 +108,7 @@ impl Decider {
         steps.dedup();
         self.tear_down_with_steps();
         self.clear(Event::StepsCleared { steps, by: by.to_owned(), retry: false, passed_over }, head_commit);
-        Ok(())
+        repin.map_or(Ok(()), |repin| self.repin(repin))
     }
 
     fn clear(&mut self, cleared: Event, head_commit: Option<&str>) {
@@ -126,9 +128,11 @@ impl Decider {
 
     pub(super) fn pause(&mut self, by: &str, over_budget: bool) -> Result<(), Rejected> {
         match self.run.status {
-            RunStatus::Paused => Ok(()),
-            RunStatus::Running | RunStatus::Blocked => {
-                self.emit(Event::RunPaused { by: by.to_owned(), over_budget });
+            // A person who pauses a held run wants it paused, whatever becomes of the component.
+            RunStatus::Paused if self.run.held_for.is_none() || over_budget => Ok(()),
+            RunStatus::Running | RunStatus::Blocked | RunStatus::Paused => {
+                self.emit(Event::RunPaused { by: by.to_owned(), over_budget, stopped: None });
+                self.dismiss(|kind| kind == COMPONENT_STOPPED);
                 Ok(())
             }
             RunStatus::Done | RunStatus::Failed => Err(self.has_ended("paused")),
@@ -138,7 +142,11 @@ impl Decider {
     pub(super) fn resume(&mut self, by: &str) -> Result<(), Rejected> {
         match self.run.status {
             RunStatus::Paused => {
+                if self.run.held_for.is_some() {
+                    self.refuse_held()?;
+                }
                 self.emit(Event::RunResumed { by: by.to_owned() });
+                self.dismiss(|kind| kind == COMPONENT_STOPPED);
                 Ok(())
             }
             RunStatus::Running | RunStatus::Blocked => Ok(()),

@@ -86,7 +86,7 @@ impl Decider {
     /// While the budget is spent the call is as if it had not been made: it is made again when there is a budget
     /// (DEVIATIONS D-16, reading 16).
     pub(crate) fn hold_for_budget(&mut self) {
-        self.emit(Event::RunPaused { by: BUDGET.to_owned(), over_budget: true });
+        self.emit(Event::RunPaused { by: BUDGET.to_owned(), over_budget: true, stopped: None });
     }
 
     /// Whether what a person sent in this very turn is what the component answers: only then is there somebody to tell.

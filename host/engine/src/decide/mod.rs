@@ -6,7 +6,10 @@ mod answered;
 mod control;
 mod environments;
 mod invoked;
+mod pinned;
 mod settled;
+
+pub(crate) use pinned::stopped;
 
 use crate::run::{Phase, Run};
 use lockstep_types::{Admission, Event, Input, Rejected, RunSpec, StepIx, Timestamp};
@@ -45,6 +48,7 @@ impl Decider {
                 "pipeline {name} has no enabled step: enable at least one"
             )));
         }
+        pinned::refuse_start(spec, &admission.stopped)?;
         let created = Event::Created(Box::new(spec.clone()));
         let run = Run::create(&created).map_err(|error| Rejected::Invalid(error.to_string()))?;
         let mut decider = Self { run, now, events: vec![created], admission };
@@ -70,7 +74,10 @@ impl Decider {
             Input::Fail { failure } => self.give_up(failure),
             Input::Stop { reason, class, by } => self.stop(reason, *class, by),
             Input::Retry { head_commit, by } => self.retry(head_commit.as_deref(), by)?,
-            Input::Restart { step, head_commit, by } => self.restart(step, head_commit.as_deref(), by)?,
+            Input::Restart { step, head_commit, by, repin } => {
+                self.restart(step, head_commit.as_deref(), by, repin.as_deref())?;
+            }
+            Input::Repin(repin) => self.repin_alone(repin)?,
             Input::Pause { by, over_budget } => self.pause(by, *over_budget)?,
             Input::Merged { by } => self.merged_by_hand(by)?,
             Input::TearDown => self.tear_down(|_| true),
@@ -83,6 +90,7 @@ impl Decider {
             }
             Input::Resume { by } => self.resume(by)?,
         }
+        self.look_at_hold();
         if self.events.len() > before {
             self.settle();
         }

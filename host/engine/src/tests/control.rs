@@ -11,7 +11,7 @@ fn retry() -> Input {
 }
 
 fn restart(step: &str) -> Input {
-    Input::Restart { step: step.to_owned(), head_commit: None, by: by() }
+    Input::Restart { step: step.to_owned(), head_commit: None, by: by(), repin: None }
 }
 
 #[test]

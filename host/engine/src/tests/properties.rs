@@ -63,6 +63,12 @@ fn check(world: &World) {
         }
         RunStatus::Paused | RunStatus::Failed => {}
     }
+    if let Some(stop) = run.held_for() {
+        assert_eq!(run.status(), RunStatus::Paused);
+        assert!(world.admission.stopped.contains_key(&stop.digest), "held for nothing");
+    } else {
+        assert!(!open("component_stopped"), "a notice is closed with the hold it is about");
+    }
     check_item(world);
     check_steps(world);
 }

@@ -5,7 +5,7 @@ use crate::{Command, Phase};
 use lockstep_types::{
     Admission, Answer, Completion, Document, Effect, EffectOrder, EffectOutcome, Environment,
     EnvironmentReport, EnvironmentStatus, FailureClass, Fault, Gating, Input, ItemStatus, JobOutcome,
-    JsonText, MergeMethod, Next, NoticeId, NoticeState, OnMissingEstimate, Question, QuestionId,
+    JsonText, MergeMethod, Next, NoticeId, NoticeState, OnMissingEstimate, Pinning, Question, QuestionId,
     QuestionKind, RunSpec, StandIn, StepAction, Timestamp, Transition,
 };
 use proptest::prelude::*;
@@ -14,10 +14,14 @@ use serde_json::json;
 /// Names of the steps of random pipelines.
 pub(super) const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
+/// Versions of the components; runs begin with the first.
+const VERSIONS: [&str; 3] = ["component", "component 2", "component 3"];
+
 /// A pipeline and what its components answer, call by call.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     steps: Vec<StepPlan>,
+    pinning: Pinning,
     pub(super) says: Vec<Vec<Says>>,
 }
 
@@ -47,13 +51,15 @@ pub(super) fn script() -> impl Strategy<Value = Script> {
         );
     let steps = prop::collection::vec(step, 1..=NAMES.len());
     let says = prop::collection::vec(prop::collection::vec(says(), 0..6), NAMES.len());
-    (steps, says).prop_map(|(steps, says)| Script { steps, says })
+    let pinning = prop_oneof![Just(Pinning::Run), Just(Pinning::Step)];
+    (steps, pinning, says).prop_map(|(steps, pinning, says)| Script { steps, pinning, says })
 }
 
 pub(super) fn spec(script: &Script) -> RunSpec {
     let texts: Vec<String> = script.steps.iter().enumerate().map(|(at, step)| text(at, step)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut pipeline = super::world::pipeline(&texts);
+    pipeline.pin = script.pinning;
     for (def, step) in pipeline.steps.iter_mut().zip(&script.steps) {
         def.gating.clone_from(&step.gating);
     }
@@ -143,6 +149,11 @@ pub(super) enum Act {
     Stop,
     Retry,
     Restart(usize),
+    RestartOn(usize, &'static str),
+    Repin(&'static str, &'static str),
+    Activate(&'static str),
+    StopComponent(&'static str),
+    LetGoOn(&'static str),
     Pause,
     Resume,
 }
@@ -150,6 +161,8 @@ pub(super) enum Act {
 pub(super) fn act() -> impl Strategy<Value = Act> {
     let choose =
         |choice: &str| Answer::Choose { choice: choice.to_owned(), text: None, comments: Vec::new() };
+    let kind = || prop::sample::select(vec!["writer", "reader", "merger"]);
+    let version = || prop::sample::select(VERSIONS.to_vec());
     let state = prop_oneof![Just(NoticeState::Acted), Just(NoticeState::Dismissed)];
     prop_oneof![
         10 => Just(Act::Settle(done("job"))),
@@ -172,6 +185,11 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Stop),
         2 => Just(Act::Retry),
         1 => (0_usize..5).prop_map(Act::Restart),
+        1 => ((0_usize..5), version()).prop_map(|(step, version)| Act::RestartOn(step, version)),
+        3 => (kind(), version()).prop_map(|(kind, version)| Act::Repin(kind, version)),
+        2 => version().prop_map(Act::Activate),
+        1 => version().prop_map(Act::StopComponent),
+        3 => version().prop_map(Act::LetGoOn),
         1 => Just(Act::Pause),
         3 => Just(Act::Resume),
     ]
@@ -228,7 +246,11 @@ pub(super) fn perform(world: &mut World, act: &Act) {
             Input::Act { step: NAMES[*step].to_owned(), action }
         }
         Act::Budget(over_budget) => {
-            world.admission = Admission { over_budget: *over_budget, exempt: vec!["a".to_owned()] };
+            world.admission = Admission {
+                over_budget: *over_budget,
+                exempt: vec!["a".to_owned()],
+                ..world.admission.clone()
+            };
             Input::Tick
         }
         Act::Notice(id, state) => {
@@ -245,7 +267,28 @@ pub(super) fn perform(world: &mut World, act: &Act) {
         Act::TearDown => Input::TearDown,
         Act::Stop => Input::Stop { reason: String::new(), class: None, by: by() },
         Act::Retry => Input::Retry { head_commit: None, by: by() },
-        Act::Restart(step) => Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by() },
+        Act::Restart(step) => {
+            Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by(), repin: None }
+        }
+        Act::RestartOn(step, version) => match world.run().spec().pipeline.steps.get(*step) {
+            Some(def) => {
+                let repin = super::pins::restarted_on(world, NAMES[*step], &def.kind, version);
+                Input::Restart {
+                    step: NAMES[*step].to_owned(),
+                    head_commit: None,
+                    by: by(),
+                    repin: Some(Box::new(repin)),
+                }
+            }
+            None => return,
+        },
+        Act::Repin(kind, version) => Input::Repin(Box::new(world.repin(kind, version))),
+        Act::Activate(version) => return world.activate(version),
+        Act::StopComponent(version) => return world.stop(version),
+        Act::LetGoOn(version) => {
+            world.let_go_on(version);
+            Input::Poke
+        }
         Act::Pause => Input::Pause { by: by(), over_budget: false },
         Act::Resume => Input::Resume { by: by() },
     };

@@ -1,11 +1,11 @@
 //! A host small enough for tests: components answer from a script, time passes when told, nothing else exists.
 
-use crate::{Command, Recorded, Turn, timeline};
+use crate::{Call, Command, Recorded, Turn, timeline};
 use lockstep_types::{
     Access, Admission, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation,
-    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Next, Outcome, Pin, Pipeline, Policy,
-    QuestionId, QuestionKind, Rejected, ReworkRequest, RunId, RunSpec, StepDef, Timestamp, Transition,
-    TurnRecord,
+    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Migration, Next, Outcome, Pin, Pinning,
+    Pipeline, Policy, QuestionId, QuestionKind, Rejected, Repin, ReworkRequest, RunId, RunSpec, StepDef,
+    Stop, Timestamp, Transition, TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -45,6 +45,7 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
         version: String::new(),
         base: None,
         policy: Policy::default(),
+        pin: Pinning::Run,
         checks: BTreeMap::new(),
         jobs: BTreeMap::new(),
         effects: BTreeMap::new(),
@@ -53,15 +54,25 @@ pub(super) fn pipeline(steps: &[&str]) -> Pipeline {
     }
 }
 
-pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
+/// The components of all kinds, in a version.
+pub(super) fn pins(version: &str) -> BTreeMap<String, Pin> {
     let pin = |access, effects: &[&str]| {
         let grant = Grant {
             imports: Vec::new(),
             jobs: vec!["work".to_owned(), "{role}".to_owned()],
             effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
         };
-        Pin { digest: Digest::of(b"component"), grant, access, is_canary: false }
+        Pin { digest: Digest::of(version.as_bytes()), grant, access, is_canary: false }
     };
+    [
+        ("writer".to_owned(), pin(Access::Write, &["provision"])),
+        ("merger".to_owned(), pin(Access::Write, &["merge", "provision"])),
+        ("reader".to_owned(), pin(Access::ReadOnly, &["provision"])),
+    ]
+    .into()
+}
+
+pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
     RunSpec {
         id: "run-1".parse().unwrap(),
         item: "task".to_owned(),
@@ -69,12 +80,7 @@ pub(super) fn spec(pipeline: Pipeline) -> RunSpec {
         description: String::new(),
         initiator: "somebody".to_owned(),
         pipeline: Arc::new(pipeline),
-        pins: [
-            ("writer".to_owned(), pin(Access::Write, &["provision"])),
-            ("merger".to_owned(), pin(Access::Write, &["merge", "provision"])),
-            ("reader".to_owned(), pin(Access::ReadOnly, &["provision"])),
-        ]
-        .into(),
+        pins: pins("component"),
         change: Change {
             repository: "/repo".to_owned(),
             base_branch: "main".to_owned(),
@@ -113,6 +119,11 @@ pub(super) fn ask(kind: QuestionKind, options: &[&str]) -> Next {
 
 pub(super) fn done(output: &str) -> JobOutcome {
     JobOutcome::Done(JobResult { output: output.to_owned(), ..JobResult::default() })
+}
+
+/// The state a component leaves: it knows its own.
+fn state(attempt: u32, digest: Digest) -> JsonText {
+    JsonText::of(&serde_json::json!({ "attempt": attempt, "by": digest.to_string() }))
 }
 
 /// What a scripted component says next.
@@ -182,10 +193,11 @@ impl World {
         let says_before = self.says.clone();
         while let Some(call) = turn.next_call() {
             let name = call.input.step.name.clone();
+            self.check_call(&call);
             let says = self.says.get_mut(&name).and_then(VecDeque::pop_front);
             let outcome = match says.unwrap_or_else(|| complete(&name).into()) {
                 Says::Transition(transition) => Outcome::Transition(Box::new(Transition {
-                    state: JsonText::of(&call.input.step.attempt),
+                    state: state(call.input.step.attempt, call.digest),
                     ..*transition
                 })),
                 Says::Fault(fault) => Outcome::Fault(fault),
@@ -213,6 +225,49 @@ impl World {
             self.recorded = Some(finished.recorded);
         }
         Ok(())
+    }
+
+    /// A component is called on its own states alone, and never while it is stopped.
+    fn check_call(&self, call: &Call) {
+        assert!(!self.admission.stopped.contains_key(&call.digest), "a stopped component is called");
+        if let Some(found) = &call.input.state {
+            let by = found.value()["by"].as_str().map(str::to_owned);
+            assert_eq!(by, Some(call.digest.to_string()), "it is given the state of another component");
+        }
+    }
+
+    /// What a host makes of a wish for another version of the components of a kind: every state is migrated.
+    pub(super) fn repin(&self, kind: &str, version: &str) -> Repin {
+        let pin = pins(version)[kind].clone();
+        let migrated = |(step, from, before): (usize, Digest, &JsonText)| {
+            let attempt = u32::try_from(before.value()["attempt"].as_u64().unwrap()).unwrap();
+            let after = state(attempt, pin.digest);
+            (from != pin.digest).then(|| Migration {
+                step,
+                digest: pin.digest,
+                from_version: 1,
+                before: before.clone(),
+                after,
+            })
+        };
+        let migrations = self.run().states_of(kind).filter_map(migrated).collect();
+        let pins = [(kind.to_owned(), pin)].into();
+        Repin { pins, migrations, by: "ann".to_owned(), reason: "a try".to_owned() }
+    }
+
+    /// Moves the pointers of all kinds.
+    pub(super) fn activate(&mut self, version: &str) {
+        self.admission.active = Arc::new(pins(version));
+    }
+
+    pub(super) fn stop(&mut self, version: &str) {
+        let digest = Digest::of(version.as_bytes());
+        let stop = Stop { digest, by: "bob".to_owned(), at: self.now, reason: "it lies".to_owned() };
+        Arc::make_mut(&mut self.admission.stopped).insert(digest, stop);
+    }
+
+    pub(super) fn let_go_on(&mut self, version: &str) {
+        Arc::make_mut(&mut self.admission.stopped).remove(&Digest::of(version.as_bytes()));
     }
 
     fn write(&mut self, record: &TurnRecord, spec: &RunSpec) {

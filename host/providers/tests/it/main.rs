@@ -11,3 +11,6 @@ mod hostile;
 mod jobs;
 mod looks;
 mod observe;
+mod registry;
+mod shipping;
+mod wire;

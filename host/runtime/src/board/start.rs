@@ -11,8 +11,8 @@ use lockstep_board::{ItemRecord, ShapeStep, Start, infra::Infra, run_steps, shap
 use lockstep_ports::{RunAction, RunService, ServiceError, StartItem};
 use lockstep_types::board::{Change, Item, ItemId, PipelineDef, PipelineId, ScheduleId};
 use lockstep_types::{
-    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pipeline, Policy, Rejected,
-    RunId, RunSpec, RunSummary, StepDef,
+    Change as Head, Input, ItemContext, Notice, NoticeState, ObserveFailure, Pinning, Pipeline, Policy,
+    Rejected, RunId, RunSpec, RunSummary, StepDef,
 };
 use std::sync::Arc;
 
@@ -36,6 +36,7 @@ pub(crate) struct Planned {
     pub(crate) name: String,
     pub(crate) steps: Vec<StepDef>,
     pub(crate) policy: Policy,
+    pub(crate) pin: Pinning,
     repository: String,
     base: Option<String>,
     head: Option<String>,
@@ -147,7 +148,16 @@ impl Runtime {
             let (name, steps) = (def.name.clone(), run_steps(def));
             let head = asked.branch.clone().or_else(|| item.head_branch.clone());
             let (repository, base) = repository(board, &item)?;
-            Ok(Planned { item, name, steps, policy, repository, base, head })
+            Ok(Planned {
+                item,
+                name,
+                steps,
+                policy,
+                pin: asked.pin.unwrap_or(def.pin),
+                repository,
+                base,
+                head,
+            })
         });
         planned.map_err(rejected)
     }
@@ -159,7 +169,7 @@ impl Runtime {
             let (repository, base) = repository(board, &item)?;
             let policy = board.policy_for(&item, Policy::default());
             let (name, head) = (step.kind.clone(), item.head_branch.clone());
-            Ok(Planned { item, name, steps: vec![step], policy, repository, base, head })
+            Ok(Planned { item, name, steps: vec![step], policy, pin: Pinning::Run, repository, base, head })
         });
         planned.map_err(rejected)
     }
@@ -219,6 +229,7 @@ impl Runtime {
             version: String::new(),
             base: None,
             policy: planned.policy.clone(),
+            pin: planned.pin,
             checks: sources.commands.checks,
             jobs: sources.commands.jobs,
             effects: sources.commands.effects,

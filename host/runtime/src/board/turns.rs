@@ -71,12 +71,16 @@ impl Shared {
         Ok(position)
     }
 
-    /// What the workspace of a run allows it to begin. An errand goes on: somebody waits for it (SPEC SP-3).
-    pub(crate) fn admission(&self, spec: &RunSpec, input: &Input, now: Timestamp) -> Admission {
+    /// What the workspace of a run allows it to begin, and how the components stand. An errand goes on though the budget
+    /// is spent: somebody waits for it (SPEC SP-3).
+    pub(crate) async fn admission(&self, spec: &RunSpec, input: &Input, now: Timestamp) -> Admission {
         let desk = self.boards.of(spec).filter(|_| spec.context.errand.is_none());
         let over_budget = desk.is_some_and(|desk| desk.read(|board| left::is_over_budget(board, input, now)));
         let flat_rate = spec.pipeline.jobs.iter().filter(|(_, job)| job.flat_rate);
-        Admission { over_budget, exempt: flat_rate.map(|(kind, _)| kind.clone()).collect() }
+        let exempt = flat_rate.map(|(kind, _)| kind.clone()).collect();
+        let kinds = self.kinds.read().await;
+        let (active, stopped) = (kinds.taken_by_steps(spec), Arc::clone(kinds.stopped()));
+        Admission { over_budget, exempt, active, stopped }
     }
 
     /// What must hold before a run of a board begins again, whether it was retried or restarted (DEVIATIONS D-2): first

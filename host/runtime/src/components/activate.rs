@@ -1,6 +1,6 @@
 //! Moving a kind's pointer, and moving it back.
 
-use super::guard::{self, Candidate, Found};
+use super::guard::{self, Candidate, Found, States};
 use super::{Answer, Deed, by, store};
 use crate::runtime::Runtime;
 use lockstep_ports::{
@@ -11,22 +11,27 @@ use lockstep_types::{Activation, AuditAction, ComponentInfo, Digest, Grant, Kind
 impl Runtime {
     /// Moves a kind's pointer, guarded.
     pub(super) async fn move_pointer(&self, request: ActivateRequest) -> Answer<Activated> {
-        let ActivateRequest { kind, digest, grant, gates, by, reason } = request;
+        let ActivateRequest { kind, digest, grant, skip_migration, gates, by, reason } = request;
         let _alone = self.shared.registry.lock().await;
         let info = self.find_component(&digest).await?;
         let registry = self.registry().await?;
         let before = registry.grant(&kind).cloned().unwrap_or_default();
         let added = guard::beyond(grant.as_ref().unwrap_or(&before), &before);
-        let options = match guard::flags(&added, "--grant-") {
+        let mut options = match guard::flags(&added, "--grant-") {
             flags if flags.is_empty() => flags,
             flags => format!(" {flags}"),
         };
+        if skip_migration {
+            options.push_str(" --skip-migration");
+        }
         let grant = grant.unwrap_or(before);
+        let states = if skip_migration { States::Ignore } else { States::Refuse };
         let candidate = Candidate {
             info: &info,
             kind: &kind,
             grant: &grant,
             gates: &gates,
+            states,
             command: "activate",
             options,
         };
@@ -113,6 +118,7 @@ impl Runtime {
             kind: &kind,
             grant: &grant,
             gates: &gates,
+            states: States::Tell,
             command: "rollback",
             options: String::new(),
         };

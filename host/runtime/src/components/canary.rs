@@ -1,7 +1,7 @@
 //! Candidates that some runs of a kind get before all do.
 
 use super::activate::Moving;
-use super::guard::{Candidate, Found};
+use super::guard::{Candidate, Found, States};
 use super::{Answer, Deed, by};
 use crate::runtime::Runtime;
 use crate::service::journal;
@@ -45,6 +45,8 @@ impl Runtime {
             kind: &kind,
             grant: &grant,
             gates: &gates,
+            // Only runs that start get it.
+            states: States::Ignore,
             command: "canary",
             options: options(&to),
         };
@@ -79,6 +81,7 @@ impl Runtime {
             kind: &kind,
             grant: &grant,
             gates: &gates,
+            states: States::Refuse,
             command: "promote",
             options: String::new(),
         };

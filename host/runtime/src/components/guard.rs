@@ -2,7 +2,6 @@
 //! that would allow it.
 
 use super::{Answer, store, trust};
-use crate::backtest::gate_options;
 use crate::pipeline_file;
 use crate::runtime::Runtime;
 use lockstep_board::run_steps;
@@ -21,6 +20,8 @@ pub(super) struct Candidate<'a> {
     /// What the kind may do from then on.
     pub(super) grant: &'a Grant,
     pub(super) gates: &'a Gates,
+    /// What to make of live runs that could not go on with it.
+    pub(super) states: States,
     /// The command that is made, for the lines that say what to do: `activate`.
     pub(super) command: &'a str,
     /// Its options beside gates, each after a space.
@@ -35,18 +36,30 @@ pub(super) struct Found {
     pub(super) backtest: Option<Box<BacktestReport>>,
 }
 
+/// What to make of states of live runs that a candidate could not take over. The runs keep the component they have anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum States {
+    /// They stand against it.
+    Refuse,
+    /// They are told: a way back must not be closed by them.
+    Tell,
+    /// They are not looked at.
+    Ignore,
+}
+
 impl Runtime {
     /// Refuses a candidate that runs must not get, what is cheapest to find out first.
     pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Found> {
         refuse_other_kind(candidate)?;
         refuse_stopped(candidate.info, registry)?;
-        refuse_excess(candidate)?;
+        refuse_excess(candidate.info, candidate.kind, candidate.grant, candidate.command)?;
         let mut warnings = Vec::new();
         if !self.is_carried(&candidate.info.digest) {
             warnings.extend(trust::check(candidate.info, registry)?);
         }
         self.refuse_unusable(candidate.info).await?;
         let backtest = self.gates(candidate).await?.map(Box::new);
+        warnings.extend(self.try_states(candidate).await?);
         warnings.extend(self.refused_configs(candidate).await?);
         Ok(Found { warnings, backtest })
     }
@@ -154,7 +167,7 @@ fn refuse_other_kind(candidate: &Candidate<'_>) -> Answer<()> {
 }
 
 /// Refuses a component that was stopped.
-fn refuse_stopped(info: &ComponentInfo, registry: &Registry) -> Answer<()> {
+pub(super) fn refuse_stopped(info: &ComponentInfo, registry: &Registry) -> Answer<()> {
     let Some(stop) = registry.stop_of(&info.digest) else { return Ok(()) };
     let digest = info.digest.short();
     Err(ServiceError::Conflict(format!(
@@ -164,17 +177,14 @@ fn refuse_stopped(info: &ComponentInfo, registry: &Registry) -> Answer<()> {
 }
 
 /// Refuses a component that asks for more than the grant, with the flags that would allow it.
-fn refuse_excess(candidate: &Candidate<'_>) -> Answer<()> {
-    let beyond = beyond(&asked_for(candidate.info), candidate.grant);
+pub(super) fn refuse_excess(info: &ComponentInfo, kind: &str, grant: &Grant, command: &str) -> Answer<()> {
+    let beyond = beyond(&asked_for(info), grant);
     if is_empty(&beyond) {
         return Ok(());
     }
-    let (kind, digest) = (candidate.kind, candidate.info.digest.short());
-    let allowed = match candidate.command {
-        "activate" => {
-            let (given, gates) = (&candidate.options, gate_options(candidate.gates));
-            format!("component activate {kind} {digest}{given} {}{gates}", flags(&beyond, "--grant-"))
-        }
+    let digest = info.digest.short();
+    let allowed = match command {
+        "activate" => format!("component activate {kind} {digest} {}", flags(&beyond, "--grant-")),
         _ => format!("component grant {kind} {}", flags(&beyond, "--")),
     };
     Err(ServiceError::Conflict(format!(

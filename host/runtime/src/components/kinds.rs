@@ -4,7 +4,8 @@ use crate::pipeline_file;
 use crate::runtime::Outside;
 use lockstep_ports::{ComponentStoreError, ServiceError};
 use lockstep_types::{
-    Activation, Canary, ComponentInfo, Descriptor, Digest, Pin, Pipeline, Registry, RunId, Stop,
+    Activation, Canary, ComponentInfo, Descriptor, Digest, Pin, Pinning, Pipeline, Registry, RunId, RunSpec,
+    Stop,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,8 @@ const PIPELINES_KEPT_MAX: usize = 256;
 /// The active components, ready for checking pipelines and pinning runs. Replaced whole when a pointer moves.
 pub(crate) struct Kinds {
     active: BTreeMap<String, Active>,
+    /// The same, as runs are pinned to them.
+    pins: Arc<BTreeMap<String, Pin>>,
     candidates: BTreeMap<String, Candidate>,
     /// Components that may not be called, and why.
     stopped: Arc<BTreeMap<Digest, Stop>>,
@@ -39,6 +42,7 @@ impl Kinds {
         let registry = outside.components.registry().await?;
         let mut kinds = Self {
             active: BTreeMap::new(),
+            pins: Arc::default(),
             candidates: BTreeMap::new(),
             stopped: Arc::new(registry.stops.iter().map(|stop| (stop.digest, stop.clone())).collect()),
             checked: Mutex::default(),
@@ -54,6 +58,8 @@ impl Kinds {
             }
             kinds.active.insert(kind.clone(), Active { pin, descriptor, schema: schema.ok() });
         }
+        let pins = kinds.active.iter().map(|(kind, active)| (kind.clone(), active.pin.clone()));
+        kinds.pins = Arc::new(pins.collect());
         for canary in &registry.canaries {
             // A candidate that was stopped is given to nobody; its runs get the active component.
             if kinds.stopped().contains_key(&canary.digest) {
@@ -94,6 +100,21 @@ impl Kinds {
         let descriptors: BTreeMap<String, Descriptor> = known.collect();
         // Who answers for the health of releases is said by the repository of an item, and looked at when a run starts.
         ask(lockstep_board::Kinds { descriptors: &descriptors, has_observability: true })
+    }
+
+    /// What the steps of a run take that begin now, where each takes its component when it begins. A candidate is for runs
+    /// that started since it is one.
+    pub(crate) fn taken_by_steps(&self, spec: &RunSpec) -> Arc<BTreeMap<String, Pin>> {
+        if spec.pipeline.pin == Pinning::Run || self.candidates.is_empty() {
+            return Arc::clone(&self.pins);
+        }
+        let mut pins = BTreeMap::clone(&self.pins);
+        for (kind, Candidate { canary, pin }) in &self.candidates {
+            if canary.at <= spec.created_at && canary.to.takes(kind, &spec.id, &spec.item) {
+                pins.insert(kind.clone(), pin.clone());
+            }
+        }
+        Arc::new(pins)
     }
 
     /// What a run of the pipeline is pinned to: the active component of each kind, or its candidate if the run is one of

@@ -8,6 +8,8 @@ mod gc;
 mod grant;
 mod guard;
 mod kinds;
+mod migration;
+mod repin;
 mod standard;
 mod stop;
 mod trust;
@@ -48,6 +50,13 @@ impl ComponentService for Runtime {
     async fn component(&self, digest: &str) -> Answer<ComponentDetail> {
         let info = self.find_component(digest).await?;
         self.stored_detail(info).await
+    }
+
+    async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
+        let digest = self.find_component(digest).await?.digest;
+        let bytes = self.shared.outside.components.bytes(&digest).await.map_err(store)?;
+        bytes
+            .ok_or_else(|| ServiceError::NotFound(format!("component {digest} is not in the store any more")))
     }
 
     async fn inspect_component(&self, bytes: Vec<u8>) -> Answer<ComponentDetail> {
@@ -165,7 +174,12 @@ impl Runtime {
     /// Takes note of what has changed in the store.
     async fn reload_kinds(&self) -> Result<(), ComponentStoreError> {
         let mut kinds = self.shared.kinds.write().await;
-        *kinds = Arc::new(Kinds::load(&self.shared.outside).await?);
+        let before = std::mem::replace(&mut *kinds, Arc::new(Kinds::load(&self.shared.outside).await?));
+        let stops_changed = before.stopped() != kinds.stopped();
+        drop(kinds);
+        if stops_changed {
+            self.shared.wake_held().await;
+        }
         Ok(())
     }
 }

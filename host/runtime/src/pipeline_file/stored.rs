@@ -1,15 +1,26 @@
 //! The steps of a pipeline file as a board keeps them: disabled ones too, each with what it needs by name.
 
 use super::{File, PIPELINE_BYTES_MAX, PipelineErrors, Reader, Step, json};
-use lockstep_types::JsonText;
 use lockstep_types::board::PipelineStep;
+use lockstep_types::{JsonText, Pinning};
+
+/// What a board keeps of a pipeline file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its name.
+    pub name: String,
+    /// When the components of its steps are chosen.
+    pub pin: Pinning,
+    /// Its steps in order.
+    pub steps: Vec<PipelineStep>,
+}
 
 /// Name and steps of a pipeline file, without its checks, jobs and policy. Kinds and configurations are not looked at:
 /// check the file with [`super::read`] first, or where the components are.
 ///
 /// # Errors
 /// `PipelineErrors` if the file cannot be read, or its steps need each other in a circle.
-pub fn stored_steps(text: &str, file: &str) -> Result<(String, Vec<PipelineStep>), PipelineErrors> {
+pub fn stored_steps(text: &str, file: &str) -> Result<Stored, PipelineErrors> {
     let mut reader = Reader { text, problems: Vec::new() };
     let stored = reader.stored();
     match stored {
@@ -33,7 +44,7 @@ pub(super) fn stored_step(step: &Step, name: &str, needs: Option<Vec<String>>) -
 }
 
 impl Reader<'_> {
-    fn stored(&mut self) -> Option<(String, Vec<PipelineStep>)> {
+    fn stored(&mut self) -> Option<Stored> {
         if self.text.len() > PIPELINE_BYTES_MAX {
             self.problem(0..0, format!("the file has more than {PIPELINE_BYTES_MAX} bytes: shorten it"));
             return None;
@@ -61,6 +72,7 @@ impl Reader<'_> {
             let needs = is_needed.then(|| needs[at].iter().map(|need| names[*need].clone()).collect());
             stored_step(step, &names[at], needs)
         };
-        Some((file.name.get_ref().clone(), order.into_iter().map(step).collect()))
+        let steps = order.into_iter().map(step).collect();
+        Some(Stored { name: file.name.get_ref().clone(), pin: file.pin, steps })
     }
 }

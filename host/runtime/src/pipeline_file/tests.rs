@@ -1,4 +1,4 @@
-use super::{Kinds, read, stored_steps};
+use super::{Kinds, Stored, read, stored_steps};
 use expect_test::{Expect, expect};
 use lockstep_types::{Access, Descriptor, JsonText};
 
@@ -136,8 +136,8 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
     check(
         "name = 'p'\nstep = 1\n",
         &expect![[r#"
-        p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `policy`, `checks`, `jobs`, `effects`, `observations`, `steps`
-    "#]],
+            p.toml:2:1: unknown field `step`, expected one of `name`, `version`, `base`, `pin`, `policy`, `checks`, `jobs`, `effects`, `observations`, `steps`
+        "#]],
     );
     check(
         "name = 'p'\n",
@@ -158,7 +158,7 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
 #[test]
 fn a_board_keeps_every_step_in_an_order_that_fits() {
     let text = |steps: &str| {
-        let (name, steps) = stored_steps(&format!("name = 'p'\n{steps}"), "p.toml").unwrap();
+        let Stored { name, steps, .. } = stored_steps(&format!("name = 'p'\n{steps}"), "p.toml").unwrap();
         let step = |step: lockstep_types::board::PipelineStep| {
             format!("{} {} {:?} {} {:?}\n", step.name, step.role(), step.needs, step.enabled, step.config)
         };

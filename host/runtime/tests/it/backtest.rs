@@ -6,7 +6,9 @@ use lockstep_ports::{
     ActivateRequest, BacktestCandidate, BacktestOutcome, BacktestReport, BacktestRequest, BacktestService,
     CanaryRequest, ComponentService, Gates, ServiceError,
 };
-use lockstep_types::{Descriptor, FailureClass, Fault, ObservationRequest, Outcome, RunId, Timestamp};
+use lockstep_types::{
+    Descriptor, FailureClass, Fault, JsonText, ObservationRequest, Outcome, RunId, Timestamp, Transition,
+};
 use std::sync::Mutex;
 
 fn request(candidate: &Descriptor) -> BacktestRequest {
@@ -78,20 +80,26 @@ fn what_is_not_as_recorded_is_told_apart() {
 }
 
 #[test]
-fn a_state_of_another_version_is_not_handed_over() {
+fn a_state_of_another_version_is_taken_over_first() {
     let world = World::new();
+    let number = Transition::new(JsonText::new("5").unwrap(), ask());
+    world.executor.push("odd", Outcome::Transition(Box::new(number)));
     world.says("pick", [ask()]);
     let host = world.open();
-    let run = host.start(&["pick"]);
-    host.act(&run, choose("A", None)).unwrap();
-    world.says("pick", [ask()]);
+    let runs = ["pick", "odd"].map(|step| {
+        let run = host.start(&[step]);
+        host.act(&run, choose("A", None)).unwrap();
+        run
+    });
     let mut newer = descriptor("writer", "2");
     newer.state_version += 1;
-    let report = backtest(&host, request(&newer)).unwrap();
-    // The first call was given no state, so it can be made.
+    let last = |run: &RunId| BacktestRequest { last: Some(1), runs: vec![run.clone()], ..request(&newer) };
+    let reports = runs.clone().map(|run| shown(&backtest(&host, last(&run)).unwrap(), &runs));
     expect![[r#"
-        run 0 call 2 pick: OtherState { recorded: 1, candidate: 2, message: "the candidate keeps its state in another shape" }
-        BacktestCounts { identical: 1, changed: 0, decided: 0, unrecorded: 0, faults: 0, other_state: 1 } of 1 runs"#]].assert_eq(&shown(&report, &[run]));
+        BacktestCounts { identical: 1, changed: 0, decided: 0, unrecorded: 0, faults: 0, other_state: 0 } of 1 runs
+        run 1 call 2 odd: OtherState { recorded: 1, candidate: 2, message: "its `migrate` gave up: a number says nothing" }
+        BacktestCounts { identical: 0, changed: 0, decided: 0, unrecorded: 0, faults: 0, other_state: 1 } of 1 runs"#]]
+    .assert_eq(&reports.join("\n"));
 }
 
 #[test]

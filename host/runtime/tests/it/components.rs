@@ -24,6 +24,10 @@ fn an_activation_moves_only_new_runs() {
     activate(&host, &digest.short(), None).unwrap();
     host.act(&old, choose("A", None)).unwrap();
     assert_eq!(host.status(&old), RunStatus::Done);
+    assert_eq!(
+        host.run(host.runtime.component_bytes(&digest.short())),
+        Ok(component(&descriptor("writer", "2")))
+    );
     let new = host.start(&["pick"]);
     let used: Vec<bool> = world.executor.calls().iter().map(|(called, _)| *called == digest).collect();
     assert_eq!(used, [false, false, true]);
@@ -57,6 +61,7 @@ fn a_component_is_activated_for_its_own_kind() {
     let digest = add(&host, &descriptor("other", "1"));
     assert!(matches!(activate(&host, &digest.to_string(), None), Err(ServiceError::Conflict(_))));
     assert!(matches!(activate(&host, "ffff", None), Err(ServiceError::NotFound(_))));
+    assert!(matches!(host.run(host.runtime.component_bytes("ffff")), Err(ServiceError::NotFound(_))));
     assert!(matches!(activate(&host, "", None), Err(ServiceError::Conflict(_) | ServiceError::NotFound(_))));
 }
 

@@ -8,9 +8,9 @@ use lockstep_testkit::{
     FakeWorkspace, MemComponents, MemJournal, ScriptedExecutor, SimClock,
 };
 use lockstep_types::{
-    Access, Answer, Completion, Descriptor, Effect, EffectOutcome, Fault, JobOutcome, JobRequest, JobResult,
-    JsonText, MergeMethod, Next, Outcome, QuestionKind, RunId, RunStatus, RunSummary, RunView, Timestamp,
-    Transition,
+    Access, Answer, Completion, Descriptor, Effect, EffectOutcome, FailureClass, Fault, JobOutcome,
+    JobRequest, JobResult, JsonText, MergeMethod, Next, Outcome, QuestionKind, RunId, RunStatus, RunSummary,
+    RunView, Timestamp, Transition,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,8 @@ impl World {
     }
 
     fn over(journal: MemJournal) -> Self {
-        let executor = ScriptedExecutor::transitions(|input| transition(complete(&input.step.name)));
+        let executor = ScriptedExecutor::transitions(|input| transition(complete(&input.step.name)))
+            .migrating(|_, from, state| migrated(from, state));
         let (jobs, effects) = (FakeJobs::new(), FakeEffects::new());
         jobs.hold("work");
         effects.script("merge", [EffectOutcome::Done(JsonText::null())]);
@@ -217,6 +218,7 @@ pub(crate) fn request(item: &str, steps: &[&str]) -> StartRequest {
         base: None,
         title: None,
         description: None,
+        pin: None,
         item: Some(item.to_owned()),
         by: None,
         token: None,
@@ -229,6 +231,15 @@ pub(crate) fn descriptor(kind: &str, version: &str) -> Descriptor {
 
 pub(crate) fn component(descriptor: &Descriptor) -> Vec<u8> {
     samples::component(descriptor).1
+}
+
+/// What the components of these tests make of another version's state: they do not read numbers.
+pub(crate) fn migrated(from: u32, state: &JsonText) -> Result<JsonText, Fault> {
+    if state.value().is_number() {
+        let message = "its `migrate` gave up: a number says nothing".to_owned();
+        return Err(Fault { class: FailureClass::BadOutput, message, backtrace: None });
+    }
+    Ok(JsonText::of(&serde_json::json!({ "from": from, "was": state.value() })))
 }
 
 pub(crate) fn transition(next: Next) -> Transition {

@@ -10,6 +10,7 @@ mod flow;
 mod host;
 mod outside;
 mod people;
+mod pins;
 mod reading;
 mod refused;
 mod registry;

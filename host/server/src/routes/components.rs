@@ -4,6 +4,8 @@ use crate::extract::{ComponentBody, JsonBody, OptionalJsonBody, PathOf, QueryOf}
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use lockstep_ports::{
     ActivateRequest, Activated, Actor, AddRequest, ComponentDetail, ComponentView, GcReport, StopView,
 };
@@ -45,6 +47,14 @@ pub(super) async fn add(
         added
     });
     Ok((StatusCode::CREATED, Json(added.await?)))
+}
+
+pub(super) async fn bytes(
+    State(state): State<AppState>,
+    PathOf(digest): PathOf<String>,
+) -> Answer<impl IntoResponse> {
+    let bytes = state.components().component_bytes(&digest).await?;
+    Ok(([(CONTENT_TYPE, "application/wasm")], bytes))
 }
 
 /// The same for bytes that are only looked at.

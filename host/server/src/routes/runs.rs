@@ -10,6 +10,7 @@ use lockstep_ports::{
 };
 use lockstep_types::{Failure, RunId, RunStatus, RunSummary, RunView, TimelineEntry, Waiting};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most runs one list answers: some hundred kilobytes of JSON.
@@ -114,6 +115,7 @@ pub(super) struct Stop {
 #[serde(deny_unknown_fields)]
 pub(super) struct Restart {
     step: String,
+    digest: Option<String>,
     by: Option<String>,
 }
 
@@ -148,9 +150,27 @@ pub(super) async fn retry(
 pub(super) async fn restart(
     State(state): State<AppState>,
     PathRun(run): PathRun,
-    JsonBody(Restart { step, by }): JsonBody<Restart>,
+    JsonBody(Restart { step, digest, by }): JsonBody<Restart>,
 ) -> Answer<Json<RunSummary>> {
-    act(&state, run, RunAction::Restart { step }, by).await
+    act(&state, run, RunAction::Restart { step, digest }, by).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repin {
+    /// Digest of the component for each kind, or a beginning of it.
+    pins: BTreeMap<String, String>,
+    reason: Option<String>,
+    by: Option<String>,
+}
+
+pub(super) async fn repin(
+    State(state): State<AppState>,
+    PathRun(run): PathRun,
+    JsonBody(Repin { pins, reason, by }): JsonBody<Repin>,
+) -> Answer<Json<RunSummary>> {
+    let reason = reason.unwrap_or_default();
+    act(&state, run, RunAction::Repin { pins, reason }, by).await
 }
 
 pub(super) async fn pause(

@@ -78,10 +78,10 @@ async fn items_reach_the_board_as_they_were_meant() {
                 shop by bo: DeleteItem { id: ItemId("shop-3") }
             POST /v1/workspaces/shop/items/shop-3/start
                 201
-                start shop-3 StartItem { pipeline: None, branch: None, replace: false, by: Some("api"), token: None }
+                start shop-3 StartItem { pipeline: None, branch: None, pin: None, replace: false, by: Some("api"), token: None }
             POST /v1/workspaces/shop/items/shop-3/start {"pipeline":"pipeline-2","branch":"b","replace":true,"by":"bo","token":"t"}
                 201
-                start shop-3 StartItem { pipeline: Some(PipelineId("pipeline-2")), branch: Some("b"), replace: true, by: Some("bo"), token: Some("t") }
+                start shop-3 StartItem { pipeline: Some(PipelineId("pipeline-2")), branch: Some("b"), pin: None, replace: true, by: Some("bo"), token: Some("t") }
             POST /v1/workspaces/shop/items/shop-3/cancel
                 200
                 cancel shop-3 by api
@@ -165,16 +165,16 @@ async fn what_items_choose_from_reaches_the_board() {
         expect![[r#"
             POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent","config":{"a":[1]}}]}
                 201
-                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {"a":[1]} }]) })
+                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {"a":[1]} }]) })
             PATCH /v1/workspaces/shop/pipelines/pipeline-1 {"steps":[{"name":"code","kind":"agent","config":"{\"a\":1}","enabled":false}]}
                 200
-                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: false, gating: None, config: {"a":1} }]) } }
+                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: false, gating: None, config: {"a":1} }]) } }
             PATCH /v1/workspaces/shop/pipelines/pipeline-1 {"labels":["old"],"archived":true}
                 200
-                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: Some(["old"]), archived: Some(true), steps: None } }
+                shop by api: EditPipeline { id: PipelineId("pipeline-1"), pipeline: PipelinePatch { name: None, description: None, labels: Some(["old"]), archived: Some(true), pin: None, steps: None } }
             POST /v1/workspaces/shop/pipelines {"name":"P","steps":[{"name":"code","kind":"agent"}]}
                 201
-                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {} }]) })
+                shop by api: CreatePipeline(PipelinePatch { name: Some("P"), description: None, labels: None, archived: None, pin: None, steps: Some([PipelineStep { name: "code", kind: "agent", role: None, needs: None, approval: false, enabled: true, gating: None, config: {} }]) })
             POST /v1/workspaces/shop/pipelines/pipeline-1/clone
                 201
                 shop by api: ClonePipeline { id: PipelineId("pipeline-1"), name: None }
@@ -334,7 +334,7 @@ async fn what_the_board_says_is_passed_on() {
                 wrong by api: EditItem { id: ItemId("shop-3"), item: ItemPatch { title: Some("x"), service_type: None, task_type: None, description: None, preset: None, pipeline: None, module_name: None, auto_start_dependents: None, labels: None, archived: None, responsible: None, repository: None, directory: None, base_branch: None, head_branch: None, tests: None } }
             POST /v1/workspaces/shop/items/missing/start
                 404 not-found: item missing: so it is
-                start missing StartItem { pipeline: None, branch: None, replace: false, by: Some("api"), token: None }
+                start missing StartItem { pipeline: None, branch: None, pin: None, replace: false, by: Some("api"), token: None }
             POST /v1/workspaces {"id":"busy"}
                 409 conflict: workspace busy: so it is
                 workspace busy "busy"
@@ -361,7 +361,7 @@ async fn an_item_is_started_once_under_its_key() {
         (response.status().as_u16(), &response.headers()["location"]),
         (201, &"/v1/runs/run-1".parse().unwrap())
     );
-    expect![[r#"start shop-3 StartItem { pipeline: None, branch: None, replace: false, by: Some("api"), token: Some("abc") }"#]].assert_eq(&service.calls());
+    expect![[r#"start shop-3 StartItem { pipeline: None, branch: None, pin: None, replace: false, by: Some("api"), token: Some("abc") }"#]].assert_eq(&service.calls());
     let made = send(&service, request("POST /v1/workspaces/shop/items", r#"{"title":"x"}"#)).await;
     assert_eq!(made.headers()["location"], "/v1/workspaces/shop/items/shop-5");
 }

@@ -4,9 +4,10 @@ use lockstep_ports::{
     StartRequest, VerifyReport,
 };
 use lockstep_types::{
-    Access, Change, ComponentInfo, Descriptor, Digest, ItemStatus, JsonText, RunId, RunStatus, RunSummary,
-    RunView, TimelineEntry, Timestamp, Waiting,
+    Access, Change, ComponentInfo, Descriptor, Digest, ItemStatus, JsonText, Pinning, RunId, RunStatus,
+    RunSummary, RunView, TimelineEntry, Timestamp, Waiting,
 };
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -133,7 +134,7 @@ pub(crate) fn component() -> ComponentView {
 }
 
 fn replayed(run: &RunId) -> ReplayReport {
-    ReplayReport { run: run.clone(), invocations: 3, fuel: 99, differences: Vec::new() }
+    ReplayReport { run: run.clone(), invocations: 3, migrations: 0, fuel: 99, differences: Vec::new() }
 }
 
 #[async_trait]
@@ -158,6 +159,8 @@ impl RunService for FakeService {
             summary: summary(run.as_str()),
             description: String::new(),
             initiator: "anna".to_owned(),
+            pin: Pinning::Run,
+            repinned: BTreeMap::new(),
             steps: Vec::new(),
             facts: Vec::new(),
             notices: Vec::new(),

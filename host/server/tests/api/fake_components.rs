@@ -68,6 +68,10 @@ impl ComponentService for FakeService {
     async fn components(&self) -> Result<Vec<ComponentView>, ServiceError> {
         Ok(vec![component()])
     }
+    async fn component_bytes(&self, digest: &str) -> Result<Vec<u8>, ServiceError> {
+        self.called(format!("bytes of {digest}"));
+        Ok(b"\0asm".to_vec())
+    }
     async fn component(&self, digest: &str) -> Result<ComponentDetail, ServiceError> {
         Self::is_well("component", digest)?;
         Ok(detail())

@@ -53,7 +53,7 @@ async fn what_cannot_be_a_start_is_told_apart() {
             POST /v1/runs {}
                 422 invalid: the body is not what this route takes: missing field `pipeline` at line 1 column 2
             POST /v1/runs {"pipeline":"p","repository":"/r","branch":"f","brnach":"x"}
-                422 invalid: the body is not what this route takes: unknown field `brnach`, expected one of `pipeline`, `pipeline_file`, `repository`, `branch`, `base`, `title`, `description`, `item`, `by`, `token` at line 1 column 55
+                422 invalid: the body is not what this route takes: unknown field `brnach`, expected one of `pipeline`, `pipeline_file`, `repository`, `branch`, `base`, `title`, `description`, `pin`, `item`, `by`, `token` at line 1 column 55
         "#]],
     )
     .await;
@@ -175,6 +175,8 @@ async fn actions_reach_the_service_as_they_were_meant() {
         ("stop", ""),
         ("retry", ""),
         ("restart", r#"{"step":"code"}"#),
+        ("restart", r#"{"step":"code","digest":"3fa1"}"#),
+        ("repin", r#"{"pins":{"ci-gate":"3fa1"},"reason":"better","by":"anna"}"#),
         ("pause", "{}"),
         ("resume", r#"{"by":"bo"}"#),
         ("answers", r#"{"answer":"approve","proposal":"better","by":"anna"}"#),
@@ -189,7 +191,9 @@ async fn actions_reach_the_service_as_they_were_meant() {
         run-1: Stop { reason: "enough" } by anna
         run-1: Stop { reason: "stopped on request" } by api
         run-1: Retry by api
-        run-1: Restart { step: "code" } by api
+        run-1: Restart { step: "code", digest: None } by api
+        run-1: Restart { step: "code", digest: Some("3fa1") } by api
+        run-1: Repin { pins: {"ci-gate": "3fa1"}, reason: "better" } by anna
         run-1: Pause by api
         run-1: Resume by bo
         run-1: Answer { question: None, answer: Approve { proposal: Some("better") }, token: None } by anna
@@ -273,6 +277,7 @@ async fn what_a_run_did_can_be_read() {
                   "differences": [],
                   "fuel": 99,
                   "invocations": 3,
+                  "migrations": 0,
                   "run": "run-1"
                 }
             POST /v1/runs/run-1/verify
@@ -284,6 +289,7 @@ async fn what_a_run_did_can_be_read() {
                     "differences": [],
                     "fuel": 99,
                     "invocations": 3,
+                    "migrations": 0,
                     "run": "run-1"
                   }
                 }
@@ -321,9 +327,13 @@ async fn components_are_added_and_activated() {
     assert_eq!(send(&service, upload).await.status(), 201);
     let activate = request("POST /v1/components/activations", r#"{"kind":"agent","digest":"2d71"}"#);
     assert_eq!(send(&service, activate).await.status(), 200);
+    let fetched = send(&service, request("GET /v1/components/2d71/wasm", "")).await;
+    assert_eq!(fetched.status(), 200);
+    assert_eq!(fetched.headers()["content-type"], "application/wasm");
     expect![[r#"
         add 2097152 bytes, None, by Some("api") because None
-        activate agent 2d71 by Some("api")"#]]
+        activate agent 2d71 by Some("api")
+        bytes of 2d71"#]]
     .assert_eq(&service.calls());
     check(
         &[("/v1/components", ""), ("/v1/components/activations/agent", "")],

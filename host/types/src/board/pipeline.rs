@@ -1,5 +1,5 @@
 use super::{PipelineId, yes};
-use crate::{Gating, JsonText, Timestamp};
+use crate::{Gating, JsonText, Pinning, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One step of a stored pipeline, with all its settings: no list runs beside the steps that could get out of step
@@ -58,6 +58,9 @@ pub struct PipelineDef {
     /// Whether it came with the host: it can be cloned and organised, not changed (SPEC PL-5).
     #[serde(default)]
     pub builtin: bool,
+    /// When the components of its steps are chosen.
+    #[serde(default, skip_serializing_if = "Pinning::is_run")]
+    pub pin: Pinning,
     /// Its steps in order, at least one.
     pub steps: Vec<PipelineStep>,
     /// When it was made.
@@ -78,6 +81,8 @@ pub struct PipelinePatch {
     pub labels: Option<Vec<String>>,
     /// See [`PipelineDef::archived`].
     pub archived: Option<bool>,
+    /// See [`PipelineDef::pin`].
+    pub pin: Option<Pinning>,
     /// All of them, each with all its settings.
     pub steps: Option<Vec<PipelineStep>>,
 }

@@ -1,10 +1,14 @@
 //! The real binary over a real repository, as its users run it. `cargo xtask test` builds the binary first.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod components;
 mod crash;
 mod host;
 mod main_job;
 mod refusals;
+#[path = "../../../../host/providers/tests/it/registry.rs"]
+mod registry;
 mod service;
+mod shipping;
 mod shop;
 mod swap;

@@ -23,6 +23,7 @@ fn pipeline(id: &str, description: String) -> Row {
         labels: Vec::new(),
         archived: false,
         builtin: false,
+        pin: lockstep_types::Pinning::Run,
         steps: Vec::new(),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),

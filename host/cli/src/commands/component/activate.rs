@@ -13,13 +13,16 @@ pub(super) async fn activate(context: &Context, args: ActivateArgs) -> anyhow::R
             kind: args.kind,
             digest: args.digest,
             grant,
+            skip_migration: args.skip_migration,
             gates: gates(&args.gates),
             by: Some(context.by.clone()),
             reason: args.reason,
         };
         Ok(service.activate(request).await?)
     });
-    context.term.show(&activated.await?, render::activated)
+    context
+        .term
+        .show(&activated.await?, |style, shown| context.with_commands(&render::activated(style, shown)))
 }
 
 pub(super) async fn rollback(context: &Context, args: KindArgs) -> anyhow::Result<()> {
@@ -28,7 +31,7 @@ pub(super) async fn rollback(context: &Context, args: KindArgs) -> anyhow::Resul
     let back = with_components(context, "component rollback", async |service| {
         Ok(service.rollback(&kind, actor).await?)
     });
-    context.term.show(&back.await?, render::rolled_back)
+    context.term.show(&back.await?, |style, shown| context.with_commands(&render::rolled_back(style, shown)))
 }
 
 pub(super) fn gates(args: &GateArgs) -> Gates {

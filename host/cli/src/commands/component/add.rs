@@ -1,3 +1,4 @@
+use super::pull;
 use crate::args::AddArgs;
 use crate::commands::{read_file, read_text, with_components};
 use crate::context::{Context, quoted};
@@ -31,6 +32,15 @@ struct Added {
 }
 
 pub(super) async fn add(context: &Context, args: AddArgs) -> anyhow::Result<Exit> {
+    if let Some(reference) = args.paths.iter().find_map(|path| shipped(path)) {
+        if args.paths.len() > 1 || args.signature.is_some() {
+            return Refused::because(format!(
+                "{reference} is added alone, with the signature that came along"
+            ));
+        }
+        pull::add(context, reference.parse()?, args.reason).await?;
+        return Ok(Exit::Done);
+    }
     let is_one = matches!(&args.paths[..], [path] if !path.is_dir());
     if args.signature.is_some() && !is_one {
         return Refused::because("--signature is for one file: put the signature of each into FILE.sig");
@@ -69,6 +79,11 @@ pub(super) async fn add(context: &Context, args: AddArgs) -> anyhow::Result<Exit
         return Ok(Exit::Done);
     }
     Refused::because(format!("{} of {} were refused", refused, render::counted(added.len(), "file")))
+}
+
+/// A path that is no file's: where components are shipped through.
+fn shipped(path: &Path) -> Option<&str> {
+    path.to_str().filter(|text| text.starts_with("oci://") || text.starts_with("dir:"))
 }
 
 fn shown(context: &Context, style: &render::Style, view: &ComponentView) -> String {

@@ -30,7 +30,9 @@ pub(super) async fn canary(context: &Context, args: CanaryArgs) -> anyhow::Resul
     let begun = with_components(context, "component canary", async |service| {
         Ok(service.begin_canary(&kind, request).await?)
     });
-    context.term.show(&begun.await?, render::canary_begun)
+    context
+        .term
+        .show(&begun.await?, |style, shown| context.with_commands(&render::canary_begun(style, shown)))
 }
 
 /// A canary, with what it decided beside what the active component makes of the same calls.
@@ -55,5 +57,7 @@ pub(super) async fn promote(context: &Context, args: KindArgs) -> anyhow::Result
     let activated = with_components(context, "component promote", async |service| {
         Ok(service.promote(&kind, actor).await?)
     });
-    context.term.show(&activated.await?, render::activated)
+    context
+        .term
+        .show(&activated.await?, |style, shown| context.with_commands(&render::activated(style, shown)))
 }

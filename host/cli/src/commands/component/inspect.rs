@@ -31,15 +31,15 @@ pub(super) async fn show(context: &Context, name: &str) -> anyhow::Result<()> {
         }
     });
     context.term.show(&shown.await?, |style, shown| match shown {
-        Shown::Kind(kind) => render::kind(style, kind),
-        Shown::Component(detail) => render::component(style, detail),
+        Shown::Kind(kind) => context.with_commands(&render::kind(style, kind)),
+        Shown::Component(detail) => context.with_commands(&render::component(style, detail)),
     })
 }
 
 pub(super) async fn inspect(context: &Context, name: &str) -> anyhow::Result<()> {
     let detail =
         with_components(context, "component inspect", async |service| detail(&*service, name).await).await?;
-    context.term.show(&detail, render::component)
+    context.term.show(&detail, |style, detail| context.with_commands(&render::component(style, detail)))
 }
 
 /// Everything about a file or a stored component.

@@ -6,9 +6,15 @@ mod backtest;
 mod canary;
 mod grant;
 mod inspect;
+mod pull;
+mod push;
 mod registry;
+mod shipping;
 mod signing;
 mod trust;
+
+pub(crate) use pull::PullReport;
+pub(crate) use push::PushReport;
 
 use super::with_components;
 use crate::args::ComponentCommand;
@@ -30,6 +36,8 @@ pub(super) async fn component(context: &Context, command: ComponentCommand) -> a
         ComponentCommand::Inspect { name } => inspect::inspect(context, &name).await?,
         ComponentCommand::Grant(args) => grant::grant(context, args).await?,
         ComponentCommand::Backtest(args) => return backtest::backtest(context, args).await,
+        ComponentCommand::Push(args) => push::push(context, args).await?,
+        ComponentCommand::Pull(args) => pull::pull(context, args).await?,
         ComponentCommand::Activate(args) => activate::activate(context, args).await?,
         ComponentCommand::Canary(args) => canary::canary(context, args).await?,
         ComponentCommand::Promote(args) => canary::promote(context, args).await?,

@@ -8,7 +8,7 @@ pub(super) async fn stop(context: &Context, digest: &str, reason: String) -> any
     let stopped = with_components(context, "component stop-digest", async |service| {
         Ok(service.stop_component(digest, actor).await?)
     });
-    context.term.show(&stopped.await?, render::stopped)
+    context.term.show(&stopped.await?, |style, shown| context.with_commands(&render::stopped(style, shown)))
 }
 
 pub(super) async fn resume(context: &Context, digest: &str, reason: Option<String>) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(super) async fn resume(context: &Context, digest: &str, reason: Option<Strin
     let resumed = with_components(context, "component resume-digest", async |service| {
         Ok(service.resume_component(digest, actor).await?)
     });
-    context.term.show(&resumed.await?, render::stopped)
+    context.term.show(&resumed.await?, |style, shown| context.with_commands(&render::stopped(style, shown)))
 }
 
 pub(super) async fn collect(context: &Context, dry_run: bool) -> anyhow::Result<()> {

@@ -23,7 +23,7 @@ pub(super) async fn trust(context: &Context, command: TrustCommand) -> anyhow::R
             None => service.trust().await?,
         })
     });
-    context.term.show(&trust.await?, render::trust)
+    context.term.show(&trust.await?, |style, shown| context.with_commands(&render::trust(style, shown)))
 }
 
 /// A key from a file or from its digits, under the name that was given or stands in the file.
