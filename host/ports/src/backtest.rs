@@ -224,6 +224,21 @@ pub struct BacktestReport {
     pub took_ms: u64,
 }
 
+impl BacktestReport {
+    /// How it came out, in a phrase: `40 calls, 2 differently, fuel +1.2 %`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let (all, different) = (self.counts.all(), self.counts.different());
+        let same = match different {
+            0 => "all the same".to_owned(),
+            different => format!("{different} differently"),
+        };
+        let fuel =
+            self.fuel.growth_percent().map_or_else(String::new, |growth| format!(", fuel {growth:+.1} %"));
+        format!("{all} recorded call{}, {same}{fuel}", if all == 1 { "" } else { "s" })
+    }
+}
+
 /// One line of a backtest that is told as it goes on: progress now and then, and how it ended last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

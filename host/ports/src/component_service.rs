@@ -1,6 +1,6 @@
 //! What the host offers about step components: the registry an operator works with.
 
-use crate::ServiceError;
+use crate::{BacktestReport, ServiceError};
 use async_trait::async_trait;
 use lockstep_types::{
     Activation, AuditEntry, Canary, ComponentInfo, Digest, Grant, KindGrant, RunId, RunStatus, Signature,
@@ -163,6 +163,9 @@ pub struct Activated {
     /// What did not stand against it, but should be known; a line each.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What the backtest showed that was asked for, without its calls one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtest: Option<Box<BacktestReport>>,
 }
 
 /// What went back: a canary that ended, or else the pointer.
@@ -250,6 +253,9 @@ pub struct CanaryBegun {
     /// As for an activation.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What the backtest showed that was asked for, without its calls one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtest: Option<Box<BacktestReport>>,
 }
 
 /// How runs on one component ended.

@@ -10,11 +10,11 @@ pub(crate) enum CapsuleCommand {
 
 #[derive(Args)]
 #[command(after_help = "\
-A capsule holds everything a component was given, what it asked and was told, and what came of it:
-titles, descriptions, outputs of earlier steps, contents of files it read. Credentials are never in
-it, unless somebody wrote one into those texts. Look at it before you share it.
+A capsule holds everything a component was given, what it asked and was told, and what came
+of it: titles, descriptions, outputs of earlier steps, contents of files it read. Credentials
+are never in it, unless somebody wrote one into those texts. Look at it before you share it.
 
-`lockstep step test COMPONENT CAPSULE` makes the call again, with this component or another one.
+`lockstep step test COMPONENT CAPSULE` makes the call again, with any component of the kind.
 
 Examples:
   lockstep capsule export latest ci --call 3 --out red-check.json

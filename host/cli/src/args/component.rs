@@ -140,10 +140,10 @@ pub(crate) struct GrantArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-Calls are found from the newest run backwards and made again with what was recorded: what the
-component was given, and what it was told when it asked. Nothing is stored, no run notices, and
-a file is not added to the registry. Fuel is compared only between calls made under the same engine
-configuration.
+Calls are found from the newest run backwards and made again with what was recorded: what
+the component was given, and what it was told when it asked. Nothing is stored, no run
+notices, and a file is not added to the registry. Fuel is compared only between calls made
+under the same engine configuration.
 
 Examples:
   lockstep component backtest my-gate.wasm --kind ci-gate
@@ -173,7 +173,8 @@ pub(crate) struct BacktestArgs {
 
 #[derive(Args)]
 #[command(after_help = "\
-The kind keeps what it was granted before; the --grant options add to it.
+The kind keeps what it was granted before; the --grant options add to it. --require-identical
+and the --max options look at a backtest over the last 1,000 recorded calls of the kind.
 To go back: `lockstep component rollback KIND`.")]
 pub(crate) struct ActivateArgs {
     /// Step kind

@@ -225,9 +225,9 @@ pub(crate) enum StepCommand {
 #[derive(Args)]
 #[command(after_help = "\
 Cases are tables in TOML or JSON: what the component is given, what it sees when it asks, and
-what has to come out; what is left out has a default, and only what is named must be so. Capsules
-of recorded calls (`lockstep capsule export`) are cases too, and compared exactly. `guests/README.md`
-explains both.
+what has to come out; what is left out has a default, and only what is named must be so.
+Capsules of recorded calls (`lockstep capsule export`) are cases too, and compared exactly.
+guests/README.md explains both.
 
 Examples:
   lockstep step test my-gate.wasm cases.toml

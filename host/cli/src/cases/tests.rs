@@ -3,6 +3,7 @@ use crate::{STANDARD_COMPONENTS, cases, render, wiring};
 use expect_test::expect;
 use lockstep_ports::{Inspected, StepExecutor};
 use lockstep_sandbox::Sandbox;
+use std::path::Path;
 
 async fn standard(name: &str) -> (Sandbox, Inspected) {
     let (_, bytes) = STANDARD_COMPONENTS
@@ -58,6 +59,17 @@ async fn every_standard_component_does_what_its_kind_must() {
 }
 
 #[tokio::test]
+async fn the_example_cases_pass() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guests/ci-gate/cases.toml");
+    let (sandbox, component) = standard("ci-gate").await;
+    let cases = super::read(&file, "ci-gate").unwrap();
+    for report in run(&sandbox, &component, &cases, false).await.unwrap() {
+        let differs: Vec<_> = report.calls.iter().map(|call| (&call.mismatches, &call.problems)).collect();
+        assert!(report.passed, "{}: {differs:?}", report.name);
+    }
+}
+
+#[tokio::test]
 async fn a_case_goes_on_with_what_the_last_call_left() {
     let text = r#"
         [defaults]
@@ -98,5 +110,17 @@ async fn a_wrong_case_explains_itself() {
     ] {
         text.push_str(&tested(wrong).await);
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        cases.toml: case "number 1": it has no `name`: add one that says what it shows
+        cases.toml: case "a": unknown field `confg`, expected one of `event`, `config`, `policy`, `state`, `facts`, `documents`, `outputs`, `decisions`, `title`, `description`, `item_status`, `head`, `base`, `branch`, `pull_request`, `step`, `role`, `attempt`, `final`, `errand`, `initiator`, `now`, `wired`, `observations`, `expect`
+        cases.toml: case "a": `event` is "begun": write "started", "due", or a table with `rework`, `job`, `answer`, `effect` or `action`
+        cases.toml: case "a": `event` needs exactly one of `rework`, `job`, `answer`, `effect` and `action`
+        cases.toml: case "a": `observations.checks` cannot be read: check "build": write NAME=CONCLUSION or NAME=STATUS, such as "build=success"
+        cases.toml: case "a": unknown field `weather`, expected one of `checks`, `mergeability`, `changed_files`, `files`, `diffs`, `attempts`, `release_health`, `evidence`, `environment`
+        cases.toml: case "a": `expect` cannot be read: unknown field `nxt`, expected one of `next`, `state`, `note`, `progress`, `facts`, `documents`, `notices`, `settled_notices`, `teardowns`, `fault`, `max_fuel`
+        cases.toml: its cases are for kind tester, and the component implements ci-gate: give the cases of ci-gate
+        a: fail agent: CI cannot be read: the case does not say
+          it asked checks.read, which the case does not answer: add `observations.checks`
+          it does not say what has to come out: add `expect`, or let `--bless` write it
+    "#]].assert_eq(&text);
 }

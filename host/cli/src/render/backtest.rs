@@ -5,6 +5,10 @@ use lockstep_ports::{BacktestCase, BacktestFuel, BacktestOutcome, BacktestProgre
 const LINE_MAX: usize = 200;
 /// Longest side of a table's row.
 const SIDE_MAX: usize = 60;
+/// Calls of a canary that are shown beside what the active component makes of them.
+const VERDICTS_SHOWN: usize = 20;
+/// Longest verdict beside another one.
+const VERDICT_MAX: usize = 44;
 /// Width of the progress bar.
 const BAR: u64 = 30;
 
@@ -32,14 +36,75 @@ pub(crate) fn backtest(style: &Style, report: &BacktestReport, shown: usize) -> 
     text
 }
 
-fn one(style: &Style, case: &BacktestCase) -> String {
-    let (tone, word) = match &case.outcome {
+/// Calls that a canary made, with its verdict beside the active component's, those that differ first.
+pub(super) fn verdicts(style: &Style, report: &BacktestReport) -> String {
+    let rows: Vec<_> = report
+        .cases
+        .iter()
+        .take(VERDICTS_SHOWN)
+        .map(|case| {
+            let (tone, what) = differs_in(&case.outcome);
+            vec![
+                (Tone::Faint, format!("{} call {}", short(&case.run), case.number)),
+                (Tone::Plain, line(&case.step, VERDICT_MAX)),
+                (tone, what),
+                (Tone::Plain, line(&case.recorded, VERDICT_MAX)),
+                (Tone::Plain, line(&case.candidate, VERDICT_MAX)),
+            ]
+        })
+        .collect();
+    let active = format!("ACTIVE {}", report.candidate.short());
+    let mut text = style.table(&["CALL", "STEP", "DIFFERS IN", "CANDIDATE", &active], &rows);
+    let more = report.counts.all().saturating_sub(rows.len() as u64);
+    if more > 0 {
+        text.push_str(&format!("and {} more\n", grouped(more)));
+    }
+    let counts = &report.counts;
+    let decided = match counts.decided {
+        0 => String::new(),
+        decided => format!(", {} of them decide otherwise", grouped(decided)),
+    };
+    text.push_str(&format!(
+        "{} of the candidate: {} the same with the active component, {} otherwise{decided}\n",
+        counted_grouped(counts.all(), "call"),
+        grouped(counts.identical),
+        grouped(counts.different()),
+    ));
+    text
+}
+
+/// The parts of a transition that differ: `next, state`.
+fn differs_in(outcome: &BacktestOutcome) -> (Tone, String) {
+    match outcome {
+        BacktestOutcome::Identical => (Tone::Faint, "-".to_owned()),
+        BacktestOutcome::Changed { differences } => {
+            let mut parts: Vec<&str> = Vec::new();
+            for difference in differences {
+                let part = difference.field.split(['.', '[']).next().unwrap_or_default();
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            (Tone::Attention, line(&parts.join(", "), VERDICT_MAX))
+        }
+        BacktestOutcome::Unrecorded { .. } => (Tone::Attention, "asks other things".to_owned()),
+        BacktestOutcome::Fault { .. } => (Tone::Bad, "fault".to_owned()),
+        BacktestOutcome::OtherState { .. } => (Tone::Bad, "state version".to_owned()),
+    }
+}
+
+fn word(outcome: &BacktestOutcome) -> (Tone, &'static str) {
+    match outcome {
         BacktestOutcome::Identical => (Tone::Good, "same"),
         BacktestOutcome::Changed { .. } => (Tone::Attention, "changed"),
         BacktestOutcome::Unrecorded { .. } => (Tone::Attention, "asks"),
         BacktestOutcome::Fault { .. } => (Tone::Bad, "fault"),
         BacktestOutcome::OtherState { .. } => (Tone::Bad, "state"),
-    };
+    }
+}
+
+fn one(style: &Style, case: &BacktestCase) -> String {
+    let (tone, word) = word(&case.outcome);
     let place = format!("{} call {}", short(&case.run), case.number);
     let mut text = format!(
         "\n{}  {}  {}  {}\n",
@@ -96,7 +161,14 @@ fn summary(style: &Style, report: &BacktestReport) -> String {
         (Tone::Bad, "state of another version", counts.other_state),
     ];
     let mut text = String::new();
-    for (tone, what, count) in rows.into_iter().filter(|(_, what, count)| *count > 0 || *what == "the same") {
+    // Whether a change is more than words is said even if it is not.
+    let is_told = |what: &str, count: u64| match what {
+        "the same" => true,
+        "  decides otherwise" => counts.changed > 0,
+        _ => count > 0,
+    };
+    for (tone, what, count) in rows.into_iter().filter(|(_, what, count)| is_told(what, *count)) {
+        let tone = if count == 0 { Tone::Plain } else { tone };
         text.push_str(&format!("{}  {:>9}\n", style.cell(tone, what, 25), grouped(count)));
     }
     text.push_str(&fuel(style, &report.fuel));

@@ -1,5 +1,5 @@
 use super::{Style, Tone, bytes, line};
-use lockstep_ports::{Activated, ComponentView, RolledBack};
+use lockstep_ports::{Activated, BacktestReport, ComponentView, RolledBack};
 use lockstep_types::{Activation, Grant};
 
 /// Longest list of names in a table.
@@ -81,12 +81,13 @@ pub(crate) fn component_added(style: &Style, component: &ComponentView, command:
 
 /// What moved.
 pub(crate) fn activated(style: &Style, activated: &Activated) -> String {
-    let Activated { activation, warnings: told } = activated;
+    let Activated { activation, warnings: told, backtest } = activated;
     format!(
-        "{} runs on {} from now on; live runs keep what they began with\n  it may: {}\n{}",
+        "{} runs on {} from now on; live runs keep what they began with\n  it may: {}\n{}{}",
         style.paint(Tone::Strong, &line(&activation.kind, NAMES_MAX)),
         activation.digest.short(),
         granted(&activation.grant),
+        passed(backtest.as_deref()),
         warnings(style, told),
     )
 }
@@ -101,6 +102,11 @@ pub(crate) fn rolled_back(style: &Style, back: &RolledBack) -> String {
             canary.digest.short(),
         ),
     }
+}
+
+/// The backtest that a candidate had to pass.
+pub(super) fn passed(backtest: Option<&BacktestReport>) -> String {
+    backtest.map_or_else(String::new, |report| format!("  backtest: {}\n", report.in_words()))
 }
 
 /// A line each.

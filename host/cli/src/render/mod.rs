@@ -16,6 +16,7 @@ mod step;
 mod tested;
 mod timeline;
 
+use backtest::verdicts;
 pub(crate) use backtest::{backtest, backtest_progress};
 pub(crate) use board::{
     cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
@@ -23,7 +24,8 @@ pub(crate) use board::{
 pub(crate) use component::{activated, component_added, component_refused, components, history, rolled_back};
 pub(crate) use item::{item, items, status_word};
 pub(crate) use registry::{
-    audit, canary, canary_begun, collected, component, kind, kind_grant, signed, stopped, trust,
+    WatchedCanary, audit, canary, canary_begun, collected, component, kind, kind_grant, signed, stopped,
+    trust,
 };
 pub(crate) use report::{replay, verify};
 pub(crate) use review::review;

@@ -1,9 +1,11 @@
-use super::component::{NAMES_MAX, granted, names, warnings};
+use super::component::{NAMES_MAX, granted, names, passed, warnings};
 use super::{Style, Tone, bytes, counted, grouped, line, short};
 use lockstep_ports::{
-    CanaryBegun, CanaryReport, ComponentDetail, GcEntry, GcReport, KindView, LimitView, RunCounts, StopView,
+    BacktestReport, CanaryBegun, CanaryReport, CanaryRun, ComponentDetail, GcEntry, GcReport, KindView,
+    LimitView, RunCounts, StopView,
 };
 use lockstep_types::{AuditEntry, Canary, CanaryTo, ComponentInfo, Grant, Stop, Trust};
+use serde::Serialize;
 
 /// Runs of a canary that are listed.
 const RUNS_SHOWN: usize = 20;
@@ -163,21 +165,33 @@ fn gets_it(to: &CanaryTo) -> String {
 
 /// A canary that began.
 pub(crate) fn canary_begun(style: &Style, begun: &CanaryBegun) -> String {
-    let CanaryBegun { canary, warnings: told } = begun;
+    let CanaryBegun { canary, warnings: told, backtest } = begun;
     let kind = line(&canary.kind, NAMES_MAX);
     format!(
-        "{} of {} that start from now on get {}\n  see how they do: lockstep component canary {kind}\n{}",
+        "{} of {} that start from now on get {}\n{}  see how they do: lockstep component canary {kind}\n{}",
         gets_it(&canary.to),
         style.paint(Tone::Strong, &kind),
         canary.digest.short(),
+        passed(backtest.as_deref()),
         warnings(style, told),
     )
 }
 
-/// A canary, and how its runs do beside the others.
-pub(crate) fn canary(style: &Style, report: &CanaryReport) -> String {
-    let name = style.paint(Tone::Strong, &line(&report.canary.kind, NAMES_MAX));
-    let mut text = format!("{name} canary {}\n", canary_line(style, &report.canary));
+/// A canary, and what it decided beside what the active component would have.
+#[derive(Serialize)]
+pub(crate) struct WatchedCanary {
+    #[serde(flatten)]
+    pub(crate) report: CanaryReport,
+    /// Calls the candidate made, made again with the active component; none if there are none yet.
+    pub(crate) verdicts: Option<BacktestReport>,
+}
+
+/// A canary, how its runs do beside the others, and the verdicts of both.
+pub(crate) fn canary(style: &Style, watched: &WatchedCanary) -> String {
+    let report = &watched.report;
+    let kind = line(&report.canary.kind, NAMES_MAX);
+    let mut text =
+        format!("{} canary {}\n", style.paint(Tone::Strong, &kind), canary_line(style, &report.canary));
     let row = |name: &str, counts: &RunCounts| {
         let number = |tone, number: u64| (if number == 0 { Tone::Faint } else { tone }, number.to_string());
         vec![
@@ -193,7 +207,19 @@ pub(crate) fn canary(style: &Style, report: &CanaryReport) -> String {
     if report.runs.is_empty() {
         return text;
     }
-    let rows = report.runs.iter().take(RUNS_SHOWN).map(|run| {
+    text.push_str(&canary_runs(style, &report.runs));
+    if let Some(verdicts) = watched.verdicts.as_ref().filter(|verdicts| verdicts.counts.all() > 0) {
+        text.push('\n');
+        text.push_str(&super::verdicts(style, verdicts));
+    }
+    text.push_str(&format!(
+        "  all runs: lockstep component promote {kind}\n  no more:  lockstep component rollback {kind}\n"
+    ));
+    text
+}
+
+fn canary_runs(style: &Style, runs: &[CanaryRun]) -> String {
+    let rows = runs.iter().take(RUNS_SHOWN).map(|run| {
         vec![
             (Tone::Strong, short(&run.run).to_owned()),
             (super::status_tone(run.status), run.status.word().to_owned()),
@@ -202,13 +228,11 @@ pub(crate) fn canary(style: &Style, report: &CanaryReport) -> String {
         ]
     });
     let rows: Vec<_> = rows.collect();
-    text.push('\n');
-    text.push_str(&style.table(&["RUN", "STATUS", "STARTED", "ITEM"], &rows));
-    let more = report.runs.len().saturating_sub(RUNS_SHOWN);
-    if more > 0 {
-        text.push_str(&format!("and {more} more\n"));
-    }
-    text
+    let more = match runs.len().saturating_sub(RUNS_SHOWN) {
+        0 => String::new(),
+        more => format!("and {more} more\n"),
+    };
+    format!("\n{}{more}", style.table(&["RUN", "STATUS", "STARTED", "ITEM"], &rows))
 }
 
 /// A component that was stopped or may be called again.

@@ -1,11 +1,12 @@
 use super::{Style, Tone, bytes, counted, grouped, line};
 use crate::cases::{CallReport, CaseReport, Tested};
 use lockstep_types::{LogLevel, Outcome};
+use std::path::Path;
 
 /// Longest line about one thing.
 const LINE_MAX: usize = 240;
 /// Longest name of a case beside its figures.
-const NAME_MAX: usize = 64;
+const NAME_MAX: usize = 72;
 
 /// What a component made of cases.
 pub(crate) fn tested(style: &Style, tested: &Tested) -> String {
@@ -15,13 +16,13 @@ pub(crate) fn tested(style: &Style, tested: &Tested) -> String {
         line(&tested.version, LINE_MAX),
         style.paint(Tone::Faint, &tested.digest.short())
     );
-    let name = |case: &CaseReport| line(&case.name, NAME_MAX).chars().count();
-    let width = tested.cases.iter().map(name).max().unwrap_or(0);
-    let mut file = "";
+    let width = tested.cases.iter().map(|case| place(case).1.chars().count()).max().unwrap_or(0);
+    let mut last = None;
     for case in &tested.cases {
-        if case.file != file {
-            file = &case.file;
-            text.push_str(&format!("\n{}\n", style.paint(Tone::Faint, file)));
+        let heading = place(case).0;
+        if last.as_ref() != Some(&heading) {
+            text.push_str(&format!("\n{}\n", style.paint(Tone::Faint, &heading)));
+            last = Some(heading);
         }
         text.push_str(&one(style, case, width));
     }
@@ -37,15 +38,25 @@ pub(crate) fn tested(style: &Style, tested: &Tested) -> String {
     text
 }
 
+/// What a case stands under, and what it is called there: a case of a table by its name, a capsule by its file.
+fn place(case: &CaseReport) -> (String, String) {
+    let path = Path::new(&case.file);
+    let (heading, name) = match (case.at, path.parent(), path.file_name()) {
+        (None, Some(folder), Some(file)) => (folder.to_string_lossy(), file.to_string_lossy()),
+        _ => ((&*case.file).into(), (&*case.name).into()),
+    };
+    let heading = if heading.is_empty() { ".".into() } else { heading };
+    (line(&heading, LINE_MAX), line(&name, NAME_MAX))
+}
+
 fn one(style: &Style, case: &CaseReport, width: usize) -> String {
     let fuel: u64 = case.calls.iter().map(|call| call.fuel).sum();
     let memory = case.calls.iter().map(|call| call.peak_memory).max().unwrap_or(0);
     let calls = if case.calls.len() > 1 { format!("{} calls, ", case.calls.len()) } else { String::new() };
     let cost = format!("{calls}fuel {}, {}", grouped(fuel), bytes(memory));
-    let (tone, word) = if case.passed { (Tone::Good, "ok   ") } else { (Tone::Bad, "differs") };
-    let name = style.cell(Tone::Plain, &line(&case.name, NAME_MAX), width);
-    let mut text =
-        format!("  {}  {name}  {}\n", style.cell(tone, word.trim_end(), 7), style.paint(Tone::Faint, &cost));
+    let (tone, word) = if case.passed { (Tone::Good, "ok") } else { (Tone::Bad, "differs") };
+    let name = style.cell(Tone::Plain, &place(case).1, width);
+    let mut text = format!("  {}  {name}  {}\n", style.cell(tone, word, 7), style.paint(Tone::Faint, &cost));
     for (at, call) in case.calls.iter().enumerate() {
         if call.mismatches.is_empty() && call.problems.is_empty() {
             continue;

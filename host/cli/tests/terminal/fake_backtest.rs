@@ -29,7 +29,7 @@ impl BacktestService for FakeService {
             version: "2".to_owned(),
             runs: 1,
             unreadable_runs: 0,
-            counts: BacktestCounts { identical: 1, changed: 1, ..BacktestCounts::default() },
+            counts: BacktestCounts { identical: 1, changed: 1, decided: 1, ..BacktestCounts::default() },
             fuel: BacktestFuel {
                 calls: 2,
                 recorded: 2000,

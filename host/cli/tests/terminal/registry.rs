@@ -199,6 +199,13 @@ fn a_canary_is_begun_watched_and_ended() {
 
         RUN       STATUS  STARTED              ITEM
         00000001  failed  2026-01-05 09:00:00  default-3
+
+        CALL          STEP  DIFFERS IN  CANDIDATE       ACTIVE 3fc4ccfe7458
+        run-1 call 4  ci    next        complete green  wait 500 ms
+        and 1 more
+        2 calls of the candidate: 1 the same with the active component, 1 otherwise, 1 of them decide otherwise
+          all runs: lockstep component promote gate
+          no more:  lockstep component rollback gate
         = 0
         $ lockstep component promote gate --reason better
         gate runs on 7692c3ad3540 from now on; live runs keep what they began with
@@ -212,6 +219,7 @@ fn a_canary_is_begun_watched_and_ended() {
     expect![[r#"
         canary gate 3fc4 Some(10) [] by Some("anna")
         canary gate 3fc4 None ["default-7", "docs"] by Some("anna")
+        backtest 7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed for gate, None None [RunId("run-019b8d1a2b30000000000001")] 200
         promote gate by Some("anna") because Some("better")
         rollback gate by Some("anna") because Some("worse")"#]]
     .assert_eq(&served.service.calls());

@@ -3,7 +3,7 @@
 use super::difference::{differences, in_words};
 use super::source::Call;
 use lockstep_ports::{BacktestCase, BacktestOutcome, ComponentStore, LenientObserver, StepExecutor};
-use lockstep_types::{Descriptor, Digest, Grant, Invocation, Outcome};
+use lockstep_types::{Descriptor, Digest, Grant, Invocation, Outcome, StepInput};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -32,18 +32,13 @@ pub(super) struct Judged {
 impl Bench {
     pub(super) async fn judge(&self, order: u64, call: Call) -> Judged {
         let Call { run, number, recorded } = call;
-        let version = self.candidate.descriptor.state_version;
-        let (outcome, words, fuel, fingerprint) = match self.state_version(&recorded).await {
-            Some(other) if other != version => {
-                let message = "the candidate keeps its state in another shape".to_owned();
-                let outcome = BacktestOutcome::OtherState { recorded: other, candidate: version, message };
-                (outcome, format!("state version {other}, not {version}"), 0, recorded.fingerprint)
-            }
-            _ => {
+        let (outcome, words, fuel, fingerprint) = match self.input(&recorded).await {
+            Err((outcome, words)) => (outcome, words, 0, recorded.fingerprint),
+            Ok(input) => {
                 let observer = LenientObserver::new(recorded.observations.clone());
                 let Candidate { digest, imports, .. } = &self.candidate;
                 let grant = Grant { imports: imports.clone(), ..Grant::default() };
-                let again = self.executor.invoke(*digest, &grant, recorded.input.clone(), &observer).await;
+                let again = self.executor.invoke(*digest, &grant, input, &observer).await;
                 let outcome = compare(&recorded.outcome, &again.outcome, observer.unrecorded());
                 (outcome, in_words(&again.outcome), again.fuel, again.fingerprint)
             }
@@ -61,6 +56,21 @@ impl Bench {
             outcome,
         };
         Judged { order, case, is_fuel_comparable: fingerprint == recorded.fingerprint }
+    }
+
+    /// What the candidate is given: what was recorded, with a state of another version taken over by the candidate.
+    async fn input(&self, recorded: &Invocation) -> Result<StepInput, (BacktestOutcome, String)> {
+        let mut input = recorded.input.clone();
+        let candidate = self.candidate.descriptor.state_version;
+        let other = self.state_version(recorded).await.filter(|version| *version != candidate);
+        let (Some(version), Some(state)) = (other, &input.state) else { return Ok(input) };
+        let migrated = self.executor.migrate(self.candidate.digest, version, state).await;
+        input.state = Some(migrated.map_err(|fault| {
+            let (recorded, message) = (version, fault.message);
+            let words = format!("state version {version} not taken over");
+            (BacktestOutcome::OtherState { recorded, candidate, message }, words)
+        })?);
+        Ok(input)
     }
 
     /// Version of the state a call was given; none if it was given none, or its component is not known any more.

@@ -65,16 +65,20 @@ impl BacktestService for Runtime {
 }
 
 impl Runtime {
-    /// Refuses a component that does not show what is asked of it in a backtest over the last calls of a kind.
+    /// Refuses a component that does not show what is asked of it in a backtest over the last calls of a kind. `command`
+    /// is what was asked for, without gates.
     pub(crate) async fn pass_backtest(
         &self,
         kind: &str,
         digest: &Digest,
         gates: &Gates,
-    ) -> Result<(), ServiceError> {
-        let request = BacktestRequest::new(kind, BacktestCandidate::Digest(digest.to_string()));
+        command: &str,
+    ) -> Result<BacktestReport, ServiceError> {
+        let mut request = BacktestRequest::new(kind, BacktestCandidate::Digest(digest.to_string()));
+        request.shown = 0;
         let report = self.backtest(request, &|_| ()).await?;
-        gate(&report, gates).map_err(ServiceError::Conflict)
+        gate(&report, gates, command).map_err(ServiceError::Conflict)?;
+        Ok(report)
     }
 
     /// Looks at the candidate and refuses it for another kind than its own.

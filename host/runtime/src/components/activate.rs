@@ -1,9 +1,11 @@
 //! Moving a kind's pointer, and moving it back.
 
-use super::guard::{Candidate, States};
+use super::guard::{self, Candidate, Found, States};
 use super::{Answer, Deed, by, store};
 use crate::runtime::Runtime;
-use lockstep_ports::{ActivateRequest, Activated, Actor, Gates, RegistryChange, RolledBack, ServiceError};
+use lockstep_ports::{
+    ActivateRequest, Activated, Actor, BacktestReport, Gates, RegistryChange, RolledBack, ServiceError,
+};
 use lockstep_types::{Activation, AuditAction, ComponentInfo, Digest, Grant, KindGrant, Registry};
 
 impl Runtime {
@@ -17,20 +19,36 @@ impl Runtime {
         if let Some(wider) = &grant {
             self.refuse_dirs(&kind, wider).await?;
         }
+        let added = guard::beyond(grant.as_ref().unwrap_or(&before), &before);
+        let mut options = match guard::flags(&added, "--grant-") {
+            flags if flags.is_empty() => flags,
+            flags => format!(" {flags}"),
+        };
+        if skip_migration {
+            options.push_str(" --skip-migration");
+        }
         let grant = grant.unwrap_or(before);
         let states = if skip_migration { States::Ignore } else { States::Refuse };
-        let candidate =
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, states, command: "activate" };
-        let mut warnings = self.guard(&candidate, &registry).await?;
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
+            states,
+            command: "activate",
+            options,
+        };
+        let Found { mut warnings, backtest } = self.guard(&candidate, &registry).await?;
         if let Some(canary) = registry.canary_of(&kind).filter(|canary| canary.digest != info.digest) {
             warnings.push(format!(
                 "the canary on {} goes on beside it: end it with `lockstep component rollback {kind}`",
                 canary.digest.short()
             ));
         }
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Activate };
+        let shown = backtest.as_deref();
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Activate, shown };
         let activation = self.point(moving, &registry, Actor { by, reason }).await?;
-        Ok(Activated { activation, warnings })
+        Ok(Activated { activation, warnings, backtest })
     }
 
     /// Stores where the pointer stands from now on. A candidate that becomes active is no canary any more.
@@ -40,7 +58,7 @@ impl Runtime {
         registry: &Registry,
         actor: Actor,
     ) -> Answer<Activation> {
-        let Moving { kind, info, grant, action } = moving;
+        let Moving { kind, info, grant, action, shown } = moving;
         let given = actor.reason.clone().filter(|reason| !reason.is_empty());
         let reason = given.unwrap_or_else(|| match action {
             AuditAction::Rollback => "rolled back".to_owned(),
@@ -64,8 +82,13 @@ impl Runtime {
             changes.push(RegistryChange::EndCanary(kind.clone()));
         }
         let from = registry.active_of(&kind).map(|active| format!("{} -> ", active.digest.short()));
-        let detail =
-            format!("{}{} {}", from.unwrap_or_default(), info.digest.short(), info.descriptor.version);
+        let detail = format!(
+            "{}{} {}{}",
+            from.unwrap_or_default(),
+            info.digest.short(),
+            info.descriptor.version,
+            shown.map_or_else(String::new, |report| format!(", backtest: {}", report.in_words()))
+        );
         self.alter(changes, Deed { action, subject: kind, detail }, actor).await?;
         Ok(activation)
     }
@@ -100,11 +123,12 @@ impl Runtime {
             gates: &gates,
             states: States::Tell,
             command: "rollback",
+            options: String::new(),
         };
-        let warnings = self.guard(&candidate, &registry).await?;
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Rollback };
+        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Rollback, shown: None };
         let activation = self.point(moving, &registry, actor).await?;
-        Ok(RolledBack::Pointer(Activated { activation, warnings }))
+        Ok(RolledBack::Pointer(Activated { activation, warnings, backtest }))
     }
 }
 
@@ -114,6 +138,8 @@ pub(super) struct Moving<'a> {
     pub(super) info: &'a ComponentInfo,
     pub(super) grant: Grant,
     pub(super) action: AuditAction,
+    /// What a backtest showed, for the audit log.
+    pub(super) shown: Option<&'a BacktestReport>,
 }
 
 /// The components that stand below each other in a kind's history: moving to the one before takes the last away, so that

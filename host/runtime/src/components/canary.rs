@@ -1,7 +1,7 @@
 //! Candidates that some runs of a kind get before all do.
 
 use super::activate::Moving;
-use super::guard::{Candidate, States};
+use super::guard::{Candidate, Found, States};
 use super::{Answer, Deed, by};
 use crate::runtime::Runtime;
 use crate::service::journal;
@@ -40,10 +40,17 @@ impl Runtime {
             )));
         }
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
-        let candidate =
+        let candidate = Candidate {
+            info: &info,
+            kind: &kind,
+            grant: &grant,
+            gates: &gates,
             // Only runs that start get it.
-            Candidate { info: &info, kind: &kind, grant: &grant, gates: &gates, states: States::Ignore, command: "canary" };
-        let warnings = self.guard(&candidate, &registry).await?;
+            states: States::Ignore,
+            command: "canary",
+            options: options(&to),
+        };
+        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
         let actor = Actor { by: who, reason };
         let canary = Canary {
             kind: kind.clone(),
@@ -53,10 +60,12 @@ impl Runtime {
             by: by(&actor),
             reason: actor.reason.clone().unwrap_or_default(),
         };
-        let detail = format!("{short} {} for {}", info.descriptor.version, shown(&canary.to));
+        let passed =
+            backtest.as_ref().map_or_else(String::new, |report| format!(", backtest: {}", report.in_words()));
+        let detail = format!("{short} {} for {}{passed}", info.descriptor.version, shown(&canary.to));
         let deed = Deed { action: AuditAction::Canary, subject: kind, detail };
         self.alter(vec![RegistryChange::Canary(canary.clone())], deed, actor).await?;
-        Ok(CanaryBegun { canary, warnings })
+        Ok(CanaryBegun { canary, warnings, backtest })
     }
 
     /// Moves a kind's pointer to its candidate.
@@ -74,11 +83,12 @@ impl Runtime {
             gates: &gates,
             states: States::Refuse,
             command: "promote",
+            options: String::new(),
         };
-        let warnings = self.guard(&candidate, &registry).await?;
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote };
+        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
+        let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote, shown: None };
         let activation = self.point(moving, &registry, actor).await?;
-        Ok(Activated { activation, warnings })
+        Ok(Activated { activation, warnings, backtest })
     }
 
     /// How the runs of a canary do beside the others, which started in the same time.
@@ -138,6 +148,14 @@ fn shown(to: &CanaryTo) -> String {
     match to {
         CanaryTo::Share(percent) => format!("{percent}% of runs"),
         CanaryTo::Items(items) => format!("runs of {}", items.join(", ")),
+    }
+}
+
+/// Who gets it, as options of the command.
+fn options(to: &CanaryTo) -> String {
+    match to {
+        CanaryTo::Share(percent) => format!(" --share {percent}%"),
+        CanaryTo::Items(items) => items.iter().map(|item| format!(" --item {item}")).collect(),
     }
 }
 

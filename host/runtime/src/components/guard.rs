@@ -5,7 +5,7 @@ use super::{Answer, store, trust};
 use crate::pipeline_file;
 use crate::runtime::Runtime;
 use lockstep_board::run_steps;
-use lockstep_ports::{BoardService, Gates, ServiceError};
+use lockstep_ports::{BacktestReport, BoardService, Gates, ServiceError};
 use lockstep_types::{ComponentInfo, DirGrant, Grant, Registry};
 
 /// Pipelines whose configs are looked through; a host has some tens.
@@ -24,6 +24,16 @@ pub(super) struct Candidate<'a> {
     pub(super) states: States,
     /// The command that is made, for the lines that say what to do: `activate`.
     pub(super) command: &'a str,
+    /// Its options beside gates, each after a space.
+    pub(super) options: String,
+}
+
+/// What was found about a candidate that is not refused.
+pub(super) struct Found {
+    /// A line each.
+    pub(super) warnings: Vec<String>,
+    /// What the backtest showed that was asked for.
+    pub(super) backtest: Option<Box<BacktestReport>>,
 }
 
 /// What to make of states of live runs that a candidate could not take over. The runs keep the component they have anyway.
@@ -38,8 +48,8 @@ pub(super) enum States {
 }
 
 impl Runtime {
-    /// Refuses a candidate that runs must not get, what is cheapest to find out first. Gives warnings, a line each.
-    pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Vec<String>> {
+    /// Refuses a candidate that runs must not get, what is cheapest to find out first.
+    pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Found> {
         refuse_other_kind(candidate)?;
         refuse_stopped(candidate.info, registry)?;
         refuse_excess(candidate.info, candidate.kind, candidate.grant, candidate.command)?;
@@ -48,10 +58,10 @@ impl Runtime {
             warnings.extend(trust::check(candidate.info, registry)?);
         }
         self.refuse_unusable(candidate.info).await?;
-        self.gates(candidate).await?;
+        let backtest = self.gates(candidate).await?.map(Box::new);
         warnings.extend(self.try_states(candidate).await?);
         warnings.extend(self.refused_configs(candidate).await?);
-        Ok(warnings)
+        Ok(Found { warnings, backtest })
     }
 
     /// Refuses bytes that are damaged, do not compile, or do not export the world, as the host is now.
@@ -67,11 +77,13 @@ impl Runtime {
     }
 
     /// Refuses a candidate that does not show what was asked of it.
-    async fn gates(&self, candidate: &Candidate<'_>) -> Answer<()> {
-        if !candidate.gates.is_any() {
-            return Ok(());
+    async fn gates(&self, candidate: &Candidate<'_>) -> Answer<Option<BacktestReport>> {
+        let Candidate { info, kind, gates, command, options, .. } = candidate;
+        if !gates.is_any() {
+            return Ok(None);
         }
-        self.pass_backtest(candidate.kind, &candidate.info.digest, candidate.gates).await
+        let command = format!("lockstep component {command} {kind} {}{options}", info.digest.short());
+        self.pass_backtest(kind, &info.digest, gates, &command).await.map(Some)
     }
 
     /// Steps of stored pipelines whose configs the candidate would refuse: their runs would not start.

@@ -240,7 +240,7 @@ fn a_way_back_is_told_of_states_it_cannot_take_over_and_not_refused() {
     activate(&host, second, false).unwrap();
     host.start(&["bad"]);
     let back = host.run(host.runtime.rollback("writer", Actor::default())).unwrap();
-    let RolledBack::Pointer(Activated { activation, warnings }) = back else { panic!("{back:?}") };
+    let RolledBack::Pointer(Activated { activation, warnings, .. }) = back else { panic!("{back:?}") };
     assert_ne!(activation.digest, second);
     assert!(warnings[0].contains("(state version 1) cannot take over the state (version 2)"), "{warnings:?}");
 }

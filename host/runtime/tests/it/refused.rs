@@ -99,7 +99,7 @@ fn components_that_a_kind_may_not_use() {
         component OTHER implements kind checker, not writer: use `lockstep component canary checker OTHER`
         no component begins with "0000000000000000000000000000000000000000000000000000000000000000": add it with `lockstep component add FILE`
         no component begins with "0000000000000000000000000000000000000000000000000000000000000000": add it with `lockstep component add FILE`
-        this host cannot backtest component NEWER over the recorded calls of kind writer: activate it without gates
+        no recorded call of kind writer shows what component NEWER would change: try again after some runs, or do without with `lockstep component activate writer NEWER`
     "#]].assert_eq(&refusing.told);
 }
 

@@ -91,7 +91,11 @@ impl ComponentService for FakeService {
         let ActivateRequest { kind, digest, gates, by, .. } = request;
         let gates = if gates.is_any() { format!(" {gates:?}") } else { String::new() };
         self.called(format!("activate {kind} {digest} by {by:?}{gates}"));
-        Ok(Activated { activation: activation(&kind), warnings: vec!["a warning".to_owned()] })
+        Ok(Activated {
+            activation: activation(&kind),
+            warnings: vec!["a warning".to_owned()],
+            backtest: None,
+        })
     }
     async fn rollback(&self, kind: &str, actor: Actor) -> Result<RolledBack, ServiceError> {
         self.done("rollback", kind, &actor)?;
@@ -125,7 +129,7 @@ impl ComponentService for FakeService {
     async fn begin_canary(&self, kind: &str, request: CanaryRequest) -> Result<CanaryBegun, ServiceError> {
         let CanaryRequest { digest, share, items, by, .. } = request;
         self.called(format!("canary {kind} {digest} {share:?} {items:?} by {by:?}"));
-        Ok(CanaryBegun { canary: begun(kind), warnings: Vec::new() })
+        Ok(CanaryBegun { canary: begun(kind), warnings: Vec::new(), backtest: None })
     }
     async fn canary(&self, kind: &str) -> Result<CanaryReport, ServiceError> {
         Self::is_well("canary", kind)?;
@@ -135,7 +139,7 @@ impl ComponentService for FakeService {
     }
     async fn promote(&self, kind: &str, actor: Actor) -> Result<Activated, ServiceError> {
         self.done("promote", kind, &actor)?;
-        Ok(Activated { activation: activation(kind), warnings: Vec::new() })
+        Ok(Activated { activation: activation(kind), warnings: Vec::new(), backtest: None })
     }
     async fn collect_components(&self, dry_run: bool, by: Option<String>) -> Result<GcReport, ServiceError> {
         self.called(format!("gc {dry_run} by {by:?}"));

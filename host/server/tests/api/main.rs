@@ -1,6 +1,7 @@
 //! The routes over a fake service: what each answers, to whom, and what it refuses.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod backtests;
 mod board;
 mod board_answers;
 mod events;

@@ -12,3 +12,4 @@ mod registry;
 mod service;
 mod shipping;
 mod shop;
+mod swap;
