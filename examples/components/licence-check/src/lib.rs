@@ -46,7 +46,15 @@ impl Default for Config {
     fn default() -> Self {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         Self {
-            accepted: texts(&["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Zlib"]),
+            accepted: texts(&[
+                "MIT",
+                "Apache-2.0",
+                "BSD-2-Clause",
+                "BSD-3-Clause",
+                "ISC",
+                "Unicode-3.0",
+                "Zlib",
+            ]),
             header_extensions: texts(&["c", "go", "h", "js", "py", "rs", "ts"]),
             exempt: Vec::new(),
             ledger: ".lockstep/licences.json".to_owned(),
@@ -100,7 +108,8 @@ impl Step for LicenceCheck {
             Event::Answered(answer) if answer.choice == ACCEPT => {
                 let output = format!("a person accepted: {}", state.unknown.join("; "));
                 let accepted = std::mem::take(&mut state.unknown);
-                Ok(Transition::new(state, Completion::new().output(output)).fact("accepted_licences", &accepted))
+                Ok(Transition::new(state, Completion::new().output(output))
+                    .fact("accepted_licences", &accepted))
             }
             Event::Answered(_) => {
                 let refused = format!("a person refused: {}", state.unknown.join("; "));
@@ -113,9 +122,10 @@ impl Step for LicenceCheck {
 
 fn unreadable(error: ObserveError) -> Failure {
     match error {
-        ObserveError::NotConfigured => {
-            Failure::new(FailureClass::Agent, "nothing tells which files the change has; give the run a repository")
-        }
+        ObserveError::NotConfigured => Failure::new(
+            FailureClass::Agent,
+            "nothing tells which files the change has; give the run a repository",
+        ),
         ObserveError::Failed(why) => {
             Failure::new(FailureClass::Timeout, format!("the change could not be read: {why}"))
         }
@@ -176,17 +186,28 @@ fn wanted<'a>(config: &Config, files: &'a [ChangedFile]) -> (Vec<&'a ChangedFile
 /// Licences of dependencies as the team has written them down; empty if it has not.
 fn read_ledger(config: &Config, host: &impl Host) -> Result<BTreeMap<String, String>, ObserveError> {
     let bytes = host.read_file(&config.ledger)?.unwrap_or_else(|| b"{}".to_vec());
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ObserveError::Failed(format!("{} is no ledger: {}", config.ledger, text::json_error(&error))))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        ObserveError::Failed(format!("{} is no ledger: {}", config.ledger, text::json_error(&error)))
+    })
 }
 
-fn check_dependency(config: &Config, path: &str, name: &str, known: Option<&String>, findings: &mut Findings) {
+fn check_dependency(
+    config: &Config,
+    path: &str,
+    name: &str,
+    known: Option<&String>,
+    findings: &mut Findings,
+) {
     match known {
         Some(licence) if spdx::is_accepted(licence, &config.accepted) => {}
         Some(licence) => {
-            findings.refused.push(format!("{path}: dependency {name} is under {licence}, which is not accepted"));
+            findings
+                .refused
+                .push(format!("{path}: dependency {name} is under {licence}, which is not accepted"));
         }
-        None => findings.unknown.push(format!("{path}: dependency {name} is new and not in {}", config.ledger)),
+        None => {
+            findings.unknown.push(format!("{path}: dependency {name} is new and not in {}", config.ledger))
+        }
     }
 }
 
@@ -216,7 +237,10 @@ fn decide(config: &Config, mut findings: Findings) -> Transition<State> {
         return next.note(note);
     }
     if findings.unknown.is_empty() {
-        return Transition::new(State::default(), Completion::new().output(format!("{seen} looked at, all accepted")));
+        return Transition::new(
+            State::default(),
+            Completion::new().output(format!("{seen} looked at, all accepted")),
+        );
     }
     let note = format!("{seen} looked at, {} not known", findings.unknown.len());
     let question = Question::new(QuestionKind::Decision, "Are the licences of these accepted?")
@@ -227,7 +251,8 @@ fn decide(config: &Config, mut findings: Findings) -> Transition<State> {
 }
 
 fn shown(findings: &[String]) -> String {
-    let mut lines: Vec<_> = findings.iter().take(FINDINGS_MAX).map(|finding| format!("- {finding}")).collect();
+    let mut lines: Vec<_> =
+        findings.iter().take(FINDINGS_MAX).map(|finding| format!("- {finding}")).collect();
     if findings.len() > FINDINGS_MAX {
         lines.push(format!("- and {} more", findings.len() - FINDINGS_MAX));
     }

@@ -3,7 +3,8 @@ use lockstep_sdk::testing::{Bench, check_schema};
 use lockstep_sdk::workspace::{ChangedFile, FileStatus};
 
 const CARGO: &str = "[package]\nname = \"shop\"\n\n[dependencies]\nserde = \"1\"\nleftpad = \"1\"\n";
-const CARGO_DIFF: &str = "@@ -1,4 +1,6 @@\n [package]\n name = \"shop\"\n \n [dependencies]\n+serde = \"1\"\n+leftpad = \"1\"\n";
+const CARGO_DIFF: &str =
+    "@@ -1,4 +1,6 @@\n [package]\n name = \"shop\"\n \n [dependencies]\n+serde = \"1\"\n+leftpad = \"1\"\n";
 
 fn bench(config: &str, files: &[(&str, FileStatus, &str)]) -> Bench<LicenceCheck> {
     let mut bench = Bench::new(config);
@@ -17,8 +18,11 @@ fn bench(config: &str, files: &[(&str, FileStatus, &str)]) -> Bench<LicenceCheck
 #[test]
 fn new_files_say_their_licence() {
     let header = format!("/* {} Apache-2.0 OR GPL-2.0-only */\nint x;\n", super::MARK);
-    let files =
-        [("a.c", FileStatus::Added, header.as_str()), ("b.rs", FileStatus::Modified, ""), ("c.md", FileStatus::Added, "")];
+    let files = [
+        ("a.c", FileStatus::Added, header.as_str()),
+        ("b.rs", FileStatus::Modified, ""),
+        ("c.md", FileStatus::Added, ""),
+    ];
     expect_test::expect![[r#"
         complete 1 file looked at, all accepted
     "#]]
