@@ -135,7 +135,7 @@ impl Shared {
     }
 }
 
-fn damaged(id: &RunId, error: &ReplayError) -> ServiceError {
+pub(crate) fn damaged(id: &RunId, error: &ReplayError) -> ServiceError {
     ServiceError::Internal(format!("{error}: see `lockstep verify {id}`"))
 }
 

@@ -31,13 +31,13 @@ pub(super) struct Judged {
 
 impl Bench {
     pub(super) async fn judge(&self, order: u64, call: Call) -> Judged {
-        let Call { run, number, recorded } = call;
+        let Call { run, number, recorded, dirs } = call;
         let (outcome, words, fuel, fingerprint) = match self.input(&recorded).await {
             Err((outcome, words)) => (outcome, words, 0, recorded.fingerprint),
             Ok(input) => {
                 let observer = LenientObserver::new(recorded.observations.clone());
                 let Candidate { digest, imports, .. } = &self.candidate;
-                let grant = Grant { imports: imports.clone(), ..Grant::default() };
+                let grant = Grant { imports: imports.clone(), dirs, ..Grant::default() };
                 let again = self.executor.invoke(*digest, &grant, input, &observer).await;
                 let outcome = compare(&recorded.outcome, &again.outcome, observer.unrecorded());
                 (outcome, in_words(&again.outcome), again.fuel, again.fingerprint)

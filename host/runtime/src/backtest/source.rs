@@ -1,9 +1,10 @@
 //! Finds recorded calls: from the newest run backwards, one journal at a time.
 
-use crate::replay::invocations;
+use crate::replay::damaged;
 use crate::runtime::Shared;
+use lockstep_engine::Run;
 use lockstep_ports::{BacktestRequest, JournalError, ROWS_PAGE_MAX, ServiceError};
-use lockstep_types::{Digest, Invocation, RunId, RunRow, Timestamp};
+use lockstep_types::{Digest, DirGrant, Event, Invocation, RunId, RunRow, Timestamp, TurnRecord};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub(super) struct Call {
     pub(super) run: RunId,
     pub(super) number: u32,
     pub(super) recorded: Invocation,
+    /// The directories it could read.
+    pub(super) dirs: Vec<DirGrant>,
 }
 
 /// Which calls are wanted.
@@ -93,11 +96,28 @@ pub(super) async fn calls(
     wanted: Wanted,
 ) -> Result<Vec<Call>, ServiceError> {
     let records = shared.records(&run).await?;
-    let mut calls: Vec<Call> = invocations(records)
-        .into_iter()
-        .filter(|placed| wanted.takes(&placed.invocation))
-        .map(|placed| Call { run: run.clone(), number: placed.number, recorded: placed.invocation })
-        .collect();
+    let mut calls = Vec::new();
+    let mut number = 0;
+    let mut state: Option<Run> = None;
+    for TurnRecord { at, events, .. } in records {
+        for event in events {
+            let pin = match (&state, &event) {
+                (Some(state), Event::Invoked { step, .. }) => state.pin(*step),
+                _ => None,
+            };
+            let dirs = pin.map(|pin| pin.grant.dirs.clone()).unwrap_or_default();
+            match &mut state {
+                Some(state) => state.apply(at, &event).map_err(|error| damaged(&run, &error))?,
+                None => state = Some(Run::create(&event).map_err(|error| damaged(&run, &error))?),
+            }
+            if let Event::Invoked { invocation, .. } = event {
+                number += 1;
+                if wanted.takes(&invocation) {
+                    calls.push(Call { run: run.clone(), number, recorded: *invocation, dirs });
+                }
+            }
+        }
+    }
     calls.reverse();
     Ok(calls)
 }
