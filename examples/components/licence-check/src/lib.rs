@@ -206,7 +206,7 @@ fn check_dependency(
                 .push(format!("{path}: dependency {name} is under {licence}, which is not accepted"));
         }
         None => {
-            findings.unknown.push(format!("{path}: dependency {name} is new and not in {}", config.ledger))
+            findings.unknown.push(format!("{path}: dependency {name} is new and not in {}", config.ledger));
         }
     }
 }

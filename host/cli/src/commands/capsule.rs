@@ -78,7 +78,7 @@ fn places(
     run: &RunId,
     out: Option<&Path>,
 ) -> anyhow::Result<Vec<(InvocationView, PathBuf)>> {
-    let out = out.unwrap_or(Path::new("."));
+    let out = out.unwrap_or_else(|| Path::new("."));
     let is_file = out.extension().is_some_and(|extension| extension == "json") && !out.is_dir();
     if is_file && calls.len() == 1 {
         return Ok(calls.into_iter().map(|call| (call, out.to_owned())).collect());
