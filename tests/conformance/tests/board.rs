@@ -7,32 +7,32 @@ use serde_json::{Value, json};
 
 const HOUR_MS: u64 = 3_600_000;
 
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
 /// What a script does, an effect in each line.
-fn check(fields: &Value, script: &Value, expected: &Expect) {
-    let mut scenario = json!({"name": "board", "pipelines": [{"id": "p", "agentKinds": ["coder"]}]});
-    let fields = fields.as_object().cloned().unwrap_or_default();
-    scenario.as_object_mut().unwrap().extend(fields);
-    scenario["script"] = script.clone();
-    let scenario = Scenario::read(&scenario.to_string()).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let trace = runtime
-        .block_on(async {
-            let components = Components::load().await.unwrap();
-            run(&scenario, &components).await
-        })
-        .unwrap();
-    let effects = trace["effects"].as_array().unwrap();
+async fn check(fields: Value, script: &Value, expected: &Expect) -> Tested {
+    let mut scenario = json!({
+        "name": "board",
+        "pipelines": [{"id": "p", "agentKinds": ["coder"]}],
+        "script": script,
+    });
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        scenario[name.as_str()] = value.clone();
+    }
+    let components = Components::load().await.map_err(|error| error.to_string())?;
+    let trace = run(&Scenario::read(&scenario.to_string())?, &components).await?;
     let line = |effect: &Value| {
-        let rest =
-            effect.as_object().unwrap().iter().filter(|(name, _)| !["at", "fx"].contains(&name.as_str()));
-        let rest: Vec<String> = rest.map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{} {} {}\n", effect["at"], effect["fx"].as_str().unwrap(), rest.join(" "))
+        let fields = effect.as_object().into_iter().flatten();
+        let rest = fields.filter(|(name, _)| !["at", "fx"].contains(&name.as_str()));
+        let rest: String = rest.map(|(name, value)| format!(" {name}={value}")).collect();
+        format!("{} {}{rest}\n", effect["at"], effect["fx"].as_str().unwrap_or_default())
     };
-    expected.assert_eq(&effects.iter().map(line).collect::<String>());
+    expected.assert_eq(&trace["effects"].as_array().into_iter().flatten().map(line).collect::<String>());
+    Ok(())
 }
 
-#[test]
-fn a_pipeline_is_made_changed_and_started() {
+#[tokio::test]
+async fn a_pipeline_is_made_changed_and_started() -> Tested {
     let script = json!([
         {"do": "create_pipeline", "input": {"name": "two", "agentKinds": ["coder", "reviewer"], "thresholds": [null, 0.5]}},
         {"do": "update_pipeline", "id": "pl_1", "input": {"agentKinds": ["coder", "tester"]}},
@@ -43,7 +43,7 @@ fn a_pipeline_is_made_changed_and_started() {
         {"do": "drive"},
     ]);
     check(
-        &json!({}),
+        json!({}),
         &script,
         &expect![[r#"
         1 action-rejected class="validation" do="update_pipeline"
@@ -56,11 +56,12 @@ fn a_pipeline_is_made_changed_and_started() {
         6 block-status block="task" to="pr_ready"
         6 run-status to="done"
     "#]],
-    );
+    )
+    .await
 }
 
-#[test]
-fn a_pipeline_that_cannot_run_is_not_stored() {
+#[tokio::test]
+async fn a_pipeline_that_cannot_run_is_not_stored() -> Tested {
     let gating = json!({"enabled": true, "minRisk": 0.3});
     let script = json!([
         {"do": "create_pipeline", "input": {"agentKinds": ["coder"]}},
@@ -72,7 +73,7 @@ fn a_pipeline_that_cannot_run_is_not_stored() {
         {"do": "start", "pipeline": "pl_1"},
     ]);
     check(
-        &json!({"wiring": {"observability": false}}),
+        json!({"wiring": {"observability": false}}),
         &script,
         &expect![[r#"
         0 action-rejected class="validation" do="create_pipeline"
@@ -83,11 +84,12 @@ fn a_pipeline_that_cannot_run_is_not_stored() {
         5 action-rejected class="validation" do="create_pipeline"
         6 action-rejected class="not-found" do="start"
     "#]],
-    );
+    )
+    .await
 }
 
-#[test]
-fn a_schedule_starts_its_task_again_and_again() {
+#[tokio::test]
+async fn a_schedule_starts_its_task_again_and_again() -> Tested {
     let input = json!({
         "blockId": "svc", "name": "weekly", "pipelineId": "p", "template": "dep-update",
         "recurrence": {"intervalHours": 24},
@@ -105,7 +107,7 @@ fn a_schedule_starts_its_task_again_and_again() {
         {"do": "run_now"},
     ]);
     check(
-        &json!({}),
+        json!({}),
         &script,
         &expect![[r#"
         0 block-added level="task" parent="svc"
@@ -122,11 +124,12 @@ fn a_schedule_starts_its_task_again_and_again() {
         8 run-status block="simulation-1" to="none"
         9 action-rejected class="not-found" do="run_now"
     "#]],
-    );
+    )
+    .await
 }
 
-#[test]
-fn what_is_wrong_with_a_schedule_is_refused() {
+#[tokio::test]
+async fn what_is_wrong_with_a_schedule_is_refused() -> Tested {
     let recurrence = json!({"intervalHours": 24});
     let script = json!([
         {"do": "schedule_create", "input": {"blockId": "task", "name": "x", "pipelineId": "p", "recurrence": recurrence}},
@@ -142,7 +145,7 @@ fn what_is_wrong_with_a_schedule_is_refused() {
         {"do": "run_now"},
     ]);
     check(
-        &json!({}),
+        json!({}),
         &script,
         &expect![[r#"
         0 action-rejected class="conflict" do="schedule_create"
@@ -153,5 +156,6 @@ fn what_is_wrong_with_a_schedule_is_refused() {
         5 block-added level="task" parent="svc"
         10 action-rejected class="validation" do="run_now"
     "#]],
-    );
+    )
+    .await
 }

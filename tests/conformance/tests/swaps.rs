@@ -24,8 +24,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Live runs: as many as an unoptimised sandbox gets through in seconds. `tests/sim` has hundreds, with scripted components.
-const RUNS: usize = 16;
+/// Live runs: an unoptimised sandbox gets through them, twice and the replay, in some twenty seconds.
+const RUNS: usize = 200;
 /// Of them, those that are given other components after each move of the pointers.
 const REPINNED: usize = 3;
 /// Moves of the clock in which every run must have ended.
@@ -149,7 +149,7 @@ impl Host {
         let components = Arc::new(MemComponents::new());
         let cache_dir = Some(target.join("conformance/compiled"));
         let options = SandboxOptions { cache_dir, ..SandboxOptions::default() };
-        let sandbox = Sandbox::new(Arc::clone(&components) as _, options).unwrap();
+        let sandbox = Sandbox::new(Arc::clone(&components) as _, options).expect("a sandbox can be made");
         let clock = Arc::new(SimClock::new(Timestamp(1_767_603_600_000), 1));
         let journal = MemJournal::new();
         let merges =
@@ -170,15 +170,19 @@ impl Host {
             changes: Arc::new(FakeChangeSource::default()),
             clock: Arc::<SimClock>::clone(&clock),
         };
-        let runtime = Runtime::open(outside, Waker::default(), Drive::Runs).await.unwrap();
+        let runtime =
+            Runtime::open(outside, Waker::default(), Drive::Runs).await.expect("an empty host opens");
         let mut builds = BTreeMap::new();
         for kind in KINDS {
             let file = target.join(format!("components/{kind}.wasm"));
             let bytes = std::fs::read(&file)
                 .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask guests`", file.display()));
             let other = rebuilt(&bytes);
-            runtime.install(&[StandardComponent { name: kind, bytes: &bytes }]).await.unwrap();
-            let second = runtime.add_component(other.into()).await.unwrap();
+            runtime
+                .install(&[StandardComponent { name: kind, bytes: &bytes }])
+                .await
+                .expect("it is standard");
+            let second = runtime.add_component(other.into()).await.expect("it is the same code");
             assert_eq!(second.info.descriptor.kind, kind);
             builds.insert(kind, [Digest::of(&bytes), second.info.digest]);
         }
@@ -187,7 +191,7 @@ impl Host {
 
     async fn live_through(&mut self, is_swapping: bool) {
         for number in 0..RUNS {
-            self.runtime.start(request(number)).await.unwrap();
+            self.runtime.start(request(number)).await.expect("it can start");
         }
         for _ in 0..MOVES_MAX {
             // Time of tokio is paused: it moves only when nothing else can go on.
@@ -207,7 +211,7 @@ impl Host {
     }
 
     async fn runs(&self) -> Vec<RunSummary> {
-        let rows = self.journal.rows(None, ROWS_PAGE_MAX).await.unwrap();
+        let rows = self.journal.rows(None, ROWS_PAGE_MAX).await.expect("memory can be read");
         rows.into_iter().map(|row| row.summary).collect()
     }
 
@@ -220,20 +224,20 @@ impl Host {
             self.runtime
                 .activate(ActivateRequest { kind, digest, ..ActivateRequest::default() })
                 .await
-                .unwrap();
+                .expect("the kind is the same");
         }
         let pins: BTreeMap<String, String> =
             KINDS.into_iter().map(|kind| (kind.to_owned(), digest(kind))).collect();
         for run in live.iter().cycle().skip(self.swaps * REPINNED).take(REPINNED.min(live.len())) {
             let action = RunAction::Repin { pins: pins.clone(), reason: String::new() };
-            self.runtime.act(&run.id, action, "swapper").await.unwrap();
+            self.runtime.act(&run.id, action, "swapper").await.expect("the run is live");
         }
     }
 
     async fn ends(&self) -> BTreeMap<RunId, String> {
         let mut ends = BTreeMap::new();
         for run in self.runs().await {
-            let view = self.runtime.get(&run.id).await.unwrap();
+            let view = self.runtime.get(&run.id).await.expect("the run is there");
             ends.insert(run.id, end(&view));
         }
         ends
@@ -243,11 +247,11 @@ impl Host {
     async fn check(&self) -> usize {
         let mut mixed = 0;
         for run in self.runs().await {
-            let report = self.runtime.verify(&run.id).await.unwrap();
+            let report = self.runtime.verify(&run.id).await.expect("the run is there");
             assert_eq!((&report.problems, &report.replay.differences), (&vec![], &vec![]), "{}", run.id);
             let mut called: BTreeMap<String, BTreeSet<Digest>> = BTreeMap::new();
-            for bytes in self.journal.records(&run.id, 1).await.unwrap() {
-                let record: TurnRecord = serde_json::from_slice(&bytes).unwrap();
+            for bytes in self.journal.records(&run.id, 1).await.expect("memory can be read") {
+                let record: TurnRecord = serde_json::from_slice(&bytes).expect("it was written by us");
                 for event in record.events {
                     if let Event::Invoked { invocation, .. } = event {
                         called.entry(invocation.input.step.kind).or_default().insert(invocation.digest);
