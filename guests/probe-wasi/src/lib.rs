@@ -7,6 +7,10 @@
 //! | `"panic"`, `"exit"` | writes why to standard error, and traps or exits |
 //! | `"chatter"` | writes a thousand lines to standard output |
 //! | `"hoard"` | asks for more random bytes than there are |
+#![cfg_attr(
+    not(target_family = "wasm"),
+    allow(dead_code, reason = "it is exported where it is compiled for wasm")
+)]
 
 #[allow(
     unreachable_pub,
@@ -43,7 +47,6 @@ use std::fmt::Write as _;
 const SECOND: u64 = 1_000_000_000;
 
 /// The component.
-#[allow(dead_code, reason = "exported where it is compiled for wasm")]
 struct Probe;
 
 impl Guest for Probe {
