@@ -192,8 +192,11 @@ impl Life {
 /// All of a run's end that does not name a component.
 fn end(view: &RunView) -> String {
     let run = &view.summary;
-    let mut text =
-        format!("{} {:?} {:?} {:?}\n", run.status.word(), run.item_status, run.failure, view.facts);
+    let failure = view
+        .steps
+        .iter()
+        .fold(format!("{:?}", run.failure), |text, step| text.replace(&step.digest.short(), "component"));
+    let mut text = format!("{} {:?} {failure} {:?}\n", run.status.word(), run.item_status, view.facts);
     for step in &view.steps {
         let times = (step.started_at, step.finished_at, step.attempt, step.invocations);
         text += &format!("{} {:?} {:?} {:?} {times:?}\n", step.name, step.status, step.output, step.skipped);

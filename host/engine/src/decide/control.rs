@@ -66,7 +66,7 @@ impl Decider {
         if self.run.status != RunStatus::Failed {
             let (id, status) = (&self.run.spec.id, self.run.status.word());
             return Err(Rejected::Conflict(format!(
-                "run {id} is {status}, only a failed run can be retried: use `lockstep runs restart {id} STEP`"
+                "run {id} is {status}, only a failed run can be retried: use `lockstep runs restart {id} --step STEP`"
             )));
         }
         let unfinished = |ix: &StepIx| self.run.steps[*ix].status != StepStatus::Done;

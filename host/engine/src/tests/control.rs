@@ -63,7 +63,7 @@ fn retry_keeps_what_is_done_and_restart_goes_back() {
         a      step-completed   done: a
         b      step-started     started
         b      invoked          trapped: unreachable
-        b      run-failed       trapped: step b (writer): unreachable
+        b      run-failed       trapped: step b (writer 6985ca1f4daa): unreachable
                notice-raised    notice run_failed: task failed: trapped
                retried          retried by ann
         b      step-started     started
@@ -74,7 +74,7 @@ fn retry_keeps_what_is_done_and_restart_goes_back() {
         c      step-completed   done: c
                notice-raised    notice pipeline_complete: task went through p
                run-completed    done
-        rejected (conflict): run run-1 is done, only a failed run can be retried: use `lockstep runs restart run-1 STEP`
+        rejected (conflict): run run-1 is done, only a failed run can be retried: use `lockstep runs restart run-1 --step STEP`
         rejected (invalid): run run-1 has no step "nowhere": it has a, b, c
         b      restarted        restarted by ann
         b      step-started     started

@@ -91,7 +91,7 @@ fn rework_without_such_a_producer_is_the_components_fault() {
         a      step-completed   done: a
         b      step-started     started
         b      invoked          rework
-        b      run-failed       bad-output: step b (writer): it asked for rework by nobody, which no earlier step is
+        b      run-failed       bad-output: step b (writer 6985ca1f4daa): it asked for rework by nobody, which no earlier step is
                notice-raised    notice run_failed: task failed: bad-output
         = failed item Blocked notices ["run_failed"]
     "#]]

@@ -166,7 +166,7 @@ fn a_repin_is_refused_when_it_cannot_be() {
         rejected (invalid): run run-1 has no step of kind merger: it has reader, writer
         rejected (invalid): run run-1 has no step of kind painter: it has reader, writer
         rejected (conflict): run run-1 has gone on meanwhile: repin it again
-        rejected (conflict): component f139c73fb653 differs from the present one in whether it writes, and step a is under way: use `lockstep runs restart run-1 a --digest f139c73fb653`
+        rejected (conflict): component f139c73fb653 differs from the present one in whether it writes, and step a is under way: use `lockstep runs restart run-1 --step a --digest f139c73fb653`
         rejected (conflict): component f139c73fb653 of kind writer was stopped by bob (it lies): choose another component, or let it be called again with `lockstep component resume-digest f139c73fb653`
         a      job-settled      job done: x
         a      invoked          complete
@@ -176,7 +176,7 @@ fn a_repin_is_refused_when_it_cannot_be() {
         r      step-completed   done: r
                notice-raised    notice pipeline_complete: task went through p
                run-completed    done
-        rejected (conflict): run run-1 is done and calls nothing more: use `lockstep runs restart run-1 STEP --digest DIGEST`
+        rejected (conflict): run run-1 is done and calls nothing more: use `lockstep runs restart run-1 --step STEP --digest DIGEST`
         = done item PrReady notices ["pipeline_complete"]
     "#]].assert_eq(&world.text());
 }
