@@ -321,6 +321,9 @@ pub struct GcReport {
     pub removed: Vec<GcEntry>,
     /// Components that are needed.
     pub kept: Vec<GcEntry>,
+    /// Directories that went, or would: no grant and no run names them.
+    #[serde(default)]
+    pub removed_dirs: Vec<Digest>,
 }
 
 /// A change of whose signatures count.

@@ -139,4 +139,16 @@ pub trait ComponentStore: Send + Sync {
     /// # Errors
     /// If the store failed or what is kept is damaged.
     async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError>;
+
+    /// The digests of all directories that are kept.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn dirs(&self) -> Result<Vec<Digest>, ComponentStoreError>;
+
+    /// Removes a directory; one that is not kept changes nothing.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn forget_dir(&self, digest: &Digest) -> Result<(), ComponentStoreError>;
 }

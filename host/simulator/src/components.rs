@@ -95,4 +95,12 @@ impl ComponentStore for MemoryComponents {
     async fn dir(&self, _digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
         Ok(None)
     }
+
+    async fn dirs(&self) -> Result<Vec<Digest>, ComponentStoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn forget_dir(&self, _digest: &Digest) -> Result<(), ComponentStoreError> {
+        Ok(())
+    }
 }

@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const CHANGE: &str = "change the registry of components";
 /// Name of a file that is being written.
 const UNFINISHED: &str = "tmp";
+/// How the name of a directory's file ends.
+const DIR: &str = ".dir";
 /// Longest name of a step kind: it becomes part of a key.
 const KIND_BYTES_MAX: usize = 256;
 
@@ -159,6 +161,31 @@ impl ComponentStore for SledStore {
             Err(source) => Err(io_error(READ, source)),
         }
     }
+
+    async fn dirs(&self) -> Result<Vec<Digest>, ComponentStoreError> {
+        const LIST: &str = "list the granted directories";
+        let folder = self.inner.components.clone();
+        let listed = blocking(move || {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                let name = entry?.file_name();
+                let digest = name.to_str().and_then(|name| name.strip_suffix(DIR));
+                found.extend(digest.and_then(|digest| digest.parse::<Digest>().ok()));
+            }
+            found.sort();
+            Ok(found)
+        });
+        listed.await.map_err(|error| component(LIST, error))?.map_err(|source| io_error(LIST, source))
+    }
+
+    async fn forget_dir(&self, digest: &Digest) -> Result<(), ComponentStoreError> {
+        const FORGET: &str = "remove a granted directory";
+        let path = dir_file(&self.inner.components, digest);
+        match blocking(move || fs::remove_file(path)).await.map_err(|error| component(FORGET, error))? {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(FORGET, source)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Every value whose key begins with `prefix`, with its key, in their order.
@@ -217,7 +244,7 @@ fn file_of(folder: &Path, digest: &Digest) -> PathBuf {
 
 /// A granted directory lies beside the components that read it.
 fn dir_file(folder: &Path, digest: &Digest) -> PathBuf {
-    folder.join(format!("{digest}.dir"))
+    folder.join(format!("{digest}{DIR}"))
 }
 
 /// Writes a file unless it is there and whole. It appears under its name only when it is on the device.

@@ -138,4 +138,13 @@ impl ComponentStore for MemComponents {
     async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
         Ok(lock(&self.0).dirs.get(digest).cloned())
     }
+
+    async fn dirs(&self) -> Result<Vec<Digest>, ComponentStoreError> {
+        Ok(lock(&self.0).dirs.keys().copied().collect())
+    }
+
+    async fn forget_dir(&self, digest: &Digest) -> Result<(), ComponentStoreError> {
+        lock(&self.0).dirs.remove(digest);
+        Ok(())
+    }
 }

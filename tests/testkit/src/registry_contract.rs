@@ -209,7 +209,14 @@ pub async fn a_directory_is_kept_as_it_was(subject: &mut dyn Subject) {
     }
     let other = subject.components().keep_dir(DirSnapshot::default()).await.expect("kept");
     subject.reopen().await;
-    assert_eq!(subject.components().dir(&dir.digest()).await.expect("readable"), Some(dir));
+    assert_eq!(subject.components().dir(&dir.digest()).await.expect("readable"), Some(dir.clone()));
     assert_eq!(subject.components().dir(&other).await.expect("readable"), Some(DirSnapshot::default()));
     assert_eq!(subject.components().list().await.expect("readable"), [], "it is no component");
+    let mut both = vec![dir.digest(), other];
+    both.sort();
+    assert_eq!(subject.components().dirs().await.expect("readable"), both);
+    for _ in 0..2 {
+        subject.components().forget_dir(&other).await.expect("removed");
+    }
+    assert_eq!(subject.components().dirs().await.expect("readable"), [dir.digest()]);
 }

@@ -280,6 +280,10 @@ pub(crate) fn collected(style: &Style, report: &GcReport) -> String {
     if !rows.is_empty() {
         text.push_str(&style.table(&["DIGEST", "KIND", "VERSION", "SIZE", "WHY"], &rows));
     }
+    if !report.removed_dirs.is_empty() {
+        let folders = counted(report.removed_dirs.len(), "granted folder");
+        text.push_str(&format!("{verb} {folders} that no grant and no run names any more\n"));
+    }
     text
 }
 

@@ -153,7 +153,7 @@ impl ComponentService for FakeService {
         self.called(format!("gc by {by:?}"));
         let entry = |bytes: &[u8], needed: &[&str]| json!({ "digest": Digest::of(bytes), "kind": "gate", "version": "2", "size": 40_000, "needed_by": needed });
         Ok(of(json!({ "dry_run": dry_run, "removed": [entry(b"one", &[])],
-            "kept": [entry(b"two", &["canary of gate", "pinned by 2 runs"])] })))
+            "kept": [entry(b"two", &["canary of gate", "pinned by 2 runs"])], "removed_dirs": [Digest::of(b"dir")] })))
     }
     async fn sign_component(&self, digest: &str, signature: &str, actor: Actor) -> Answer<ComponentDetail> {
         self.did(format!("sign {} with {} words", digest.len(), signature.split(' ').count()), &actor);

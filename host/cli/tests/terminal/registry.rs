@@ -262,12 +262,14 @@ fn components_are_stopped_collected_and_trusted() {
         DIGEST        KIND  VERSION  SIZE    WHY
         7692c3ad3540  gate  2        39 KiB  goes: nothing needs it
         3fc4ccfe7458  gate  2        39 KiB  canary of gate; pinned by 2 runs
+        would remove 1 granted folder that no grant and no run names any more
         = 0
         $ lockstep component gc
         removed 1 component (39 KiB), 1 component is needed
         DIGEST        KIND  VERSION  SIZE    WHY
         7692c3ad3540  gate  2        39 KiB  gone: nothing needs it
         3fc4ccfe7458  gate  2        39 KiB  canary of gate; pinned by 2 runs
+        removed 1 granted folder that no grant and no run names any more
         = 0
         $ lockstep component trust policy warn
         policy off: signatures are not asked for

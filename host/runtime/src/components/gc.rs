@@ -19,11 +19,18 @@ impl Runtime {
         let registry = self.registry().await?;
         let all = components.list().await.map_err(store)?;
         let mut needed = self.needed_by_kinds(&all, &registry).await?;
+        let mut dirs: BTreeSet<Digest> = components.dirs().await.map_err(store)?.into_iter().collect();
+        for granted in registry.grants.iter().flat_map(|row| &row.grant.dirs) {
+            dirs.remove(&granted.digest);
+        }
         // Reading every run takes long, and is left out where it would change nothing.
-        let open: BTreeSet<Digest> =
-            all.iter().map(|info| info.digest).filter(|digest| !needed.contains_key(digest)).collect();
+        let open = all.iter().map(|info| info.digest).filter(|digest| !needed.contains_key(digest));
+        let open: BTreeSet<Digest> = open.chain(dirs.iter().copied()).collect();
         if !open.is_empty() {
             for (digest, runs) in self.named_by_runs(&open).await? {
+                if dirs.remove(&digest) {
+                    continue;
+                }
                 let runs = if runs == 1 { "a run".to_owned() } else { format!("{runs} runs") };
                 needed.entry(digest).or_default().push(format!("pinned by {runs}"));
             }
@@ -41,8 +48,11 @@ impl Runtime {
                 let actor = Actor { by: by.clone(), reason };
                 self.alter(vec![RegistryChange::Remove(entry.digest)], deed, actor).await?;
             }
+            for digest in &dirs {
+                components.forget_dir(digest).await.map_err(store)?;
+            }
         }
-        Ok(GcReport { dry_run, removed, kept })
+        Ok(GcReport { dry_run, removed, kept, removed_dirs: dirs.into_iter().collect() })
     }
 
     async fn needed_by_kinds(

@@ -7,7 +7,9 @@ use lockstep_ports::{
     RolledBack, RunService, ServiceError, TrustChange,
 };
 use lockstep_runtime::signature::{PrivateKey, write_signature};
-use lockstep_types::{Access, Descriptor, Digest, Grant, JsonText, RunStatus, Signature, TrustPolicy};
+use lockstep_types::{
+    Access, Descriptor, Digest, DirGrant, DirSnapshot, Grant, JsonText, RunStatus, Signature, TrustPolicy,
+};
 
 pub(crate) fn actor() -> Actor {
     Actor { by: Some("ann".to_owned()), reason: Some("a test".to_owned()) }
@@ -337,6 +339,36 @@ fn only_what_nothing_needs_is_collected() {
     assert_eq!(host.run(host.runtime.replay(&run)).unwrap().differences, [], "old runs are replayed still");
     let again = host.run(host.runtime.collect_components(false, None)).unwrap();
     assert_eq!(again.removed, []);
+}
+
+#[test]
+fn folders_that_no_grant_and_no_run_names_are_collected() {
+    let world = World::new();
+    let host = world.open();
+    let folder = |name: &str| {
+        let mut dir = DirSnapshot::default();
+        dir.add(name, Vec::new()).unwrap();
+        host.run(host.runtime.keep_dir(dir.encode())).unwrap()
+    };
+    let grant = |digest| {
+        let dirs = vec![DirGrant { path: "/data".to_owned(), digest }];
+        host.run(host.runtime.grant(
+            "writer",
+            GrantRequest { grant: Grant { dirs, ..Grant::default() }, ..GrantRequest::default() },
+        ))
+        .unwrap();
+    };
+    let (pinned, granted, nobodys) = (folder("pinned"), folder("granted"), folder("nobodys"));
+    grant(pinned);
+    host.used("task");
+    grant(granted);
+    let planned = host.run(host.runtime.collect_components(true, None)).unwrap();
+    assert_eq!(planned.removed_dirs, [nobodys]);
+    assert_eq!(host.run(world.components.dirs()).unwrap().len(), 3, "a dry run changes nothing");
+    host.run(host.runtime.collect_components(false, None)).unwrap();
+    let mut kept = vec![pinned, granted];
+    kept.sort();
+    assert_eq!(host.run(world.components.dirs()).unwrap(), kept);
 }
 
 #[test]

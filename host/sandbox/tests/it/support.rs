@@ -80,6 +80,14 @@ impl ComponentStore for Shelf {
     async fn dir(&self, digest: &Digest) -> Result<Option<DirSnapshot>, ComponentStoreError> {
         Ok(self.dirs.iter().find(|dir| dir.digest() == *digest).cloned())
     }
+
+    async fn dirs(&self) -> Result<Vec<Digest>, ComponentStoreError> {
+        Ok(self.dirs.iter().map(DirSnapshot::digest).collect())
+    }
+
+    async fn forget_dir(&self, _digest: &Digest) -> Result<(), ComponentStoreError> {
+        Ok(())
+    }
 }
 
 /// Folder for compiled code, shared by all tests: compiling is the slow part.

@@ -143,7 +143,7 @@ impl ComponentService for FakeService {
     }
     async fn collect_components(&self, dry_run: bool, by: Option<String>) -> Result<GcReport, ServiceError> {
         self.called(format!("gc {dry_run} by {by:?}"));
-        Ok(GcReport { dry_run, removed: Vec::new(), kept: Vec::new() })
+        Ok(GcReport { dry_run, removed: Vec::new(), kept: Vec::new(), removed_dirs: Vec::new() })
     }
     async fn sign_component(
         &self,
