@@ -134,6 +134,23 @@ fn read_file(path: &Path, max: u64) -> anyhow::Result<Vec<u8>> {
     }
 }
 
+/// Largest component; the server takes no larger one either.
+const COMPONENT_MAX: u64 = 64 << 20;
+
+/// Reads the file of a component; one that is too large is not read at all.
+fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let size = std::fs::metadata(file).map(|data| data.len()).unwrap_or_default();
+    if size > COMPONENT_MAX {
+        return Refused::because(format!(
+            "{}: it has {}, more than the {} a component may have",
+            file.display(),
+            render::bytes(size),
+            render::bytes(COMPONENT_MAX)
+        ));
+    }
+    read_file(file, COMPONENT_MAX)
+}
+
 pub(crate) fn read_text(path: &Path, max: u64) -> anyhow::Result<String> {
     match String::from_utf8(read_file(path, max)?) {
         Ok(text) => Ok(text),

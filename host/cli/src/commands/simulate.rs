@@ -1,4 +1,4 @@
-use super::{pipelines, read_file};
+use super::{pipelines, read_component};
 use crate::args::SimulateArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
@@ -12,9 +12,6 @@ use std::path::Path;
 
 /// Largest scenario, and largest trace it is compared with.
 const SCENARIO_MAX: u64 = 8 << 20;
-/// Largest component, as for `component add`.
-const COMPONENT_MAX: u64 = 64 << 20;
-
 /// `lockstep simulate`
 pub(super) async fn simulate(context: &Context, args: SimulateArgs) -> anyhow::Result<Exit> {
     let shown = args.file.display().to_string();
@@ -60,7 +57,7 @@ async fn add_component(simulator: &mut Simulator, given: &str) -> anyhow::Result
             "--component {given:?}: give KIND=FILE, such as ci-gate=strict.wasm"
         ));
     };
-    let bytes = read_file(Path::new(file), COMPONENT_MAX)?;
+    let bytes = read_component(Path::new(file))?;
     let Simulator { executor, store, kinds } = simulator;
     let added = store.add(executor, kinds, Some(kind), file, bytes).await;
     added.map_err(|error| Refused(error.to_string()).into())

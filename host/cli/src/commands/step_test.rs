@@ -1,4 +1,4 @@
-use super::read_file;
+use super::read_component;
 use crate::args::StepTestArgs;
 use crate::cases::{self, Case, Tested};
 use crate::context::Context;
@@ -6,13 +6,10 @@ use crate::exit::{Exit, Refused};
 use crate::{render, wiring};
 use lockstep_ports::StepExecutor;
 
-/// Largest component, as for `component add`.
-const COMPONENT_MAX: u64 = 64 << 20;
-
 /// `lockstep step test`
 pub(super) async fn test(context: &Context, args: StepTestArgs) -> anyhow::Result<Exit> {
     let shown = args.component.display().to_string();
-    let bytes = read_file(&args.component, COMPONENT_MAX)?;
+    let bytes = read_component(&args.component)?;
     let sandbox = wiring::open_bench(context.folder.path())?;
     let component = sandbox.inspect(&bytes).await.map_err(|error| Refused(format!("{shown}: {error}")))?;
     let kind = &component.descriptor.kind;

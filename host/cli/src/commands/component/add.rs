@@ -1,6 +1,6 @@
 use super::pull;
 use crate::args::AddArgs;
-use crate::commands::{read_file, read_text, with_components};
+use crate::commands::{read_component, read_text, with_components};
 use crate::context::{Context, quoted};
 use crate::exit::{Exit, Refused, explain};
 use crate::render;
@@ -11,8 +11,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Largest component; the server takes no larger one either.
-const COMPONENT_MAX: u64 = 64 * 1024 * 1024;
 /// Files of one command: a folder of thousands is not one of components.
 const FILES_MAX: usize = 1000;
 
@@ -111,20 +109,6 @@ async fn add_file(
         ServiceError::Invalid(why) => Refused(format!("{}: {why}", file.display())).into(),
         error => error.into(),
     })
-}
-
-/// Reads the file of a component; one that is too large is not read at all.
-pub(super) fn read_component(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let size = fs::metadata(file).map(|data| data.len()).unwrap_or_default();
-    if size > COMPONENT_MAX {
-        return Refused::because(format!(
-            "{}: it has {}, more than the {} a component may have",
-            file.display(),
-            render::bytes(size),
-            render::bytes(COMPONENT_MAX)
-        ));
-    }
-    read_file(file, COMPONENT_MAX)
 }
 
 /// Where the signature of a file lies.

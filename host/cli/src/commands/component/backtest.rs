@@ -1,5 +1,5 @@
 use crate::args::BacktestArgs;
-use crate::commands::read_file;
+use crate::commands::read_component;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
@@ -7,9 +7,6 @@ use crate::wiring::Drive;
 use crate::{ids, render};
 use lockstep_ports::{BacktestCandidate, BacktestProgress, BacktestReport, BacktestRequest};
 use std::path::Path;
-
-/// Largest component; the server takes no larger one either.
-const COMPONENT_MAX: u64 = 64 * 1024 * 1024;
 
 /// `lockstep component backtest`
 pub(super) async fn backtest(context: &Context, args: BacktestArgs) -> anyhow::Result<Exit> {
@@ -46,7 +43,7 @@ async fn ask(
 fn candidate(given: &str) -> anyhow::Result<BacktestCandidate> {
     let path = Path::new(given);
     if path.exists() {
-        return Ok(BacktestCandidate::Bytes(read_file(path, COMPONENT_MAX)?));
+        return Ok(BacktestCandidate::Bytes(read_component(path)?));
     }
     let digits = given.strip_prefix("sha256:").unwrap_or(given);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -1,4 +1,4 @@
-use super::add::read_component;
+use crate::commands::read_component;
 use crate::commands::with_components;
 use crate::context::Context;
 use crate::exit::Refused;
