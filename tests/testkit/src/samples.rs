@@ -1,6 +1,9 @@
 //! Values that tests need and do not care about.
 
-use lockstep_ports::{Commit, RegistryChange};
+use lockstep_ports::{
+    BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestReport, Commit, FieldDifference,
+    RegistryChange,
+};
 use lockstep_types::{
     Access, Activation, AuditAction, AuditEntry, Change, ComponentInfo, Descriptor, Digest, Grant,
     ItemStatus, JsonText, RunId, RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
@@ -134,5 +137,46 @@ pub fn audited(action: AuditAction, subject: &str) -> AuditEntry {
         subject: subject.to_owned(),
         detail: String::new(),
         reason: "a test".to_owned(),
+    }
+}
+
+/// What a backtest of two calls found: one is the same, one is decided otherwise.
+#[must_use]
+pub fn backtest(kind: &str) -> BacktestReport {
+    BacktestReport {
+        kind: kind.to_owned(),
+        candidate: Digest::of(b"two"),
+        version: "2".to_owned(),
+        runs: 1,
+        unreadable_runs: 0,
+        counts: BacktestCounts { identical: 1, changed: 1, decided: 1, ..BacktestCounts::default() },
+        fuel: BacktestFuel {
+            calls: 2,
+            recorded: 2000,
+            candidate: 2500,
+            up: 1,
+            down: 0,
+            worst_growth_percent: 50,
+        },
+        cases: vec![BacktestCase {
+            run: run_id(1),
+            number: 4,
+            step: "ci".to_owned(),
+            at: Timestamp(1_767_603_600_000),
+            made_by: Digest::of(b"one"),
+            recorded: "complete green".to_owned(),
+            candidate: "wait 500 ms".to_owned(),
+            recorded_fuel: 1000,
+            candidate_fuel: 1500,
+            outcome: BacktestOutcome::Changed {
+                differences: vec![FieldDifference {
+                    field: "next".to_owned(),
+                    recorded: Some("complete green".to_owned()),
+                    candidate: Some("wait 500 ms".to_owned()),
+                }],
+            },
+        }],
+        is_cut: false,
+        took_ms: 12,
     }
 }

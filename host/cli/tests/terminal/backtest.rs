@@ -24,7 +24,7 @@ fn a_backtest_tells_what_differs_and_how_many() {
         $ lockstep component backtest gate.wasm --kind gate
         gate 2  3fc4ccfe7458  over 2 recorded calls of 1 run in 12ms
 
-        changed  run-1 call 4  ci  2026-01-05 09:00:00
+        changed  00000000 call 4  ci  2026-01-05 09:00:00
                  next  complete green -> wait 500 ms
 
         the same                           1

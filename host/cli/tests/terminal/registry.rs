@@ -200,8 +200,8 @@ fn a_canary_is_begun_watched_and_ended() {
         RUN       STATUS  STARTED              ITEM
         00000001  failed  2026-01-05 09:00:00  default-3
 
-        CALL          STEP  DIFFERS IN  CANDIDATE       ACTIVE 3fc4ccfe7458
-        run-1 call 4  ci    next        complete green  wait 500 ms
+        CALL             STEP  DIFFERS IN  CANDIDATE       ACTIVE 3fc4ccfe7458
+        00000000 call 4  ci    next        complete green  wait 500 ms
         and 1 more
         2 calls of the candidate: 1 the same with the active component, 1 otherwise, 1 of them decide otherwise
           all runs: lockstep component promote gate
