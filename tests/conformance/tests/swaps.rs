@@ -14,9 +14,9 @@ use lockstep_testkit::{
     MemComponents, MemJournal, SimClock,
 };
 use lockstep_types::{
-    Check, CheckReport, Digest, EffectOutcome, Event, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
-    JsonText, MergeReport, ObserveFailure, RunId, RunStatus, RunSummary, RunView, Timestamp, TurnRecord,
-    Verdict,
+    Check, CheckReport, Digest, EffectOutcome, EnvironmentReport, EnvironmentStatus, Event, HealthReport,
+    HealthStatus, JobCommand, JobKey, JobOrder, JobOutcome, JobResult, JsonText, MergeReport, ObserveFailure,
+    RunId, RunStatus, RunSummary, RunView, Timestamp, TurnRecord, Verdict,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,20 +24,43 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Live runs: an unoptimised sandbox gets through them, twice and the replay, in some twenty seconds.
+/// Live runs: an unoptimised sandbox gets through them, twice and the replay, in less than a minute.
 const RUNS: usize = 200;
 /// Of them, those that are given other components after each move of the pointers.
 const REPINNED: usize = 3;
 /// Moves of the clock in which every run must have ended.
 const MOVES_MAX: u32 = 2000;
-/// The kinds of the pipeline.
-const KINDS: [&str; 6] =
-    ["agent", "companion-grader", "ci-gate", "tester", "conflicts-gate", "merge-resolver"];
+/// The kinds of the pipeline: all that need no person.
+const KINDS: [&str; 12] = [
+    "requirements-review",
+    "clarity-review",
+    "task-estimator",
+    "agent",
+    "companion-grader",
+    "ci-gate",
+    "tester",
+    "conflicts-gate",
+    "deployer",
+    "tracker",
+    "merge-resolver",
+    "release-health-gate",
+];
 
 const PIPELINE: &str = r#"
 name = "change"
 [policy]
 gate_interval_ms = 1000
+[effects.provision]
+command = ["never started, as all effects are scripted"]
+[[steps]]
+name = "requirements"
+kind = "requirements-review"
+[[steps]]
+name = "clarity"
+kind = "clarity-review"
+[[steps]]
+name = "estimate"
+kind = "task-estimator"
 [[steps]]
 name = "code"
 kind = "agent"
@@ -57,8 +80,17 @@ kind = "tester"
 name = "conflicts"
 kind = "conflicts-gate"
 [[steps]]
+name = "deploy"
+kind = "deployer"
+[[steps]]
+name = "ticket"
+kind = "tracker"
+[[steps]]
 name = "merge"
 kind = "merge-resolver"
+[[steps]]
+name = "watch"
+kind = "release-health-gate"
 "#;
 
 /// Jobs take some seconds of the clock, by their key, and end as their kind and number say.
@@ -81,6 +113,10 @@ impl Jobs for TimedJobs {
                     "concerns": [], "environment": "local",
                 })),
             ),
+            "requirements-review" | "clarity-review" => (r#"{"items": []}"#, None),
+            "task-estimator" => {
+                (r#"{"complexity": 0.2, "risk": 0.2, "impact": 0.2, "rationale": "small"}"#, None)
+            }
             "merger" => (
                 "assessed",
                 report(json!({"complexity": 0.1, "risk": 0.1, "impact": 0.1, "rationale": "small"})),
@@ -156,6 +192,17 @@ impl Host {
             MergeReport { head_commit: Some("1".repeat(40)), verdict: Verdict::Mergeable, conflicts: vec![] };
         let effects = FakeEffects::new();
         effects.script("merge", [EffectOutcome::Done(JsonText::null())]);
+        let ticket = json!({"externalId": "T-1", "url": "https://tracker.test/T-1"});
+        effects.script("open-ticket", [EffectOutcome::Done(JsonText::of(&ticket))]);
+        let environment = json!({"id": "e-1", "status": "provisioning"});
+        effects.script("provision", [EffectOutcome::Done(JsonText::of(&environment))]);
+        let observations = FakeObservations::default();
+        observations.set_environments([Ok(Some(EnvironmentReport {
+            status: EnvironmentStatus::Ready,
+            url: Some("https://e-1.test".to_owned()),
+            expires_at: None,
+        }))]);
+        observations.set_health([Ok(HealthReport { status: HealthStatus::Healthy, signals: Vec::new() })]);
         let outside = Outside {
             journal: Arc::new(journal.clone()),
             components,
@@ -164,7 +211,7 @@ impl Host {
             mergeability: Arc::new(FakeMergeability::new([Ok(merges)])),
             workspace: Arc::new(FakeWorkspace::default()),
             credentials: Arc::new(FakeCredentials::default()),
-            observations: Arc::new(FakeObservations::default()),
+            observations: Arc::new(observations),
             jobs: Arc::new(TimedJobs(Arc::clone(&clock))),
             effects: Arc::new(effects),
             changes: Arc::new(FakeChangeSource::default()),
@@ -246,6 +293,7 @@ impl Host {
     /// Verifies and replays every run, and counts those of whose kinds both builds were called.
     async fn check(&self) -> usize {
         let mut mixed = 0;
+        let mut of_all: BTreeMap<String, BTreeSet<Digest>> = BTreeMap::new();
         for run in self.runs().await {
             let report = self.runtime.verify(&run.id).await.expect("the run is there");
             assert_eq!((&report.problems, &report.replay.differences), (&vec![], &vec![]), "{}", run.id);
@@ -259,7 +307,10 @@ impl Host {
                 }
             }
             mixed += usize::from(called.values().any(|digests| digests.len() == 2));
+            called.into_iter().for_each(|(kind, digests)| of_all.entry(kind).or_default().extend(digests));
         }
+        let builds = self.builds.iter().map(|(kind, builds)| ((*kind).to_owned(), BTreeSet::from(*builds)));
+        assert_eq!(of_all, builds.collect(), "both builds of every kind were called");
         mixed
     }
 }
