@@ -70,7 +70,7 @@ pub struct Call {
     pub step: StepIx,
     /// The component.
     pub digest: Digest,
-    /// Interfaces its kind was granted.
+    /// What its kind was granted.
     pub grant: Grant,
     /// What it is given.
     pub input: StepInput,

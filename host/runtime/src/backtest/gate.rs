@@ -70,7 +70,7 @@ fn fuel(report: &BacktestReport, gates: &mut Gates) -> Option<String> {
 }
 
 /// Gates as options of a command, each after a space.
-fn options(gates: &Gates) -> String {
+pub(crate) fn options(gates: &Gates) -> String {
     let mut options = String::new();
     if gates.require_identical {
         options.push_str(" --require-identical");

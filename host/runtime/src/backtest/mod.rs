@@ -11,6 +11,7 @@ mod tally;
 
 pub use difference::{differences, in_words};
 pub use gate::gate;
+pub(crate) use gate::options as gate_options;
 
 use crate::Runtime;
 use async_trait::async_trait;

@@ -2,6 +2,7 @@
 //! that would allow it.
 
 use super::{Answer, store, trust};
+use crate::backtest::gate_options;
 use crate::pipeline_file;
 use crate::runtime::Runtime;
 use lockstep_board::run_steps;
@@ -28,6 +29,23 @@ pub(super) struct Candidate<'a> {
     pub(super) options: String,
 }
 
+impl Candidate<'_> {
+    /// The command that would give it what it may not do yet. An activation grants by its own options, and keeps all it was
+    /// given.
+    fn allowed(&self, beyond: &Grant) -> String {
+        let Self { info, kind, gates, command, options, .. } = self;
+        match *command {
+            "activate" => format!(
+                "activate {kind} {}{options} {}{}",
+                info.digest.short(),
+                flags(beyond, "--grant-"),
+                gate_options(gates)
+            ),
+            _ => grant_command(kind, beyond),
+        }
+    }
+}
+
 /// What was found about a candidate that is not refused.
 pub(super) struct Found {
     /// A line each.
@@ -52,7 +70,7 @@ impl Runtime {
     pub(super) async fn guard(&self, candidate: &Candidate<'_>, registry: &Registry) -> Answer<Found> {
         refuse_other_kind(candidate)?;
         refuse_stopped(candidate.info, registry)?;
-        refuse_excess(candidate.info, candidate.kind, candidate.grant, candidate.command)?;
+        refuse_excess(candidate.info, candidate.kind, candidate.grant, |beyond| candidate.allowed(beyond))?;
         let mut warnings = Vec::new();
         if !self.is_carried(&candidate.info.digest) {
             warnings.extend(trust::check(candidate.info, registry)?);
@@ -167,8 +185,9 @@ fn refuse_other_kind(candidate: &Candidate<'_>) -> Answer<()> {
         return Ok(());
     }
     let digest = info.digest.short();
+    let options = &candidate.options;
     Err(ServiceError::Conflict(format!(
-        "component {digest} implements kind {own}, not {kind}: use `lockstep component {command} {own} {digest}`"
+        "component {digest} implements kind {own}, not {kind}: use `lockstep component {command} {own} {digest}{options}`"
     )))
 }
 
@@ -182,18 +201,25 @@ pub(super) fn refuse_stopped(info: &ComponentInfo, registry: &Registry) -> Answe
     )))
 }
 
-/// Refuses a component that asks for more than the grant, with the flags that would allow it.
-pub(super) fn refuse_excess(info: &ComponentInfo, kind: &str, grant: &Grant, command: &str) -> Answer<()> {
+/// Refuses a component that asks for more than the grant. `allowed` is the command that would allow what is beyond it.
+pub(super) fn refuse_excess(
+    info: &ComponentInfo,
+    kind: &str,
+    grant: &Grant,
+    allowed: impl FnOnce(&Grant) -> String,
+) -> Answer<()> {
     let beyond = beyond(&asked_for(info), grant);
     if is_empty(&beyond) {
         return Ok(());
     }
-    let digest = info.digest.short();
-    let allowed = match command {
-        "activate" => format!("component activate {kind} {digest} {}", flags(&beyond, "--grant-")),
-        _ => format!("component grant {kind} {}", flags(&beyond, "--")),
-    };
     Err(ServiceError::Conflict(format!(
-        "component {digest} asks for more than kind {kind} is granted: allow it with `lockstep {allowed}`"
+        "component {} asks for more than kind {kind} is granted: allow it with `lockstep component {}`",
+        info.digest.short(),
+        allowed(&beyond)
     )))
+}
+
+/// The command that grants a kind more, without the program's name.
+pub(super) fn grant_command(kind: &str, more: &Grant) -> String {
+    format!("grant {kind} {}", flags(more, "--"))
 }

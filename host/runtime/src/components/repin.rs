@@ -57,7 +57,7 @@ impl Runtime {
         guard::refuse_stopped(&info, &registry)?;
         let of_run = recorded.run.spec().pins.get(kind).map(|pin| &pin.grant);
         let grant = registry.grant(kind).or(of_run).cloned().unwrap_or_default();
-        guard::refuse_excess(&info, kind, &grant, "repin")?;
+        guard::refuse_excess(&info, kind, &grant, |beyond| guard::grant_command(kind, beyond))?;
         if !self.is_carried(&info.digest) {
             trust::check(&info, &registry)?;
         }

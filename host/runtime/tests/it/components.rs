@@ -2,7 +2,7 @@
 
 use crate::host::{Host, World, ask, choose, component, descriptor, request};
 use expect_test::expect;
-use lockstep_ports::{ActivateRequest, Activated, ComponentService, RunService, ServiceError};
+use lockstep_ports::{ActivateRequest, Activated, ComponentService, Gates, RunService, ServiceError};
 use lockstep_types::{Descriptor, Digest, Grant, JsonText, RunStatus};
 
 fn activate(host: &Host, digest: &str, grant: Option<Grant>) -> Result<Activated, ServiceError> {
@@ -48,6 +48,17 @@ fn a_component_that_asks_for_more_is_refused_with_what_would_allow_it() {
     let Err(ServiceError::Conflict(text)) = activate(&host, &digest.to_string(), None) else { panic!() };
     expect![[r#"component DIGEST asks for more than kind writer is granted: allow it with `lockstep component activate writer DIGEST --grant-job review --grant-effect provision --grant-effect teardown`"#]]
         .assert_eq(&text.replace(&digest.short(), "DIGEST"));
+    let in_part = ActivateRequest {
+        kind: "writer".to_owned(),
+        digest: digest.to_string(),
+        grant: Some(Grant { jobs: greedy.jobs.clone(), ..Grant::default() }),
+        skip_migration: true,
+        gates: Gates { max_changed: Some(2), ..Gates::default() },
+        ..ActivateRequest::default()
+    };
+    let Err(ServiceError::Conflict(text)) = host.run(host.runtime.activate(in_part)) else { panic!() };
+    // What was given is given again, or the command that is named would be refused too.
+    expect!["component DIGEST asks for more than kind writer is granted: allow it with `lockstep component activate writer DIGEST --grant-job review --skip-migration --grant-effect provision --grant-effect teardown --max-changed 2`"].assert_eq(&text.replace(&digest.short(), "DIGEST"));
     let run = host.start(&["build"]);
     assert_ne!(host.get(&run).steps[0].digest, digest, "the pointer has not moved");
     let all = Grant { imports: Vec::new(), jobs: greedy.jobs, effects: greedy.effects, dirs: Vec::new() };

@@ -96,7 +96,7 @@ fn components_that_a_kind_may_not_use() {
         component DAMAGED in the store is damaged: repair it with `lockstep component add FILE`
         component DAMAGED in the store is damaged: repair it with `lockstep component add FILE`
         component OTHER implements kind checker, not writer: use `lockstep component activate checker OTHER`
-        component OTHER implements kind checker, not writer: use `lockstep component canary checker OTHER`
+        component OTHER implements kind checker, not writer: use `lockstep component canary checker OTHER --share 5%`
         no component begins with "0000000000000000000000000000000000000000000000000000000000000000": add it with `lockstep component add FILE`
         no component begins with "0000000000000000000000000000000000000000000000000000000000000000": add it with `lockstep component add FILE`
         no recorded call of kind writer shows what component NEWER would change: try again after some runs, or do without with `lockstep component activate writer NEWER`
