@@ -33,16 +33,16 @@ impl Candidate<'_> {
     /// The command that would give it what it may not do yet. An activation grants by its own options, and keeps all it was
     /// given.
     fn allowed(&self, beyond: &Grant) -> String {
-        let Self { info, kind, gates, command, options, .. } = self;
-        match *command {
-            "activate" => format!(
-                "activate {kind} {}{options} {}{}",
-                info.digest.short(),
-                flags(beyond, "--grant-"),
-                gate_options(gates)
-            ),
-            _ => grant_command(kind, beyond),
+        match self.command {
+            "activate" => self.activation(&flags(beyond, "--grant-")),
+            _ => grant_command(self.kind, beyond),
         }
+    }
+
+    /// The command that activates it with one more option, without the program's name.
+    pub(super) fn activation(&self, option: &str) -> String {
+        let Self { info, kind, gates, options, .. } = self;
+        format!("activate {kind} {}{options} {option}{}", info.digest.short(), gate_options(gates))
     }
 }
 

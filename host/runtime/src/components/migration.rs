@@ -96,11 +96,10 @@ impl Runtime {
             return Ok(None);
         }
         let Some(problem) = self.untaken_state(candidate).await? else { return Ok(None) };
-        let (kind, digest) = (candidate.kind, candidate.info.digest.short());
         match candidate.states {
             States::Refuse => Err(ServiceError::Conflict(format!(
-                "{problem}: activate it all the same with `lockstep component activate {kind} {digest} \
-                 --skip-migration`; live runs keep the component they have"
+                "{problem}: activate it all the same with `lockstep component {}`; live runs keep the component they have",
+                candidate.activation("--skip-migration")
             ))),
             States::Tell | States::Ignore => {
                 Ok(Some(format!("{problem}: live runs keep the component they have")))
