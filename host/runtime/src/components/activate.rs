@@ -114,21 +114,30 @@ impl Runtime {
                  `lockstep component add FILE`"
             ))
         })?;
+        let moved = self.repoint(kind, &info, States::Tell, AuditAction::Rollback, &registry, actor).await?;
+        Ok(RolledBack::Pointer(moved))
+    }
+
+    /// Moves a kind's pointer to a component that runs of it have had already: guarded, without gates, under the grant
+    /// the kind has.
+    pub(super) async fn repoint(
+        &self,
+        kind: String,
+        info: &ComponentInfo,
+        states: States,
+        action: AuditAction,
+        registry: &Registry,
+        actor: Actor,
+    ) -> Answer<Activated> {
         let grant = registry.grant(&kind).cloned().unwrap_or_default();
         let gates = Gates::default();
-        let candidate = Candidate {
-            info: &info,
-            kind: &kind,
-            grant: &grant,
-            gates: &gates,
-            states: States::Tell,
-            command: "rollback",
-            options: String::new(),
-        };
-        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Rollback, shown: None };
-        let activation = self.point(moving, &registry, actor).await?;
-        Ok(RolledBack::Pointer(Activated { activation, warnings, backtest }))
+        let (command, options) = (action.word(), String::new());
+        let candidate =
+            Candidate { info, kind: &kind, grant: &grant, gates: &gates, states, command, options };
+        let Found { warnings, backtest } = self.guard(&candidate, registry).await?;
+        let moving = Moving { kind, info, grant, action, shown: None };
+        let activation = self.point(moving, registry, actor).await?;
+        Ok(Activated { activation, warnings, backtest })
     }
 }
 

@@ -1,13 +1,12 @@
 //! Candidates that some runs of a kind get before all do.
 
-use super::activate::Moving;
 use super::guard::{Candidate, Found, States};
 use super::{Answer, Deed, by};
 use crate::runtime::Runtime;
 use crate::service::journal;
 use lockstep_ports::{
-    Activated, Actor, CanaryBegun, CanaryReport, CanaryRequest, CanaryRun, Gates, ROWS_PAGE_MAX,
-    RegistryChange, RunCounts, ServiceError,
+    Activated, Actor, CanaryBegun, CanaryReport, CanaryRequest, CanaryRun, ROWS_PAGE_MAX, RegistryChange,
+    RunCounts, ServiceError,
 };
 use lockstep_types::{AuditAction, Canary, CanaryTo, RunStatus, RunSummary};
 
@@ -74,21 +73,7 @@ impl Runtime {
         let registry = self.registry().await?;
         let canary = registry.canary_of(&kind).ok_or_else(|| no_canary(&kind))?;
         let info = self.find_component(&canary.digest.to_string()).await?;
-        let grant = registry.grant(&kind).cloned().unwrap_or_default();
-        let gates = Gates::default();
-        let candidate = Candidate {
-            info: &info,
-            kind: &kind,
-            grant: &grant,
-            gates: &gates,
-            states: States::Refuse,
-            command: "promote",
-            options: String::new(),
-        };
-        let Found { warnings, backtest } = self.guard(&candidate, &registry).await?;
-        let moving = Moving { kind, info: &info, grant, action: AuditAction::Promote, shown: None };
-        let activation = self.point(moving, &registry, actor).await?;
-        Ok(Activated { activation, warnings, backtest })
+        self.repoint(kind, &info, States::Refuse, AuditAction::Promote, &registry, actor).await
     }
 
     /// How the runs of a canary do beside the others, which started in the same time.
