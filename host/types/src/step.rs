@@ -380,6 +380,22 @@ impl Next {
             Self::Refuse { .. } => "refuse",
         }
     }
+
+    /// What it is about, for people: the output, the reason, the job. Of a wait it leaves out how long.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Complete(completion) => completion.output.clone().unwrap_or_default(),
+            Self::Skip(reason) | Self::Wait { reason, .. } => reason.clone(),
+            Self::Dispatch(job) => job.kind.clone(),
+            Self::Ask { prompt, .. } => prompt.clone(),
+            Self::Perform { effect, .. } => effect.name().to_owned(),
+            Self::Rework(order) => format!("{}: {}", order.producers.join(" or "), order.feedback),
+            Self::Fail { class, message, .. } => format!("{class}: {message}"),
+            Self::Stay => String::new(),
+            Self::Refuse { message, .. } => message.clone(),
+        }
+    }
 }
 
 /// The answer of a component to one event.

@@ -142,16 +142,8 @@ fn event(event: &StepEvent) -> String {
 
 fn next(next: &Next) -> String {
     let detail = match next {
-        Next::Complete(completion) => completion.output.clone().unwrap_or_default(),
-        Next::Skip(reason) => reason.clone(),
         Next::Wait { ms, reason } => format!("{}: {reason}", duration(*ms)),
-        Next::Dispatch(job) => job.kind.clone(),
-        Next::Ask { prompt, .. } => prompt.clone(),
-        Next::Perform { effect, .. } => effect.name().to_owned(),
-        Next::Rework(order) => format!("{}: {}", order.producers.join(" or "), order.feedback),
-        Next::Fail { class, message, .. } => format!("{class}: {message}"),
-        Next::Stay => String::new(),
-        Next::Refuse { message, .. } => message.clone(),
+        _ => next.detail(),
     };
     format!("{} {detail}", next.name())
 }

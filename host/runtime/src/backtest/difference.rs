@@ -46,16 +46,8 @@ pub fn in_words(outcome: &Outcome) -> String {
 
 fn next_in_words(next: &Next) -> String {
     let detail = match next {
-        Next::Complete(completion) => completion.output.clone().unwrap_or_default(),
-        Next::Skip(reason) => reason.clone(),
         Next::Wait { ms, reason } => format!("{ms} ms: {reason}"),
-        Next::Dispatch(job) => job.kind.clone(),
-        Next::Ask { prompt, .. } => prompt.clone(),
-        Next::Perform { effect, .. } => effect.name().to_owned(),
-        Next::Rework(order) => format!("{}: {}", order.producers.join(" or "), order.feedback),
-        Next::Fail { class, message, .. } => format!("{class}: {message}"),
-        Next::Stay => String::new(),
-        Next::Refuse { message, .. } => message.clone(),
+        _ => next.detail(),
     };
     let line = detail.split_whitespace().collect::<Vec<_>>().join(" ");
     cut(format!("{} {line}", next.name()).trim_end(), 0)
