@@ -4,10 +4,10 @@ use crate::outside::lock;
 use crate::random::mix;
 use async_trait::async_trait;
 use lockstep_ports::{Clock, Inspected, LoadError, Observer, StepExecutor};
-use lockstep_testkit::SimClock;
+use lockstep_testkit::{SimClock, samples};
 use lockstep_types::{
-    Access, Completion, Descriptor, Digest, Effect, EffectOutcome, Fact, FailureClass, Fault, Grant,
-    Invocation, ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
+    Access, Completion, Digest, Effect, EffectOutcome, Fact, FailureClass, Fault, Grant, Invocation,
+    ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
     ObservationRequest, Outcome, QuestionKind, ReworkRequest, Severity, StepEvent, StepInput, Transition,
 };
 use serde::{Deserialize, Serialize};
@@ -75,17 +75,9 @@ impl SimExecutor {
 #[async_trait]
 impl StepExecutor for SimExecutor {
     async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
-        let descriptor: Descriptor = serde_json::from_slice(bytes)
-            .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
-        lock(&self.versions).insert(Digest::of(bytes), descriptor.state_version);
-        let world = "lockstep:step/step@0.2.0".to_owned();
-        Ok(Inspected {
-            digest: Digest::of(bytes),
-            world,
-            imports: Vec::new(),
-            exports: Vec::new(),
-            descriptor,
-        })
+        let inspected = samples::inspected(bytes)?;
+        lock(&self.versions).insert(inspected.digest, inspected.descriptor.state_version);
+        Ok(inspected)
     }
 
     async fn invoke(

@@ -1,9 +1,9 @@
-use crate::lock;
+use crate::{lock, samples};
 use async_trait::async_trait;
 use lockstep_ports::{Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, Fault, Grant, Invocation, JsonText, Observation, ObservationRequest, Outcome,
-    StepInput, Transition,
+    Digest, Fault, Grant, Invocation, JsonText, Observation, ObservationRequest, Outcome, StepInput,
+    Transition,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -70,16 +70,7 @@ impl ScriptedExecutor {
 #[async_trait]
 impl StepExecutor for ScriptedExecutor {
     async fn inspect(&self, bytes: &[u8]) -> Result<Inspected, LoadError> {
-        let descriptor: Descriptor = serde_json::from_slice(bytes)
-            .map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
-        let world = "lockstep:step/step@0.2.0".to_owned();
-        Ok(Inspected {
-            digest: Digest::of(bytes),
-            world,
-            imports: Vec::new(),
-            exports: Vec::new(),
-            descriptor,
-        })
+        samples::inspected(bytes)
     }
 
     async fn invoke(

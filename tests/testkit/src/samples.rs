@@ -1,13 +1,17 @@
 //! Values that tests need and do not care about.
 
 use lockstep_ports::{
-    BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestReport, Commit, FieldDifference,
-    RegistryChange,
+    BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestOutcome, BacktestProgress,
+    BacktestReport, BacktestRequest, Commit, FieldDifference, Inspected, LoadError, RegistryChange,
+    ServiceError,
 };
 use lockstep_types::{
     Access, Activation, AuditAction, AuditEntry, Change, ComponentInfo, Descriptor, Digest, Grant,
     ItemStatus, JsonText, RunId, RunRow, RunStatus, RunSummary, SCHEMA_VERSION, Timestamp,
 };
+
+/// The world of all samples.
+const WORLD: &str = "lockstep:step/step@0.2.0";
 
 /// The id of the `n`th run; ids rise with `n`.
 #[must_use]
@@ -99,12 +103,29 @@ pub fn component(descriptor: &Descriptor) -> (ComponentInfo, Vec<u8>) {
     let info = ComponentInfo {
         digest: Digest::of(&bytes),
         size: bytes.len() as u64,
-        world: "lockstep:step/step@0.2.0".to_owned(),
+        world: WORLD.to_owned(),
         imports: Vec::new(),
         descriptor: descriptor.clone(),
         added_at: Timestamp(1),
     };
     (info, bytes)
+}
+
+/// What the bytes of such a component say of themselves.
+///
+/// # Errors
+/// `NotAComponent` for any other bytes.
+pub fn inspected(bytes: &[u8]) -> Result<Inspected, LoadError> {
+    let descriptor = serde_json::from_slice(bytes);
+    let descriptor: Descriptor =
+        descriptor.map_err(|error| LoadError::NotAComponent { reason: error.to_string() })?;
+    Ok(Inspected {
+        digest: Digest::of(bytes),
+        world: WORLD.to_owned(),
+        imports: Vec::new(),
+        exports: Vec::new(),
+        descriptor,
+    })
 }
 
 /// The pointer of a kind moving to a component.
@@ -140,11 +161,28 @@ pub fn audited(action: AuditAction, subject: &str) -> AuditEntry {
     }
 }
 
-/// What a backtest of two calls found: one is the same, one is decided otherwise.
-#[must_use]
-pub fn backtest(kind: &str) -> BacktestReport {
+/// A backtest of two calls, one of which is decided otherwise: what was asked, as a line, and what was found. A component
+/// of kind `other` is refused.
+pub fn backtest(
+    request: BacktestRequest,
+    progress: &dyn Fn(BacktestProgress),
+) -> (String, Result<BacktestReport, ServiceError>) {
+    let candidate = match &request.candidate {
+        BacktestCandidate::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        BacktestCandidate::Digest(digest) => digest.clone(),
+    };
+    let BacktestRequest { kind, last, since, runs, shown, .. } = request;
+    let asked = format!("backtest {candidate} for {kind}, {last:?} {since:?} {runs:?} {shown}");
+    if kind == "other" {
+        return (asked, Err(ServiceError::Invalid("it implements kind gate, not other".to_owned())));
+    }
+    progress(BacktestProgress { done: 1, of: Some(2), different: 1 });
+    (asked, Ok(found(kind)))
+}
+
+fn found(kind: String) -> BacktestReport {
     BacktestReport {
-        kind: kind.to_owned(),
+        kind,
         candidate: Digest::of(b"two"),
         version: "2".to_owned(),
         runs: 1,
