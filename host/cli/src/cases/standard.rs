@@ -1,11 +1,11 @@
-//! What a component of each standard kind has to do, whoever wrote it: cases derived from the specification, kept beside
-//! this file.
+//! What a component of each standard kind has to do, whoever wrote it: cases derived from the specification. They are kept
+//! with the standard component of the kind, and carried in the binary as it is.
 
 use super::{Case, read_text};
 
 macro_rules! kinds {
     ($($kind:literal),* $(,)?) => {
-        &[$(($kind, include_str!(concat!("kinds/", $kind, ".toml")))),*]
+        &[$(($kind, include_str!(concat!("../../../../guests/", $kind, "/behaviour.toml")))),*]
     };
 }
 
