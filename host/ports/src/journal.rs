@@ -24,7 +24,7 @@ pub struct Commit {
 /// Position of a committed record in the feed of all runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
-    /// From 1, rising, without gaps.
+    /// From 1, rising; the entries of runs that were forgotten are missing.
     pub position: u64,
     /// The run.
     pub run: RunId,
@@ -150,6 +150,13 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// If the store failed.
     async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError>;
+
+    /// Takes everything of a run away: row, records, their entries in the feed, the client token. One that is not there,
+    /// or that can still go on, is left as it is.
+    ///
+    /// # Errors
+    /// If it could not be written; then all of the run is still there.
+    async fn forget(&self, run: &RunId) -> Result<(), JournalError>;
 
     /// Feed entries after a position, at most `limit`.
     ///

@@ -1,6 +1,5 @@
 //! From sled's errors to those of the ports.
 
-use crate::values::ReadError;
 use lockstep_ports::{ComponentStoreError, JournalError};
 use std::fmt;
 use std::io;
@@ -55,13 +54,6 @@ impl Failure {
             sled::Error::Io(error) => Self::of_io(operation, error),
             error @ sled::Error::Corruption { .. } => Self::Damaged("a page", Shared::new(error)),
             error => Self::Io(operation, Shared::new(error)),
-        }
-    }
-
-    pub(crate) fn of_read(operation: &'static str, error: ReadError) -> Self {
-        match error {
-            ReadError::Sled(error) => Self::of_sled(operation, error),
-            error @ ReadError::Parts => Self::Damaged("a value", Shared::new(error)),
         }
     }
 
