@@ -3,6 +3,7 @@
 use crate::committer::RowWrite;
 use crate::error::{Failure, Shared};
 use crate::keys;
+use crate::log::frame::KEY_BYTES_MAX;
 use crate::view::View;
 use lockstep_ports::BoardCommit;
 use lockstep_types::SCHEMA_VERSION;
@@ -33,7 +34,12 @@ pub(crate) fn encode(commit: &BoardCommit) -> Result<Vec<RowWrite>, Failure> {
         Change::Remove(key) => Ok((keys::board(&commit.workspace, key), None)),
     };
     let writes: Result<Vec<RowWrite>, _> = commit.changes.iter().map(write).collect();
-    writes.map_err(|error| Failure::Io("encode a row of a board", Shared::new(error)))
+    let writes = writes.map_err(|error| Failure::Io("encode a row of a board", Shared::new(error)))?;
+    if writes.iter().any(|(key, _)| key.len() > KEY_BYTES_MAX) {
+        let why = format!("the key of a row may have {KEY_BYTES_MAX} bytes");
+        return Err(Failure::Io("write a row of a board", Shared::new(why)));
+    }
+    Ok(writes)
 }
 
 /// The rows of all boards, by key.

@@ -42,6 +42,10 @@ pub(crate) enum Write {
     Registry { rows: Vec<RegistryRow>, entry: Box<AuditEntry> },
     /// Everything of a run that has ended goes.
     Forget(RunId),
+    /// Everything of these runs goes whatever their state, and these keys.
+    Discard { runs: Vec<RunId>, keys: Vec<Vec<u8>> },
+    /// The segment that is written to is closed, and a new one begun.
+    Roll,
     /// Values of a segment that is to go, written again unless they changed in the meantime.
     Carry(Vec<Placed>),
     /// Keys and values as they were exported; keys that have a value already are left alone.
@@ -122,7 +126,7 @@ impl Committer {
         });
         match sealed {
             Ok(()) => {
-                drop(self.inner.view.index.take_in(Vec::new(), (self.writer.end(), self.writer.number())))
+                _ = self.inner.view.index.take_in(Vec::new(), (self.writer.end(), self.writer.number()));
             }
             Err(error) => tracing::debug!(folder = %self.inner.shown(), %error, "the log was not sealed"),
         }
@@ -157,6 +161,10 @@ impl Committer {
             view.index.settle(Flush::WhenDue)?;
         }
         let mut feed_end = self.inner.feed_end.load(Ordering::Acquire);
+        if requests.iter().any(|request| matches!(request.write, Write::Roll)) {
+            self.writer.roll().map_err(|error| Failure::of_io("write", error))?;
+            view.index.take_in(Vec::new(), (self.writer.end(), self.writer.number()));
+        }
         let batch = self.writer.batch().map_err(|error| Failure::of_io("write", error))?;
         let mut staging = Staging::new(view, batch);
         let mut answers = Answers::new();
@@ -208,6 +216,10 @@ fn stage(
         }
         Write::Board(rows) => put_rows(staging, rows),
         Write::Registry { rows, entry } => registry::stage(staging, rows, entry)?,
+        Write::Discard { runs, keys } => {
+            runs.iter().try_for_each(|run| turn::discard(staging, run, feed_end))?;
+            keys.iter().for_each(|key| staging.remove(key.clone()));
+        }
         Write::Forget(run) => turn::forget(staging, run, feed_end).map_err(|refused| told(refused, at))?,
         Write::Carry(values) => carry(staging, log, values)?,
         Write::Import(values) => {
@@ -217,7 +229,7 @@ fn stage(
                 }
             }
         }
-        Write::Recover => {}
+        Write::Recover | Write::Roll => {}
     }
     Ok(feed_end)
 }

@@ -38,6 +38,16 @@ impl std::error::Error for Shared {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io(operation, error) => write!(f, "cannot {operation}: {error}"),
+            Self::Damaged(what, error) => write!(f, "{what} is damaged: {error}"),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn of_io(operation: &'static str, error: io::Error) -> Self {
         match error.kind() {

@@ -18,8 +18,11 @@ const CARRY_BYTES: usize = 1024 * 1024;
 
 enum Call {
     Settle,
-    /// Writes every segment anew that has something dead in it.
-    Compact(SyncSender<Result<u64, Failure>>),
+    /// Writes every segment anew that has something dead in it, or something damaged if that is to go.
+    Compact {
+        drops_damage: bool,
+        reply: SyncSender<Result<u64, Failure>>,
+    },
     Stop,
 }
 
@@ -37,10 +40,10 @@ impl Waker {
     }
 
     /// Waits until everything dead is gone, and gives the bytes that came back.
-    pub(crate) fn compact(&self) -> Result<u64, Failure> {
+    pub(crate) fn compact(&self, drops_damage: bool) -> Result<u64, Failure> {
         let closed = || Failure::Io("compact", Shared::new("the store is closed"));
         let (reply, answer) = sync_channel(1);
-        self.0.send(Call::Compact(reply)).map_err(|_| closed())?;
+        self.0.send(Call::Compact { drops_damage, reply }).map_err(|_| closed())?;
         answer.recv().map_err(|_| closed())?
     }
 }
@@ -60,7 +63,7 @@ impl Keeper {
                 Call::Stop => break,
                 Call::Settle => {
                     let kept = inner.view.index.settle(Flush::WhenDue).and_then(|()| match worst(inner) {
-                        Some(segment) => compact(inner, queue, segment).map(drop),
+                        Some(segment) => compact(inner, queue, segment, false).map(drop),
                         None => Ok(()),
                     });
                     if let Err(failure) = kept {
@@ -68,7 +71,9 @@ impl Keeper {
                         tracing::warn!(folder = %inner.shown(), ?failure, "the store could not be tidied up");
                     }
                 }
-                Call::Compact(reply) => drop(reply.send(compact_all(inner, queue))),
+                Call::Compact { drops_damage, reply } => {
+                    drop(reply.send(compact_all(inner, queue, drops_damage)));
+                }
             }
         }
     }
@@ -95,13 +100,19 @@ fn worst(inner: &Inner) -> Option<u32> {
     (share(&usage) >= DEAD_PERCENT).then_some(segment)
 }
 
-fn compact_all(inner: &Inner, queue: &mpsc::WeakSender<Request>) -> Result<u64, Failure> {
-    let closed = closed_segments(inner).into_iter().filter(|(_, usage)| usage.dead > 0);
-    closed.map(|(segment, _)| compact(inner, queue, segment)).sum()
+fn compact_all(inner: &Inner, queue: &mpsc::WeakSender<Request>, drops_damage: bool) -> Result<u64, Failure> {
+    let wanted = closed_segments(inner).into_iter().filter(|(_, usage)| usage.dead > 0 || drops_damage);
+    wanted.map(|(segment, _)| compact(inner, queue, segment, drops_damage)).sum()
 }
 
-/// Writes what is still needed of a segment at the end of the log, and removes it; gives the bytes that came back.
-fn compact(inner: &Inner, queue: &mpsc::WeakSender<Request>, segment: u32) -> Result<u64, Failure> {
+/// Writes what is still needed of a segment at the end of the log, and removes it; gives the bytes that came back. What is
+/// damaged goes with it if `drops_damage`; else nothing is done until somebody has looked at that.
+fn compact(
+    inner: &Inner,
+    queue: &mpsc::WeakSender<Request>,
+    segment: u32,
+    drops_damage: bool,
+) -> Result<u64, Failure> {
     let failed = |error| Failure::of_io("compact", error);
     let view = &inner.view;
     let is_oldest = view.log.segments().map_err(failed)?.first() == Some(&segment);
@@ -110,11 +121,12 @@ fn compact(inner: &Inner, queue: &mpsc::WeakSender<Request>, segment: u32) -> Re
     let (mut carried, mut bytes, mut total) = (Vec::new(), 0, 0);
     let mut gone = BTreeSet::new();
     while let Some(found) = scan.next().map_err(failed)? {
-        let Found::Frame(frame) = found else { return Ok(0) };
-        if !frame.damaged.is_empty() {
-            // What is damaged stays as it is until somebody has looked at it.
-            return Ok(0);
-        }
+        let mut frame = match found {
+            Found::Frame(frame) if frame.damaged.is_empty() || drops_damage => frame,
+            Found::Damaged { .. } if drops_damage => continue,
+            _ => return Ok(0),
+        };
+        frame.damaged.drain(..).rev().for_each(|damaged| drop(frame.placed.remove(damaged)));
         for (key, place) in needed(inner, frame, is_oldest, &mut gone)? {
             bytes += place.map_or(0, |place| place.len as usize) + key.len();
             carried.push((key, place));

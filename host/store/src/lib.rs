@@ -18,6 +18,7 @@ mod migrate;
 mod open;
 mod registry;
 mod staging;
+pub mod tools;
 mod turn;
 mod view;
 
@@ -129,6 +130,14 @@ impl SledStore {
         let (reply, answer) = oneshot::channel();
         self.queue()?.send(Request { write, reply }).await.map_err(|_| self.inner.no_committer())?;
         answer.await.map_err(|_| self.inner.no_committer())?
+    }
+
+    /// The same for who has no runtime, or may block it.
+    fn write_blocking(&self, write: Write) -> Result<u64, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { write, reply };
+        self.queue()?.blocking_send(request).map_err(|_| self.inner.no_committer())?;
+        answer.blocking_recv().map_err(|_| self.inner.no_committer())?
     }
 
     /// Reads off the calling task: a page may have to come from the disk.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Folder of the log within that of the store.
 pub(crate) const LOG: &str = "log";
 /// Folder of the index within that of the store.
-const INDEX: &str = "index";
+pub(crate) const INDEX: &str = "index";
 /// The file whose lock keeps the store to one process.
 const LOCK: &str = "lock";
 

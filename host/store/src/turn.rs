@@ -76,12 +76,17 @@ fn mark(staging: &mut Staging<'_>, key: Vec<u8>, is_in: bool, seq: u64) -> Resul
     Ok(())
 }
 
-/// Takes away everything of a run. One that is not there, or can still go on, stays as it is. Positions in the feed, which
-/// ends at `feed_end`, are never given twice.
+/// Takes away everything of a run. One that is not there, or can still go on, stays as it is.
 pub(crate) fn forget(staging: &mut Staging<'_>, run: &RunId, feed_end: u64) -> Result<(), Refused> {
     if staging.contains(&keys::live(run))? {
         return Ok(());
     }
+    Ok(discard(staging, run, feed_end)?)
+}
+
+/// Takes away everything of a run, whatever its state. Positions in the feed, which ends at `feed_end`, are never given
+/// twice.
+pub(crate) fn discard(staging: &mut Staging<'_>, run: &RunId, feed_end: u64) -> Result<(), Failure> {
     staging.put(keys::FEED_END.to_vec(), feed_end.to_be_bytes().to_vec());
     for seq in 1..=last_seq(staging, run)? {
         let key = keys::record(run, seq);
@@ -94,7 +99,7 @@ pub(crate) fn forget(staging: &mut Staging<'_>, run: &RunId, feed_end: u64) -> R
         }
         staging.remove(key);
     }
-    for key in [keys::row(run), keys::cards(run)] {
+    for key in [keys::row(run), keys::live(run), keys::cards(run)] {
         if staging.contains(&key)? {
             staging.remove(key);
         }

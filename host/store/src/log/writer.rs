@@ -76,10 +76,19 @@ impl Writer {
     pub(crate) fn batch(&mut self) -> io::Result<Batch> {
         self.mend()?;
         if self.end.offset >= SEGMENT_BYTES {
+            self.roll()?;
+        }
+        Ok(Batch { base: self.end, durable: self.number, frames: 0, buffer: Vec::new() })
+    }
+
+    /// Begins a new segment, unless the one there is holds nothing.
+    pub(crate) fn roll(&mut self) -> io::Result<()> {
+        self.mend()?;
+        if self.end.offset > SEGMENT_HEAD_BYTES {
             let (file, end) = create(&self.log, self.end.segment + 1)?;
             (self.file, self.end) = (file, end);
         }
-        Ok(Batch { base: self.end, durable: self.number, frames: 0, buffer: Vec::new() })
+        Ok(())
     }
 
     /// Puts a batch on the device. If that fails nothing of it is there, or what is will be cut off before anything else is
