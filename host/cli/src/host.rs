@@ -112,6 +112,22 @@ impl Host {
     }
 }
 
+/// The data folder for `command` alone, without opening what is in it.
+pub(crate) async fn lock(context: &Context, command: &str) -> anyhow::Result<Lock> {
+    let give_up = Instant::now() + TAKEN_WAIT;
+    loop {
+        match context.folder.try_lock(command)? {
+            Locking::Ours(lock) => return Ok(lock),
+            Locking::Held(holder)
+                if holder.command == "serve" || is_watching(&holder) || Instant::now() >= give_up =>
+            {
+                return in_use(context, &holder);
+            }
+            Locking::Held(_) => tokio::time::sleep(TAKEN_LOOK).await,
+        }
+    }
+}
+
 /// Whether the folder is taken until a run ends, which is not worth waiting for.
 fn is_watching(holder: &Holder) -> bool {
     matches!(holder.command.as_str(), "run" | "runs watch")

@@ -109,6 +109,17 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     Ok(Local { runtime, store })
 }
 
+/// Gives back the space of what a data folder no longer needs; how many bytes came back.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
+    let store = SledStore::open(folder)?;
+    let freed = store.compact()?;
+    store.close();
+    Ok(freed)
+}
+
 /// The credentials of a data folder.
 ///
 /// # Errors
