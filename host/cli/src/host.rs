@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
-use crate::wiring::{self, Drive, Local};
+use crate::wiring::{self, Drive, Local, Retention};
 use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,6 +93,13 @@ impl Host {
         match self {
             Self::Here { local, .. } => local.backtests(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    /// Removes runs that need not be kept any more, for as long as the host is up.
+    pub(crate) fn retain(&self, retention: Retention) {
+        if let Self::Here { local, .. } = self {
+            local.retain(retention);
         }
     }
 

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use lockstep_runtime::Drive;
+pub use lockstep_runtime::{Drive, Retention};
 
 /// Compiled components within a cache folder; it can be deleted at any time.
 const COMPILED: &str = "compiled";
@@ -53,6 +53,11 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// Removes runs that need not be kept any more, for as long as the host is up.
+    pub fn retain(&self, retention: Retention) {
+        self.runtime.retain(retention);
     }
 
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by

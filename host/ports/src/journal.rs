@@ -126,6 +126,18 @@ pub trait Journal: Send + Sync {
     /// If the store failed or a row is damaged.
     async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
 
+    /// Rows in rising order of id (the oldest first), those above `after` if given, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store failed or a row is damaged.
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
+
+    /// How many runs there are. Takes time in proportion.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn count(&self) -> Result<u64, JournalError>;
+
     /// Ids of the runs whose status is live, or that have teardowns left to carry out, oldest first. Does not read the
     /// others.
     ///

@@ -69,6 +69,20 @@ impl Journal for SledStore {
         .await
     }
 
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        let begin = after.map_or_else(|| keys::ROWS.to_vec(), |after| keys::after(&keys::row(after)));
+        let limit = limit.min(ROWS_PAGE_MAX);
+        self.read(move |view| {
+            let entries = view.entries(begin..keys::above(keys::ROWS), Order::Rising, limit)?;
+            entries.iter().map(|(key, value)| decode_row(key, value)).collect()
+        })
+        .await
+    }
+
+    async fn count(&self) -> Result<u64, JournalError> {
+        self.read(|view| view.count(keys::ROWS)).await
+    }
+
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
         self.read(|view| marked(view, keys::LIVE)).await
     }

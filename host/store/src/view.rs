@@ -83,6 +83,19 @@ impl View {
         }
     }
 
+    /// How many keys begin with `prefix`.
+    pub(crate) fn count(&self, prefix: &[u8]) -> Result<u64, Failure> {
+        let (mut count, mut last) = (0, None);
+        loop {
+            let page = self.keys(rest(prefix, last.as_ref()), Order::Rising, PAGE_KEYS)?;
+            count += page.len() as u64;
+            last = page.into_iter().next_back();
+            if last.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
     /// All keys that begin with `prefix`, and their values, in their order.
     pub(crate) fn all(&self, prefix: &[u8]) -> Result<Entries, Failure> {
         let mut found: Entries = Vec::new();

@@ -234,6 +234,18 @@ impl Journal for MemJournal {
         })
     }
 
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        let limit = limit.min(ROWS_PAGE_MAX);
+        self.read(|durable| {
+            let above = durable.rows.iter().filter(|(run, _)| after.is_none_or(|after| *run > after));
+            above.take(limit).map(|(_, row)| row.clone()).collect()
+        })
+    }
+
+    async fn count(&self) -> Result<u64, JournalError> {
+        self.read(|durable| durable.rows.len() as u64)
+    }
+
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
         self.read(|durable| {
             let live =

@@ -179,6 +179,10 @@ pub async fn rows_are_paged_newest_first(subject: &mut dyn Subject) {
         seen.extend(page);
     }
     assert_eq!(seen, (1..=RUNS).rev().map(run_id).collect::<Vec<_>>());
+    assert_eq!(journal.count().await.expect("readable"), RUNS);
+    let above = ids(&journal.rows_from(Some(&run_id(RUNS - 3)), 2).await.expect("readable"));
+    assert_eq!(above, [run_id(RUNS - 2), run_id(RUNS - 1)]);
+    assert_eq!(ids(&journal.rows_from(None, 1).await.expect("readable")), [run_id(1)]);
     let below = ids(&journal.rows(Some(&run_id(3)), usize::MAX).await.expect("readable"));
     assert_eq!(below, [run_id(2), run_id(1)]);
     assert_eq!(journal.rows(None, 0).await.expect("readable"), []);
