@@ -43,7 +43,7 @@ fn done_and_failed_runs_go_at_their_own_age() {
     assert_eq!(prune(&host, retention), 0);
     world.clock.advance_ms(1);
     assert_eq!(prune(&host, retention), 1);
-    assert_eq!(kept(&world, &host), [failed.clone()]);
+    assert_eq!(kept(&world, &host), std::slice::from_ref(&failed));
     world.clock.advance_ms(3 * DAY_MS);
     assert_eq!(prune(&host, retention), 1);
     assert!(kept(&world, &host).is_empty());

@@ -152,3 +152,6 @@ fn segment_head() -> [u8; SEGMENT_HEAD_BYTES as usize] {
     head[8..10].copy_from_slice(&VERSION.to_le_bytes());
     head
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,8 @@ fn cut(found: &[Found], before: Option<u64>) -> usize {
             continue;
         };
         let follows = match last {
-            Some(last) => head.number == last + 1,
+            // What was on the device and is damaged leaves no gap in what came after.
+            Some(last) => head.number == last.max(durable) + 1,
             // Nothing is known of what came before: the first of a batch follows whatever that was.
             None => !is_hole || head.number == head.durable + 1,
         };

@@ -6,6 +6,7 @@ mod components;
 mod damage;
 mod killed;
 mod lifecycle;
+mod power;
 mod tools;
 
 use async_trait::async_trait;
