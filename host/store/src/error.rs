@@ -81,6 +81,12 @@ impl Failure {
     }
 }
 
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("sled panicked").to_owned()
+}
+
 /// An error of the journal as one of the component store.
 pub(crate) fn component(operation: &'static str, error: JournalError) -> ComponentStoreError {
     match error {

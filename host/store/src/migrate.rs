@@ -1,6 +1,6 @@
 //! Stores of layout 1, which were a sled database alone, become a log.
 
-use crate::error::{Failure, Shared};
+use crate::error::{Failure, Shared, panic_text};
 use crate::keys;
 use crate::log::{Change, Log, Writer};
 use crate::open::{LOG, OpenError};
@@ -10,6 +10,7 @@ use sled::{Db, IVec};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +30,12 @@ pub(crate) fn migrate(folder: &Path) -> Result<(), OpenError> {
     tracing::info!(folder = %folder.display(), "the store is brought to the layout of this version");
     let unfinished = folder.join(UNFINISHED);
     let copied = discard(&unfinished).map_err(|error| Failure::of_io("migrate the store", error));
-    copied.and_then(|()| copy(folder, &unfinished)).map_err(|failure| OpenError::of(failure, folder))?;
+    let copied = copied.and_then(|()| {
+        // sled meets some kinds of damage with a panic.
+        catch_unwind(AssertUnwindSafe(|| copy(folder, &unfinished)))
+            .unwrap_or_else(|panic| Err(Failure::Damaged("the log", Shared::new(panic_text(panic.as_ref())))))
+    });
+    copied.map_err(|failure| OpenError::of(failure, folder))?;
     let renamed = fs::rename(&unfinished, folder.join(LOG)).and_then(|()| File::open(folder)?.sync_all());
     renamed.and_then(|()| remove_old(folder)).map_err(at("migrate the store"))
 }

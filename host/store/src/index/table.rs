@@ -1,7 +1,7 @@
 //! The part of the index that is on disk: a sled database, with one tree of places by key.
 
 use super::Changes;
-use crate::error::{Failure, Shared};
+use crate::error::{Failure, Shared, panic_text};
 use crate::keys;
 use crate::log::{Place, Position};
 use sled::{Batch, Db};
@@ -143,11 +143,7 @@ impl Drop for Table {
 fn guarded<T>(operation: &'static str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| Failure::of_sled(operation, error)),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("sled panicked");
-            Err(Failure::Io(operation, Shared::new(text)))
-        }
+        Err(panic) => Err(Failure::Io(operation, Shared::new(panic_text(panic.as_ref())))),
     }
 }
 

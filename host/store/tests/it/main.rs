@@ -4,9 +4,11 @@
 
 mod components;
 mod damage;
+mod device;
 mod killed;
+mod layout1;
 mod lifecycle;
-mod power;
+
 mod tools;
 
 use async_trait::async_trait;
