@@ -64,6 +64,10 @@ fn copy(folder: &Path, to: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::of_sled("migrate the store", error);
     let io_failed = |error| Failure::of_io("migrate the store", error);
     let db = sled::Config::new().path(folder).flush_every_ms(None).open().map_err(failed)?;
+    // sled makes a new database of a file it does not know.
+    if !db.contains_key(b"m/schema").map_err(failed)? {
+        return Err(Failure::Damaged("the layout version", Shared::new("it is missing")));
+    }
     let positions = positions(&db)?;
     let tokens: HashMap<IVec, IVec> = db
         .scan_prefix(b"t/")
