@@ -12,4 +12,5 @@ mod registry;
 mod service;
 mod shipping;
 mod shop;
+mod store;
 mod swap;

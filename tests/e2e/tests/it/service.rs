@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: String,
     token: String,
@@ -19,7 +19,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(shop: &Shop) -> Self {
+    pub(crate) fn start(shop: &Shop) -> Self {
         let mut serve = shop.host.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child =
             serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
