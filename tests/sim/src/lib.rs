@@ -4,6 +4,7 @@
 //!
 //! It never calls WebAssembly, never touches disk or network, and reads no real time: a seed is the whole history.
 
+mod board;
 mod check;
 mod executor;
 mod life;
@@ -12,6 +13,7 @@ mod people;
 mod pipeline;
 mod random;
 mod swaps;
+mod truth;
 mod world;
 
 pub use swaps::{Swaps, swap};
@@ -32,8 +34,16 @@ mod tests {
                 Err(broken) => panic!("{broken}"),
             }
         }
-        let Faults { lost_commits, failed_commits, jobs_begun_again, effects_asked_again, refusals } = faults;
-        let all = [lost_commits, failed_commits, jobs_begun_again, effects_asked_again, refusals];
+        let Faults {
+            lost_commits,
+            untold_commits,
+            failed_commits,
+            jobs_begun_again,
+            effects_asked_again,
+            refusals,
+        } = faults;
+        let in_store = [lost_commits, untold_commits, failed_commits];
+        let all = [in_store, [jobs_begun_again, effects_asked_again, refusals]].concat();
         assert!(all.iter().all(|times| *times > 0), "something never went wrong: {faults:?}");
     }
 
