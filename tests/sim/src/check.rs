@@ -235,7 +235,8 @@ fn holds(run: &Run, is_closed_by_hand: bool) -> Result<(), String> {
             ensure(goes_on, "a running run waits for nothing")?;
         }
         RunStatus::Blocked => {
-            ensure(!parked.is_empty() && run.outstanding().is_empty(), "a run is blocked without a question")?
+            let waits = !parked.is_empty() && run.outstanding().is_empty();
+            ensure(waits, "a run is blocked without a question")?;
         }
         RunStatus::Paused => {}
         RunStatus::Done | RunStatus::Failed => {

@@ -269,16 +269,17 @@ pub(crate) async fn is_owed(world: &World) -> Result<bool, String> {
     Ok(board.items.values().any(|item| item.status == ItemStatus::Done && item.auto_start_dependents))
 }
 
-/// Minutes after which an open card is urgent.
+/// Minutes after which every open card is urgent, those of runs of no board too.
 pub(crate) async fn patience(world: &World) -> Result<u64, String> {
-    Ok(stored(world).await?.settings.waiting_escalation_minutes.into())
+    let of_board = stored(world).await?.settings.waiting_escalation_minutes;
+    Ok(of_board.max(Settings::default().waiting_escalation_minutes).into())
 }
 
 /// Nobody is left waiting quietly.
 pub(crate) async fn all_cards_are_urgent(host: &Host) -> Result<(), String> {
     let cards = host.runtime.cards(None).await.map_err(shown)?;
     match cards.into_iter().find(|card| card.notice.severity != Severity::Urgent) {
-        Some(card) => Err(format!("card {} waited too long and is not urgent", card.id)),
+        Some(card) => Err(format!("a card waited too long and is not urgent: {card:?}")),
         None => Ok(()),
     }
 }
