@@ -22,18 +22,22 @@ pub use world::{Broken, Ended, Faults, simulate};
 #[cfg(test)]
 mod tests {
     use super::{Faults, simulate};
+    use std::collections::BTreeMap;
 
-    /// Enough to meet every fault many times over, few enough to wait for.
-    const SEEDS: u64 = 140;
+    /// Enough to meet every fault hundreds of times, few enough to wait for.
+    const SEEDS: u64 = 2000;
 
     fn hold(seeds: impl Iterator<Item = u64>) {
         let mut faults = Faults::default();
+        let mut board: BTreeMap<&str, u64> = BTreeMap::new();
         for seed in seeds {
-            match simulate(seed) {
-                Ok(ended) => faults += ended.faults,
-                Err(broken) => panic!("{broken}"),
+            let ended = simulate(seed).unwrap_or_else(|broken| panic!("{broken}"));
+            faults += ended.faults;
+            for (what, times) in ended.board {
+                *board.entry(what).or_default() += times;
             }
         }
+        assert!(board.values().all(|times| *times > 0), "something never happened on a board: {board:?}");
         let Faults {
             lost_commits,
             untold_commits,
@@ -58,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_journal_to_the_byte() {
+    fn the_same_seed_gives_the_same_log_to_the_byte() {
         for seed in 1000..1010 {
             let ends = [(); 2].map(|()| simulate(seed).unwrap());
             assert_eq!(ends[0], ends[1], "seed {seed}");

@@ -49,7 +49,8 @@ pub(crate) async fn board_is_true(world: &World, rows: &[RunRow]) -> Result<(), 
     for run in rows.iter().map(|row| &row.summary).filter(|run| run.workspace.is_some() && !run.is_errand) {
         let item = run.item.parse().ok().and_then(|id: ItemId| board.items.get(&id));
         if run.status.is_live() && item.is_none_or(|item| item.current_run.as_ref() != Some(&run.id)) {
-            return Err(format!("{} is live, and {} does not name it", run.id, run.item));
+            let named = item.map(|item| (item.status, &item.current_run));
+            return Err(format!("{} is live, and {} does not name it: {named:?}", run.id, run.item));
         }
     }
     spend_is_true(world, &board)?;

@@ -241,7 +241,7 @@ impl Fire {
             Some(run) if number % 3 == 2 => {
                 asked.push(self.asking(&format!("/v1/runs/{run}/stop"), json!({}), What::Stop(run)));
             }
-            None if number % 3 == 0 => asked.push(self.start(SLEEPS)),
+            None if number.is_multiple_of(3) => asked.push(self.start(SLEEPS)),
             _ => {}
         }
         for at in 0..BETWEEN {

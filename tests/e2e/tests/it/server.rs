@@ -1,6 +1,7 @@
 //! `lockstep serve` on a port of its own, and requests to it as bytes.
 
 use crate::host::Host;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -21,11 +22,13 @@ impl Drop for Server {
 impl Server {
     pub(crate) fn start(host: &Host) -> Self {
         let mut serve = host.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        let complaints = host.data.with_extension("log");
+        let log = File::create(&complaints).expect("the log can be written");
+        let mut child = serve.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
         let out = child.stdout.take().expect("its output is piped");
         let ready = BufReader::new(out).lines().map_while(Result::ok).find(|line| line.contains("http://"));
-        assert!(ready.is_some(), "the server said nothing");
+        let complaints = std::fs::read_to_string(complaints).unwrap_or_default();
+        assert!(ready.is_some(), "the server did not come up: {complaints}");
         let json = std::fs::read_to_string(host.data.join("server.json")).expect("server.json is there");
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let address =
