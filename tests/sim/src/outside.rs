@@ -7,7 +7,7 @@ use lockstep_ports::{ChangeSource, ChangeSourceError, Clock, Effects, Jobs};
 use lockstep_testkit::{FakeChangeSource, FakeEffects, SimClock};
 use lockstep_types::{
     Change, EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
-    ProviderCommand, Timestamp, Usage,
+    ProviderCommand, RunId, Timestamp, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,6 +138,10 @@ impl Jobs for SimJobs {
     async fn log_tail(&self, _key: &JobKey, _limit: usize) -> Option<String> {
         None
     }
+
+    async fn forget(&self, run: &RunId) {
+        lock(&self.state).jobs.retain(|key, _| key.run != *run);
+    }
 }
 
 /// A repository that now and then cannot be read.
@@ -216,5 +220,9 @@ impl Effects for SimEffects {
         lock(&self.outcomes).insert(order.key.clone(), outcome.clone());
         self.way(&order.key, "back").await;
         outcome
+    }
+
+    async fn forget(&self, run: &RunId) {
+        self.fake.forget(run).await;
     }
 }
