@@ -1,7 +1,7 @@
 //! What is stored, as an operator looks after it.
 
 use crate::host::Host;
-use crate::service::Server;
+use crate::server::Server;
 use crate::shop::Shop;
 use serde_json::json;
 use std::fs;
@@ -26,7 +26,7 @@ fn what_is_stored_is_backed_up_damaged_found_repaired_and_restored() {
     let copy = other.path().join("copy");
     let exported = other.path().join("all.jsonl");
 
-    let server = Server::start(&shop);
+    let server = Server::start(&shop.host);
     let ran = shop.host.run(&["store", "backup", copy.to_str().unwrap()]);
     assert!(ran.status == Some(0) && ran.out.starts_with("backed up 1 runs, "), "{ran:?}");
     let ran = shop.host.run(&["store", "verify"]);
