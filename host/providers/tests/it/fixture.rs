@@ -10,6 +10,7 @@ use lockstep_types::{
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// 2026-01-05T09:00:00Z.
@@ -122,7 +123,10 @@ impl Fixture {
     }
 
     pub(crate) fn jobs(&self) -> ProcessJobs {
-        ProcessJobs::new(self.git.clone(), JobOptions::new(supervisor())).unwrap()
+        // A job of a test that hangs ends soon after the test was given up.
+        let time_limit = Duration::from_mins(5);
+        let options = JobOptions { time_limit, ..JobOptions::new(supervisor()) };
+        ProcessJobs::new(self.git.clone(), options).unwrap()
     }
 
     pub(crate) fn effects(&self) -> LocalEffects {
