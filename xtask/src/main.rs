@@ -11,6 +11,7 @@ mod component;
 mod debian;
 mod demo;
 mod examples;
+mod fuzz;
 mod guests;
 mod sim;
 mod test;
@@ -41,6 +42,8 @@ enum Task {
     Examples,
     /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
     Demo,
+    /// Throw mutated input at everything that reads from outside, guided by coverage
+    Fuzz(fuzz::Args),
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::bench(&args),
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

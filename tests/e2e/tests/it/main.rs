@@ -9,6 +9,7 @@ mod main_job;
 mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
+mod secrets;
 mod service;
 mod shipping;
 mod shop;
