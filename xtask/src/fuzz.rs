@@ -22,6 +22,9 @@ const INPUT_SECONDS: u32 = 20;
 /// Memory at which an input counts as a finding.
 const MEMORY_MB: u32 = 3072;
 
+/// Bytes kept for a target: all of it is replayed in every test run, and lies in the repository.
+const KEPT_BYTES: u64 = 24 << 10;
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// One target; all of them, one after the other, if left out
@@ -29,7 +32,7 @@ pub(crate) struct Args {
     /// Minutes for each target
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// Afterwards, add what was new to the kept corpus, as few and small inputs as reach the same
+    /// Afterwards, add to the kept corpus the smallest of the inputs that reach what it does not
     #[arg(long)]
     keep: bool,
 }
@@ -112,10 +115,40 @@ fn one(root: &Path, program: &Path, name: &str, args: &Args) -> Result<()> {
             findings.display()
         )
     })?;
-    if args.keep {
-        let mut merge = Command::new(program);
-        merge.env("LOCKSTEP_FUZZ_TARGET", name).arg("-merge=1").arg(&kept).arg(&found);
-        run(&mut merge)?;
+    if args.keep { keep(program, name, &kept, &found) } else { Ok(()) }
+}
+
+/// Copies from `found` to `kept` what reaches new code, the smallest first, as long as there is room.
+fn keep(program: &Path, name: &str, kept: &Path, found: &Path) -> Result<()> {
+    let fresh = found.with_extension("fresh");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).with_context(|| format!("remove {}", fresh.display()))?;
+    }
+    fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
+    let mut merge = Command::new(program);
+    // What is in the first folder counts as reached.
+    for entry in fs::read_dir(kept)?.flatten() {
+        fs::copy(entry.path(), fresh.join(entry.file_name()))?;
+    }
+    merge.env("LOCKSTEP_FUZZ_TARGET", name).arg("-merge=1").arg(&fresh).arg(found);
+    run(&mut merge)?;
+    let mut new: Vec<(u64, PathBuf)> = Vec::new();
+    let mut room = KEPT_BYTES;
+    for entry in fs::read_dir(&fresh)?.flatten() {
+        let bytes = entry.metadata()?.len();
+        if kept.join(entry.file_name()).exists() {
+            room = room.saturating_sub(bytes);
+        } else {
+            new.push((bytes, entry.path()));
+        }
+    }
+    new.sort();
+    for (bytes, file) in new {
+        if bytes > room {
+            break;
+        }
+        room -= bytes;
+        fs::copy(&file, kept.join(file.file_name().unwrap_or_default()))?;
     }
     Ok(())
 }

@@ -35,6 +35,10 @@ impl Recorded {
             let (record, head) = TurnRecord::decode(bytes, id, seq, previous)?;
             let run = recorded.take().map(|recorded| recorded.run);
             recorded = fold(run, &record)?.map(|run| Self { run, seq, head });
+            // The chain says whose record it is; the run that is created must be no other.
+            if recorded.as_ref().is_some_and(|recorded| recorded.run.spec().id != *id) {
+                return Err(ReplayError::Misfit { event: "created" });
+            }
         }
         recorded.ok_or_else(|| ReplayError::NoBeginning { run: id.to_string() })
     }
@@ -59,7 +63,7 @@ impl Recorded {
     pub fn problems_of(&self, row: &RunRow) -> Vec<String> {
         let own = self.row();
         let mut problems = Vec::new();
-        if row.schema > SCHEMA_VERSION {
+        if !(1..=SCHEMA_VERSION).contains(&row.schema) {
             problems.push(format!(
                 "the stored run has format {}, this version reads up to {SCHEMA_VERSION}",
                 row.schema

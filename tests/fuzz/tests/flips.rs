@@ -54,7 +54,7 @@ fn a_flipped_record_never_passes_for_the_one_that_was_written() {
         let mut previous = Digest::zero();
         for (bytes, seq) in records.iter().zip(1..) {
             let (_, head) = TurnRecord::decode(bytes, &run(), seq, previous).unwrap();
-            for (bit, damaged) in flipped(bytes) {
+            for (bit, damaged) in thinned(bytes) {
                 if let Ok((_, other)) = TurnRecord::decode(&damaged, &run(), seq, previous) {
                     assert_ne!(other, head, "{name}: bit {bit} of record {seq}");
                 }
