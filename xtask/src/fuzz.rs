@@ -22,8 +22,9 @@ const INPUT_SECONDS: u32 = 20;
 /// Memory at which an input counts as a finding.
 const MEMORY_MB: u32 = 3072;
 
-/// Bytes kept for a target: all of it is replayed in every test run, and lies in the repository.
-const KEPT_BYTES: u64 = 24 << 10;
+/// Bytes kept for a target, and inputs added at once: all of it is replayed in every test run, and lies in the repository.
+const KEPT_BYTES: u64 = 10 << 10;
+const ADDED_MAX: usize = 24;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     /// Minutes for each target
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// Afterwards, add to the kept corpus the smallest of the inputs that reach what it does not
+    /// Afterwards, add to the kept corpus some of the inputs that reach what it does not, from the smallest on
     #[arg(long)]
     keep: bool,
 }
@@ -118,7 +119,7 @@ fn one(root: &Path, program: &Path, name: &str, args: &Args) -> Result<()> {
     if args.keep { keep(program, name, &kept, &found) } else { Ok(()) }
 }
 
-/// Copies from `found` to `kept` what reaches new code, the smallest first, as long as there is room.
+/// Copies from `found` to `kept` some of what reaches new code, small and larger, as long as there is room.
 fn keep(program: &Path, name: &str, kept: &Path, found: &Path) -> Result<()> {
     let fresh = found.with_extension("fresh");
     if fresh.exists() {
@@ -143,7 +144,8 @@ fn keep(program: &Path, name: &str, kept: &Path, found: &Path) -> Result<()> {
         }
     }
     new.sort();
-    for (bytes, file) in new {
+    let step = new.len().div_ceil(ADDED_MAX).max(1);
+    for (bytes, file) in new.into_iter().step_by(step) {
         if bytes > room {
             break;
         }

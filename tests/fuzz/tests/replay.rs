@@ -6,7 +6,7 @@ use lockstep_types::{Capsule, Event, TurnRecord};
 use std::path::Path;
 
 /// The whole corpus is looked through by people and kept in the repository.
-const CORPUS_BYTES_MAX: u64 = 400 << 10;
+const CORPUS_BYTES_MAX: u64 = 160 << 10;
 
 fn inputs(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
