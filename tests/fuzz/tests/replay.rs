@@ -1,5 +1,9 @@
 //! The kept corpus and every past finding, in an ordinary test run: none of them is a finding today.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says at which input"
+)]
 
 use lockstep_fuzz::{TARGETS, path, samples, target};
 use lockstep_types::{Capsule, Event, TurnRecord};
