@@ -50,14 +50,6 @@ impl LocalEffects {
         Self { git, options: Arc::new(options), places }
     }
 
-    /// Removes all that is kept of the effects of a run. For runs that are deleted.
-    pub async fn forget(&self, run: &RunId) {
-        let folder = self.effects_dir().join(run.as_str());
-        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
-            tracing::warn!(%run, %error, "the effects of a run could not be removed");
-        }
-    }
-
     fn effects_dir(&self) -> PathBuf {
         self.git.data_dir().join("effects")
     }
@@ -181,6 +173,21 @@ impl Effects for LocalEffects {
             {
                 self.stop(&record.key).await;
             }
+        }
+    }
+
+    async fn forget(&self, run: &RunId) {
+        let folder = self.effects_dir().join(run.as_str());
+        for left in std::fs::read_dir(&folder).into_iter().flatten().flatten().take(EFFECTS_MAX) {
+            let left = Folder::new(left.path());
+            if matches!(left.is_busy(), Ok(true))
+                && let Err(error) = left.stop().await
+            {
+                tracing::warn!(%run, %error, "the command of an effect could not be stopped");
+            }
+        }
+        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
+            tracing::warn!(%run, %error, "the effects of a run could not be removed");
         }
     }
 }
