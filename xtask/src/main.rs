@@ -11,6 +11,7 @@ mod component;
 mod debian;
 mod demo;
 mod examples;
+mod fuzz;
 mod guests;
 mod kill;
 mod sim;
@@ -44,6 +45,8 @@ enum Task {
     Demo,
     /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
     Kill(kill::Args),
+    /// Throw mutated input at everything that reads from outside, guided by coverage
+    Fuzz(fuzz::Args),
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

@@ -15,6 +15,7 @@ mod follow;
 mod host;
 mod ids;
 mod logging;
+pub mod reading;
 mod remote;
 mod render;
 mod standard;

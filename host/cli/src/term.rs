@@ -1,6 +1,6 @@
 //! The only way to stdout and stderr: results to the one, progress and errors to the other.
 
-use crate::render::Style;
+use crate::render::{Style, clean};
 use serde::Serialize;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
@@ -75,6 +75,6 @@ impl Term {
 
     /// Says what went wrong.
     pub(crate) fn error(&self, text: &str) {
-        self.note(&format!("lockstep: {text}"));
+        self.note(&format!("lockstep: {}", clean(text)));
     }
 }

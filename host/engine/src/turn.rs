@@ -3,7 +3,7 @@ use crate::decide::Decider;
 use crate::run::{Command, Run};
 use lockstep_types::{
     Admission, Digest, Grant, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected,
-    RunId, RunRow, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
+    RunId, RunRow, RunSummary, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
 };
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
@@ -35,6 +35,10 @@ impl Recorded {
             let (record, head) = TurnRecord::decode(bytes, id, seq, previous)?;
             let run = recorded.take().map(|recorded| recorded.run);
             recorded = fold(run, &record)?.map(|run| Self { run, seq, head });
+            // The chain says whose record it is; the run that is created must be no other.
+            if recorded.as_ref().is_some_and(|recorded| recorded.run.spec().id != *id) {
+                return Err(ReplayError::Misfit { event: "created" });
+            }
         }
         recorded.ok_or_else(|| ReplayError::NoBeginning { run: id.to_string() })
     }
@@ -49,6 +53,33 @@ impl Recorded {
             state: self.run.digest(),
             summary: self.run.summary(),
         }
+    }
+}
+
+impl Recorded {
+    /// What a stored row says of the run that its journal does not, one line each; none if it is the row of this run. What
+    /// lists show of the waiting steps is left out: another version may word it otherwise.
+    #[must_use]
+    pub fn problems_of(&self, row: &RunRow) -> Vec<String> {
+        let own = self.row();
+        let mut problems = Vec::new();
+        if !(1..=SCHEMA_VERSION).contains(&row.schema) {
+            problems.push(format!(
+                "the stored run has format {}, this version reads up to {SCHEMA_VERSION}",
+                row.schema
+            ));
+        }
+        if (own.head, own.seq) != (row.head, row.seq) {
+            problems.push(format!("the journal ends at record {}, the stored run at {}", own.seq, row.seq));
+        }
+        if own.state != row.state {
+            problems.push("the journal does not fold to the stored run".to_owned());
+        }
+        let shown = RunSummary { waiting: own.summary.waiting.clone(), ..row.summary.clone() };
+        if shown != own.summary {
+            problems.push("lists show the run otherwise than its journal tells it".to_owned());
+        }
+        problems
     }
 }
 

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use lockstep_types::{
-    Change, ChangedFile, CheckCommand, CheckReport, EffectOrder, EffectOutcome, EnvironmentReport, Evidence,
-    HealthReport, JobCommand, JobKey, JobOrder, JobOutcome, MergeReport, ObserveFailure, ProviderCommand,
-    RunId, Timestamp,
+    Change, ChangedFile, CheckCommand, CheckReport, EffectKey, EffectOrder, EffectOutcome, EnvironmentReport,
+    Evidence, HealthReport, JobCommand, JobKey, JobOrder, JobOutcome, MergeReport, ObserveFailure,
+    ProviderCommand, RunId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -142,6 +142,13 @@ pub trait Effects: Send + Sync {
     /// Performs an effect. The same key again gives the same outcome and changes nothing a second time. `command` is what
     /// the run's pipeline configures for the effect.
     async fn perform(&self, order: &EffectOrder, command: Option<&ProviderCommand>) -> EffectOutcome;
+
+    /// Ends an effect nobody waits for any more, with all its processes. One that cannot be ended half-way, as a merge, goes
+    /// on to its end. Ending it again does nothing.
+    async fn stop(&self, _key: &EffectKey) {}
+
+    /// Ends every effect under way that is not in `wanted`; called once after recovery.
+    async fn sweep(&self, _wanted: &BTreeSet<EffectKey>) {}
 
     /// Removes all that is kept of the effects of a run that is removed.
     async fn forget(&self, run: &RunId);

@@ -1,6 +1,6 @@
 //! Checks that are programs of this machine, run in a worktree at the head commit.
 
-use crate::environment::environment;
+use crate::environment::{environment, secret_names};
 use crate::files::{
     blocking, create_private_dir, read_end, read_json, remove_tree_if_there, try_lock, write_json,
 };
@@ -303,7 +303,7 @@ impl Inner {
             stdin: None,
             time_limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
             tethered: true,
-            secret_variables: Vec::new(),
+            secret_variables: secret_names(&[], &command.env).collect(),
             masked_file: None,
         };
         let mut environment = environment(&[], &command.env);

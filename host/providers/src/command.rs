@@ -1,6 +1,6 @@
 //! A program of the operator that is asked in JSON and answers in JSON.
 
-use crate::environment::{environment, not_set};
+use crate::environment::{environment, not_set, secret_names};
 use crate::files::{read_bounded, read_end, write_durably};
 use crate::launch::{Exit, Folder, Order};
 use crate::text::{as_line, shown};
@@ -93,7 +93,7 @@ impl Request<'_> {
             stdin: Some(body.clone()),
             time_limit_ms: u64::try_from(self.time_limit.as_millis()).unwrap_or(u64::MAX),
             tethered: self.tethered,
-            secret_variables: Vec::new(),
+            secret_variables: secret_names(&self.command.pass_env, &self.command.env).collect(),
             masked_file: None,
         };
         let mut environment = environment(&self.command.pass_env, &self.command.env);

@@ -1,7 +1,7 @@
 //! Effects: those of git, and those that a command of the pipeline performs.
 
 use crate::command::{CommandOptions, Reply, Request};
-use crate::files::{blocking, read_json, remove_tree_if_there, write_json};
+use crate::files::{blocking, read_json, remove_tree_if_there, write_durably, write_json};
 use crate::git::LocalGit;
 use crate::launch::{Exit, Folder};
 use crate::process::numbered_name;
@@ -11,6 +11,7 @@ use lockstep_types::{
     Effect, EffectKey, EffectOrder, EffectOutcome, Environment, JsonText, ProviderCommand, RunId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -29,6 +30,9 @@ pub struct LocalEffects {
     options: Arc<CommandOptions>,
     places: Arc<Semaphore>,
 }
+
+/// Folders of effects that are looked through after a start.
+const EFFECTS_MAX: usize = 1_000_000;
 
 /// What is remembered of an effect that was begun.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,11 +54,26 @@ impl LocalEffects {
         self.git.data_dir().join("effects")
     }
 
+    fn folder(&self, key: &EffectKey) -> Folder {
+        let name = numbered_name(&key.step, key.number);
+        Folder::new(self.effects_dir().join(key.run.as_str()).join(name))
+    }
+
+    /// Ends a command with all its processes. That it was stopped is written down first, so that it is not begun anew.
+    async fn end(&self, key: &EffectKey) -> std::io::Result<()> {
+        let folder = self.folder(key);
+        if !folder.path().is_dir() || folder.file("outcome.json").exists() {
+            return Ok(());
+        }
+        let stopped = folder.file("stopped");
+        blocking(move || write_durably(&stopped, b"")).await?;
+        folder.stop().await
+    }
+
     /// Takes an effect from wherever it stands to its outcome.
     async fn to_outcome(&self, request: &Request<'_>, order: &EffectOrder) -> std::io::Result<EffectOutcome> {
         let key = &order.key;
-        let name = numbered_name(&key.step, key.number);
-        let folder = Folder::new(self.effects_dir().join(key.run.as_str()).join(name));
+        let folder = self.folder(key);
         let (outcome_file, record_file) = (folder.file("outcome.json"), folder.file("effect.json"));
         if let Some(outcome) = read_json(&outcome_file)? {
             return Ok(outcome);
@@ -75,6 +94,12 @@ impl LocalEffects {
                 return Ok(outcome);
             }
             let starts = read_json::<Record>(&record_file)?.map_or(0, |record| record.starts);
+            if starts > 0 {
+                folder.end_left_behind().await?;
+            }
+            if folder.file("stopped").exists() {
+                return Ok(EffectOutcome::Failed(format!("{}: its command was stopped", request.name)));
+            }
             if starts >= STARTS_MAX {
                 let text = format!(
                     "{}: the supervisor of its command was lost {STARTS_MAX} times; look whether it took place",
@@ -82,15 +107,8 @@ impl LocalEffects {
                 );
                 return Ok(EffectOutcome::Failed(text));
             }
-            let (left, record, kept_in) =
-                (folder.clone(), Record { key: key.clone(), starts: starts + 1 }, record_file.clone());
-            blocking(move || {
-                if starts > 0 {
-                    left.kill_left_behind();
-                }
-                write_json(&kept_in, &record)
-            })
-            .await?;
+            let (record, kept_in) = (Record { key: key.clone(), starts: starts + 1 }, record_file.clone());
+            blocking(move || write_json(&kept_in, &record)).await?;
             let mut child = request.start(&folder, &self.options.supervisor, lock)?;
             child.wait().await?;
         }
@@ -137,8 +155,37 @@ impl Effects for LocalEffects {
         }
     }
 
+    async fn stop(&self, key: &EffectKey) {
+        if let Err(error) = self.end(key).await {
+            tracing::warn!(%key, %error, "the command of an effect could not be stopped");
+        }
+    }
+
+    async fn sweep(&self, wanted: &BTreeSet<EffectKey>) {
+        let runs = std::fs::read_dir(self.effects_dir()).into_iter().flatten().flatten();
+        let folders = runs.filter_map(|run| std::fs::read_dir(run.path()).ok()).flatten().flatten();
+        for folder in folders.take(EFFECTS_MAX).map(|entry| Folder::new(entry.path())) {
+            if folder.file("outcome.json").exists() {
+                continue;
+            }
+            if let Ok(Some(record)) = read_json::<Record>(&folder.file("effect.json"))
+                && !wanted.contains(&record.key)
+            {
+                self.stop(&record.key).await;
+            }
+        }
+    }
+
     async fn forget(&self, run: &RunId) {
         let folder = self.effects_dir().join(run.as_str());
+        for left in std::fs::read_dir(&folder).into_iter().flatten().flatten().take(EFFECTS_MAX) {
+            let left = Folder::new(left.path());
+            if matches!(left.is_busy(), Ok(true))
+                && let Err(error) = left.stop().await
+            {
+                tracing::warn!(%run, %error, "the command of an effect could not be stopped");
+            }
+        }
         if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
             tracing::warn!(%run, %error, "the effects of a run could not be removed");
         }

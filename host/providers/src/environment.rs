@@ -8,6 +8,10 @@ use std::ffi::OsString;
 const PASSED_ON: &[&str] =
     &["PATH", "HOME", "USER", "LANG", "TMPDIR", "TERM", "SHELL", "CARGO_HOME", "RUSTUP_HOME"];
 
+/// Ends of names whose values are taken for secrets, though nobody keeps them as credentials: `GITHUB_TOKEN`, `API_KEY`.
+const SECRET_NAMES: [&str; 9] =
+    ["TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "PAT"];
+
 /// Names and values of an environment.
 pub(crate) type Environment = BTreeMap<OsString, OsString>;
 
@@ -25,6 +29,18 @@ pub(crate) fn environment(pass_env: &[String], added: &BTreeMap<String, String>)
             .map(|(name, value)| (name.into(), value.into())),
     );
     environment
+}
+
+/// The variables of a program whose values are kept out of all that is kept of it, by their names.
+pub(crate) fn secret_names<'a>(
+    pass_env: &'a [String],
+    added: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = String> + 'a {
+    let is_secret = |name: &&String| {
+        let last = name.rsplit(['_', '-']).next().unwrap_or_default().to_ascii_uppercase();
+        SECRET_NAMES.contains(&last.as_str())
+    };
+    pass_env.iter().chain(added.keys()).filter(is_secret).cloned()
 }
 
 /// Those of `pass_env` that the host does not have, for a message.

@@ -5,9 +5,12 @@
 //! held from before the supervisor exists until after it is gone, however either ends, and needs no process id.
 
 use crate::environment::Environment;
-use crate::files::{create_private_dir, is_locked, read_json, remove_if_there, try_lock, write_json};
+use crate::files::{
+    blocking, create_private_dir, is_locked, read_json, remove_if_there, try_lock, write_json,
+};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -25,6 +28,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a supervisor has to stop its program before it is killed itself: its grace, and what it needs to tidy up.
 const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// Times those left behind are looked for: what forks faster than it is found would keep the host busy for good.
+const LEFT_BEHIND_ROUNDS: u32 = 100;
 /// Processes looked at when those left behind are searched for: the largest table a kernel is usually set to.
 const PROCESSES_MAX: usize = 4 << 20;
 
@@ -188,8 +193,7 @@ impl Folder {
         } else {
             self.signal_supervisor(Signal::KILL);
         }
-        self.kill_left_behind();
-        Ok(())
+        self.end_left_behind().await
     }
 
     fn signal_supervisor(&self, signal: Signal) {
@@ -204,14 +208,35 @@ impl Folder {
         }
     }
 
-    /// Kills programs of this folder whose supervisor was itself killed: those whose environment names it.
+    /// As `kill_left_behind`, off the threads that drive everything else.
+    pub(crate) async fn end_left_behind(&self) -> io::Result<()> {
+        let folder = self.clone();
+        blocking(move || {
+            folder.kill_left_behind();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Kills programs of this folder whose supervisor was itself killed: those whose environment names it, and all they
+    /// have started. One that took the name out of its environment after it left its supervisor is not found.
     pub(crate) fn kill_left_behind(&self) {
         let mut mark = FOLDER_VARIABLE.as_bytes().to_vec();
         mark.push(b'=');
         mark.extend_from_slice(self.0.as_os_str().as_encoded_bytes());
-        for pid in processes().filter(|pid| *pid != rustix::process::getpid()) {
-            let environ = std::fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
-            if environ.split(|byte| *byte == 0).any(|variable| variable == mark) {
+        let own = rustix::process::getpid();
+        for _ in 0..LEFT_BEHIND_ROUNDS {
+            let is_marked = |pid: &Pid| {
+                let environ =
+                    std::fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
+                environ.split(|byte| *byte == 0).any(|variable| variable == mark)
+            };
+            let marked: Vec<Pid> = processes().filter(|pid| *pid != own && is_marked(pid)).collect();
+            if marked.is_empty() {
+                return;
+            }
+            let below = descendants(&marked);
+            for pid in marked.into_iter().chain(below) {
                 rustix::process::kill_process(pid, Signal::KILL).ok();
             }
         }
@@ -224,10 +249,25 @@ fn processes() -> impl Iterator<Item = Pid> {
     entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
 }
 
-/// The children of this process.
-pub(crate) fn children() -> Vec<Pid> {
-    let own = rustix::process::getpid().as_raw_pid().to_string();
-    processes().filter(|pid| stat_field(*pid, 4).is_some_and(|parent| parent == own)).collect()
+/// Every process that was started by one of `roots`, by those in turn, and so on; not the roots themselves.
+pub(crate) fn descendants(roots: &[Pid]) -> Vec<Pid> {
+    let mut children: BTreeMap<i32, Vec<Pid>> = BTreeMap::new();
+    for pid in processes() {
+        // What is dead already has nobody below it, and is not to be killed again.
+        let alive = stat_field(pid, 3).is_some_and(|state| state != "Z" && state != "X");
+        if let Some(parent) = stat_field(pid, 4).filter(|_| alive).and_then(|parent| parent.parse().ok()) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found: Vec<Pid> = Vec::new();
+    let mut next: Vec<Pid> = roots.to_vec();
+    while let Some(parent) = next.pop() {
+        // Taken out, so that a table that changed while it was read holds no circle.
+        let below = children.remove(&parent.as_raw_pid()).unwrap_or_default();
+        found.extend(&below);
+        next.extend(below);
+    }
+    found
 }
 
 /// When a process was started, in the kernel's ticks since boot.

@@ -1,6 +1,9 @@
 //! Takes secrets out of what a program writes, before it is kept anywhere.
 
 use crate::files::{read_bounded, write_durably};
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
+use lockstep_types::JobOutcome;
+use serde_json::Value;
 use std::io;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -9,6 +12,8 @@ use zeroize::Zeroizing;
 const STAND_IN: &[u8] = b"***";
 /// Shortest secret that is looked for: a shorter one would be found everywhere.
 pub(crate) const SECRET_MIN: usize = 4;
+/// Shortest part or encoding of a secret that is looked for, for the same reason.
+const PART_MIN: usize = 8;
 /// Largest file that is searched; a larger one is no result, and is removed.
 const FILE_MAX: u64 = 1 << 20;
 
@@ -25,9 +30,7 @@ impl Mask {
     pub(crate) fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut all = Vec::new();
         for secret in secrets.into_iter().map(Zeroizing::new) {
-            // As it stands in a JSON text.
-            let quoted = Zeroizing::new(serde_json::Value::from(secret.as_str()).to_string());
-            for form in [quoted.trim_matches('"'), secret.as_str()] {
+            for form in forms(&secret) {
                 let form = Zeroizing::new(form.as_bytes().to_vec());
                 if form.len() >= SECRET_MIN && !all.contains(&form) {
                     all.push(form);
@@ -36,6 +39,34 @@ impl Mask {
         }
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(all)
+    }
+
+    /// Takes the secrets out of everything an outcome says.
+    pub(crate) fn outcome(&self, outcome: JobOutcome) -> JobOutcome {
+        if self.0.is_empty() {
+            return outcome;
+        }
+        let mut value = serde_json::json!(outcome);
+        self.value(&mut value);
+        serde_json::from_value(value).unwrap_or_else(|_| {
+            JobOutcome::Failed("what it reports cannot be kept without its secrets".into())
+        })
+    }
+
+    fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                let mut held = Held::default();
+                let mut kept = self.next(&mut held, text.as_bytes());
+                kept.extend(self.end(&mut held));
+                if kept != text.as_bytes() {
+                    *text = String::from_utf8_lossy(&kept).into_owned();
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.value(value)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.value(value)),
+            _ => {}
+        }
     }
 
     /// The next bytes of a stream as they may be kept. What could be the beginning of a secret is held until it is known.
@@ -89,9 +120,42 @@ impl Mask {
     }
 }
 
+/// The forms in which programs commonly write a secret: as it is, in JSON, its lines one by one, within a text in base64,
+/// and in a URL. Any other transformation is not recognised.
+fn forms(secret: &str) -> Vec<Zeroizing<String>> {
+    let quoted = Zeroizing::new(Value::from(secret).to_string());
+    let mut forms =
+        vec![Zeroizing::new(quoted.trim_matches('"').to_owned()), Zeroizing::new(secret.to_owned())];
+    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= PART_MIN);
+    forms.extend(lines.map(|line| Zeroizing::new(line.to_owned())));
+    if secret.len() < PART_MIN {
+        return forms;
+    }
+    for before in 0..3 {
+        // The letters that follow from the secret alone, whatever stands before and after it.
+        let text = Zeroizing::new([&vec![0; before], secret.as_bytes()].concat());
+        let (from, to) = ((before * 8).div_ceil(6), text.len() * 8 / 6);
+        for encoded in [Base64Unpadded::encode_string(&text), Base64UrlUnpadded::encode_string(&text)] {
+            let encoded = Zeroizing::new(encoded);
+            forms.push(Zeroizing::new(encoded[from..to].to_owned()));
+        }
+    }
+    let mut in_url = Zeroizing::new(String::new());
+    for byte in secret.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            in_url.push(char::from(byte));
+        } else {
+            in_url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    forms.push(in_url);
+    forms
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Held, Mask};
+    use lockstep_types::JobOutcome;
 
     fn masked(secrets: &[&str], chunks: &[&str]) -> String {
         let mask = Mask::new(secrets.iter().map(|secret| (*secret).to_owned()));
@@ -124,6 +188,27 @@ mod tests {
         assert_eq!(masked(&[], &["abcd"]), "abcd");
         assert_eq!(masked(&["abcdefgh"], &["x abcdef"]), "x ***");
         assert_eq!(masked(&["abcdefgh"], &["x ab"]), "x ab");
+    }
+
+    #[test]
+    fn the_forms_that_programs_write_are_known() {
+        let secret = "pass/word+with=signs";
+        for (said, kept) in [
+            ("cGFzcy93b3JkK3dpdGg9c2lnbnMK", "***MK"),
+            ("YW5uOnBhc3Mvd29yZCt3aXRoPXNpZ25z", "YW5uOn***"),
+            ("https://ann:pass%2Fword%2Bwith%3Dsigns@host", "https://ann:***@host"),
+        ] {
+            assert_eq!(masked(&[secret], &[said]), kept);
+        }
+        assert_eq!(masked(&["-----BEGIN\nMIIEvQIBADANBg\n"], &["  MIIEvQIBADANBg\r\n"]), "  ***\r\n");
+    }
+
+    #[test]
+    fn an_outcome_says_none() {
+        let mask = Mask::new(["s3cret".to_owned()]);
+        let outcome = JobOutcome::Failed("it left conflict markers in s3cret.txt".into());
+        let kept = JobOutcome::Failed("it left conflict markers in ***.txt".into());
+        assert_eq!(mask.outcome(outcome), kept);
     }
 
     #[test]

@@ -4,17 +4,18 @@ mod job_folder;
 mod result;
 mod settle;
 
-use crate::environment::{Environment, environment};
+use crate::environment::{Environment, environment, secret_names};
 use crate::files::{blocking, create_private_dir, read_end, remove_if_there, remove_tree_if_there};
 use crate::git::{GitError, LocalGit, Repository, SetupError};
 use crate::launch::{Exit, Order};
+use crate::mask::Mask;
 use async_trait::async_trait;
 pub(crate) use job_folder::numbered_name;
 use job_folder::{JobFolder, JobRecord};
 use lockstep_ports::{Credentials, Jobs, Secret};
 use lockstep_types::{Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, RunId, credential_variable};
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -171,7 +172,11 @@ impl ProcessJobs {
             let exit = folder.launch.exit()?.filter(|exit| *exit != Exit::Stopped);
             if let (Some(mut record), Some(exit)) = (known.clone(), exit) {
                 drop(place);
-                return self.settle(order, command, &folder, &mut record, exit).await;
+                let settled = self.settle(order, command, &folder, &mut record, exit).await?;
+                return Ok(self.mask(order, command).await.outcome(settled));
+            }
+            if known.is_some() {
+                folder.launch.end_left_behind().await?;
             }
             let Some(command) = command else { return Ok(not_configured(&order.kind)) };
             if known.as_ref().is_some_and(|record| record.starts >= STARTS_MAX) {
@@ -188,6 +193,9 @@ impl ProcessJobs {
             let Some(lock) = folder.launch.lock()? else { continue };
             if let Err(refused) = self.start(order, command, &folder, known, lock).await? {
                 return Ok(refused);
+            }
+            if !folder.launch.path().is_dir() {
+                return Err(Lost(format!("{}: its folder was removed while it ran", order.kind)));
             }
         }
     }
@@ -224,14 +232,6 @@ impl ProcessJobs {
         {
             return Ok(Err(refused));
         }
-        if record.starts > 0 {
-            let left = folder.launch.clone();
-            blocking(move || {
-                left.kill_left_behind();
-                Ok(())
-            })
-            .await?;
-        }
         record.starts += 1;
         let (prepared, context, kept) = (folder.clone(), order.context.clone(), record.clone());
         blocking(move || {
@@ -253,7 +253,9 @@ impl ProcessJobs {
             stdin: Some(folder.context()),
             time_limit_ms: u64::try_from(limit).unwrap_or(u64::MAX),
             tethered: false,
-            secret_variables: secrets.iter().map(|(name, _)| name.clone()).collect(),
+            secret_variables: secret_names(&command.pass_env, &command.env)
+                .chain(secrets.iter().map(|(name, _)| name.clone()))
+                .collect(),
             masked_file: Some(folder.result()),
         };
         let mut environment = job_environment(order, command, folder);
@@ -281,6 +283,16 @@ impl ProcessJobs {
             secrets.push((credential_variable(name), secret));
         }
         Ok(secrets)
+    }
+
+    /// Takes out of an outcome what the supervisor could not: names of files, above all.
+    async fn mask(&self, order: &JobOrder, command: Option<&JobCommand>) -> Mask {
+        let Some(command) = command else { return Mask::default() };
+        let leased = self.secrets(order, command).await.unwrap_or_default();
+        let set = environment(&command.pass_env, &command.env);
+        let named = secret_names(&command.pass_env, &command.env)
+            .filter_map(|name| set.get(OsStr::new(&name))?.to_str().map(str::to_owned));
+        Mask::new(leased.iter().map(|(_, secret)| secret.expose().to_owned()).chain(named))
     }
 
     /// The outcome of a job that would in the end not be let onto its branch, for changes nobody committed.
@@ -429,7 +441,6 @@ impl ProcessJobs {
     }
 }
 
-/// The folders of the jobs of one run.
 /// What is remembered of a job that begins: above all where its branch stands.
 async fn new_record(order: &JobOrder, repository: &Repository) -> Result<JobRecord, GitError> {
     let change = &order.context.change;
@@ -443,6 +454,7 @@ async fn new_record(order: &JobOrder, repository: &Repository) -> Result<JobReco
     })
 }
 
+/// The folders of the jobs of one run.
 fn job_folders(run: &Path) -> impl Iterator<Item = JobFolder> + use<> {
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten().take(JOBS_MAX);
     entries.map(|entry| JobFolder::at(entry.path()))

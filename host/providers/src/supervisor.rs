@@ -1,7 +1,7 @@
 //! The supervisor's side of a supervised program: a small process that outlives the host.
 
 use crate::files::{read_json, write_json};
-use crate::launch::{Exit, Folder, GRACE, Order, Running, children, start_time};
+use crate::launch::{Exit, Folder, GRACE, Order, Running, descendants, start_time};
 use crate::mask::{Held, Mask};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs::{File, OpenOptions};
@@ -24,14 +24,14 @@ pub(crate) const STDOUT_KEPT: u64 = 256 << 10;
 const STDERR_KEPT: u64 = 4 << 10;
 /// Bytes read from a program at once.
 const CHUNK: usize = 16 << 10;
-/// Times the processes left behind are killed, 10 ms apart; new ones can only come from those not yet dead.
-const REAP_ROUNDS: u32 = 300;
+/// Times the processes left behind are killed, 10 ms apart: half a minute, in which even what forks without end runs
+/// out of parents, as all that is found is killed at once.
+const REAP_ROUNDS: u32 = 3000;
 const REAP_INTERVAL: Duration = Duration::from_millis(10);
+/// Between two looks at whether the folder is still there. Once it is gone nobody can learn of the program or stop it.
+const FOLDER_LOOKED_AT: Duration = Duration::from_secs(1);
 /// A machine that shuts down tells programs and supervisors at once: so soon after its program, the supervisor is told.
 const SHUTDOWN_WINDOW: Duration = Duration::from_millis(300);
-/// How often a supervisor looks whether its folder is still there: a program nobody knows of is gone soon, and looking
-/// costs nothing.
-const FOLDER_LOOK: Duration = Duration::from_secs(2);
 /// How long output already written may take to arrive once every writer is dead.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -91,12 +91,11 @@ async fn run_order(folder: &Folder) -> io::Result<Exit> {
     };
     let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), logs));
     let (limit, tether) = (Duration::from_millis(order.time_limit_ms), tether(order.tethered));
-    let order_file = folder.order();
     let (ended, forced) = tokio::select! {
         status = child.wait() => (Some(status?), None),
         _ = terminate.recv() => (None, Some(Exit::Stopped)),
         () = tether => (None, Some(Exit::Stopped)),
-        () = gone(&order_file) => (None, Some(Exit::Stopped)),
+        () = folder_gone(folder) => (None, Some(Exit::Stopped)),
         () = tokio::time::sleep(limit) => (None, Some(Exit::TimedOut)),
     };
     let mut forced = forced;
@@ -154,10 +153,10 @@ async fn tether(tethered: bool) {
     is_cut.await.ok();
 }
 
-/// Returns when nobody can ever learn how the program ends, because its folder was removed.
-async fn gone(order: &Path) {
-    while !matches!(order.try_exists(), Ok(false)) {
-        tokio::time::sleep(FOLDER_LOOK).await;
+/// Returns when the folder was removed: a host that was given up, or a test that ended.
+async fn folder_gone(folder: &Folder) {
+    while folder.order().exists() {
+        tokio::time::sleep(FOLDER_LOOKED_AT).await;
     }
 }
 
@@ -178,8 +177,10 @@ fn signal_group(child: &Child, signal: Signal) {
     }
 }
 
-/// Kills whatever the program left behind, until there is nothing left.
+/// Kills whatever the program left behind, until there is nothing left: whoever loses its parent becomes a child of this
+/// process, whatever session, group or environment it gave itself.
 async fn reap_all() {
+    let own = rustix::process::getpid();
     for _ in 0..REAP_ROUNDS {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
@@ -188,11 +189,12 @@ async fn reap_all() {
                 Err(_) => return,
             }
         }
-        for pid in children() {
+        for pid in descendants(&[own]) {
             rustix::process::kill_process(pid, Signal::KILL).ok();
         }
         tokio::time::sleep(REAP_INTERVAL).await;
     }
+    tracing::error!("processes of a program could not be killed");
 }
 
 /// Where the output of a program is kept: both streams together, and each by itself. A log that cannot be written is no

@@ -12,12 +12,25 @@ pub(crate) fn one_line(text: &str) -> String {
         line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: ")).filter(|rest| !rest.is_empty())
     });
     let line = marked.or_else(|| said.next()).unwrap_or("it gave no reason");
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LINE_MAX).collect()
+    line.chars().map(plain).take(LINE_MAX).collect()
+}
+
+/// Whether a letter shows nothing, or turns the order of others around: two names would look like one, or like something
+/// they are not. Letters that merely look alike are not told apart.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A letter as it may stand in a message: joiners are part of words and pictures.
+fn plain(c: char) -> char {
+    let joins = matches!(c, '\u{200c}' | '\u{200d}');
+    if c.is_control() || (is_invisible(c) && !joins) { ' ' } else { c }
 }
 
 /// A title or name as part of one line of a message: no control characters, bounded, never empty.
 pub(crate) fn as_line(text: &str, otherwise: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LINE_MAX).collect();
+    let line: String = text.chars().map(plain).take(LINE_MAX).collect();
     let line = line.trim();
     if line.is_empty() { otherwise.to_owned() } else { line.to_owned() }
 }
@@ -64,6 +77,7 @@ mod tests {
         assert_eq!(one_line(""), "it gave no reason");
         assert_eq!(as_line("a\nb", "none"), "a b");
         assert_eq!(as_line(" \n ", "none"), "none");
+        assert_eq!(as_line("evil\u{202e}txt.\u{200d}", "none"), "evil txt.\u{200d}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::board::{Left, Writer};
 use crate::credentials;
 use crate::observer::LiveObserver;
 use crate::runtime::{Drive, Shared};
-use lockstep_engine::{Command, Finished, Recorded, Run, Turn};
+use lockstep_engine::{Command, Finished, Phase, Recorded, Run, Step, Turn};
 use lockstep_ports::{JournalError, ServiceError};
 use lockstep_types::{Admission, EffectKey, EffectOrder, Input, JobKey, JobOrder, Rejected, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -82,6 +82,24 @@ pub(crate) fn jobs_wanted(run: &Run) -> Vec<JobKey> {
         Command::Invoke(_) | Command::Perform(_) => None,
     };
     run.outstanding().into_iter().filter_map(key).collect()
+}
+
+/// Whether a step waits for an effect, though a teardown may have to come first.
+fn awaits_effect(run: &Run, key: &EffectKey) -> bool {
+    let waits = |step: &Step| matches!(&step.phase, Phase::Effect(order) if order.key == *key);
+    run.status().is_live() && run.steps().iter().any(waits)
+}
+
+pub(crate) fn effects_wanted(run: &Run) -> Vec<EffectKey> {
+    let of_steps = run.steps().iter().filter_map(|step| match &step.phase {
+        Phase::Effect(order) => Some(&order.key),
+        _ => None,
+    });
+    let of_run = run.outstanding().into_iter().filter_map(|command| match command {
+        Command::Perform(order) => Some(&order.key),
+        Command::Invoke(_) | Command::Dispatch(_) => None,
+    });
+    of_steps.chain(of_run).cloned().collect()
 }
 
 /// Runs the turn that follows from an input, calling components as it needs them. Nothing is durable yet.
@@ -328,7 +346,13 @@ impl Actor {
         for task in std::mem::replace(&mut self.jobs, jobs).values() {
             task.abort();
         }
-        self.effects = effects;
+        // Those left have settled, or nobody waits for them: whose task is at its end is not ended again.
+        for (key, task) in std::mem::replace(&mut self.effects, effects) {
+            if !task.is_finished() && !awaits_effect(&recorded.run, &key) {
+                let effects = Arc::clone(&self.shared.outside.effects);
+                tokio::spawn(async move { effects.stop(&key).await });
+            }
+        }
     }
 
     /// Ends the jobs that were asked for before this turn and no longer are.

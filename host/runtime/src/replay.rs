@@ -118,15 +118,7 @@ impl Shared {
         match Recorded::replay(id, stored.iter().map(Vec::as_slice)) {
             Ok(recorded) => {
                 head = recorded.head;
-                if recorded.head != row.head || recorded.seq != row.seq {
-                    problems.push(format!(
-                        "the journal ends at record {}, the stored run at {}",
-                        recorded.seq, row.seq
-                    ));
-                }
-                if recorded.run.digest() != row.state {
-                    problems.push("the journal does not fold to the stored run".to_owned());
-                }
+                problems = recorded.problems_of(&row);
             }
             Err(error) => problems.push(error.to_string()),
         }

@@ -6,7 +6,7 @@ use lockstep_ports::{
     ChangeSource, Checks, Clock, ComponentStore, ComponentStoreError, Credentials, Effects, FEED_PAGE_MAX,
     Jobs, Journal, JournalError, LoadError, Mergeability, Observations, StepExecutor, Wake, Workspace,
 };
-use lockstep_types::{Digest, JobKey, RunId, RunSpec};
+use lockstep_types::{Digest, EffectKey, JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -193,11 +193,13 @@ impl Shared {
     /// Replays every live run and dispatches what was outstanding: recovery is not a second code path.
     async fn recover(self: &Arc<Self>) -> Result<(), JournalError> {
         let mut wanted: BTreeSet<JobKey> = BTreeSet::new();
+        let mut effects: BTreeSet<EffectKey> = BTreeSet::new();
         let mut recovered = Vec::new();
         for id in self.outside.journal.live().await? {
             let problem = match self.load(&id).await {
                 Ok(Ok(recorded)) => {
                     wanted.extend(actor::jobs_wanted(&recorded.run));
+                    effects.extend(actor::effects_wanted(&recorded.run));
                     recovered.push(recorded);
                     continue;
                 }
@@ -209,6 +211,7 @@ impl Shared {
             lock(&self.damaged).insert(id, problem);
         }
         self.outside.jobs.sweep(&wanted).await;
+        self.outside.effects.sweep(&effects).await;
         let mut live = self.live.lock().await;
         for recorded in recovered {
             let spec = recorded.run.spec();

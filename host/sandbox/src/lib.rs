@@ -26,3 +26,9 @@ pub use config::{Allocation, WASMTIME_VERSION};
 pub use contract::{OFFERED, WORLDS};
 pub use limits::Limits;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+
+/// What a component reads at `path` of a granted directory; none where it finds no file.
+#[must_use]
+pub fn resolve_in_dir(dir: &lockstep_types::DirSnapshot, path: &str) -> Option<Vec<u8>> {
+    wasi::resolve(dir, path)
+}

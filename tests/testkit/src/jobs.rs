@@ -150,6 +150,8 @@ struct EffectState {
     outcomes: BTreeMap<EffectKey, EffectOutcome>,
     performed: Vec<EffectOrder>,
     arrivals: BTreeMap<EffectKey, u32>,
+    held: BTreeSet<String>,
+    stopped: Vec<EffectKey>,
 }
 
 impl FakeEffects {
@@ -162,6 +164,17 @@ impl FakeEffects {
     /// Ends the effects of a name this way, one after another; the last outcome repeats.
     pub fn script(&self, name: &str, outcomes: impl IntoIterator<Item = EffectOutcome>) {
         lock(&self.0).scripts.insert(name.to_owned(), Script::new(outcomes));
+    }
+
+    /// Lets the effects of a name go on without an end.
+    pub fn hold(&self, name: &str) {
+        lock(&self.0).held.insert(name.to_owned());
+    }
+
+    /// Keys that were stopped.
+    #[must_use]
+    pub fn stopped(&self) -> Vec<EffectKey> {
+        lock(&self.0).stopped.clone()
     }
 
     /// The effects performed, in order: each key once.
@@ -180,6 +193,10 @@ impl FakeEffects {
 #[async_trait]
 impl Effects for FakeEffects {
     async fn perform(&self, order: &EffectOrder, _command: Option<&ProviderCommand>) -> EffectOutcome {
+        if lock(&self.0).held.contains(order.effect.name()) {
+            lock(&self.0).performed.push(order.clone());
+            return std::future::pending().await;
+        }
         let mut state = lock(&self.0);
         *state.arrivals.entry(order.key.clone()).or_default() += 1;
         if let Some(outcome) = state.outcomes.get(&order.key) {
@@ -192,6 +209,10 @@ impl Effects for FakeEffects {
         state.performed.push(order.clone());
         state.outcomes.insert(order.key.clone(), outcome.clone());
         outcome
+    }
+
+    async fn stop(&self, key: &EffectKey) {
+        lock(&self.0).stopped.push(key.clone());
     }
 
     async fn forget(&self, run: &RunId) {

@@ -13,7 +13,7 @@ mod world;
 pub(crate) use bless::bless;
 pub(crate) use file::{Case, read, read_text};
 pub(crate) use pattern::Mismatch;
-pub(crate) use runner::{CallReport, CaseReport, Tested, run};
+pub(crate) use runner::{CallReport, CaseReport, Tested, check, run};
 pub(crate) use standard::{kinds, of_kind};
 
 use crate::exit::Refused;

@@ -3,7 +3,9 @@ use super::world::World;
 use super::{Mismatch, fields, wrong};
 use lockstep_ports::{Inspected, StepExecutor};
 use lockstep_runtime::backtest::{differences, in_words};
-use lockstep_types::{Capsule, Grant, Invocation, LogLine, Next, Outcome, StepEvent, StepInput, Transition};
+use lockstep_types::{
+    Capsule, Descriptor, Grant, Invocation, LogLine, Next, Outcome, StepEvent, StepInput, Transition,
+};
 use serde::Serialize;
 
 /// What a component made of cases.
@@ -58,6 +60,18 @@ impl Tested {
     }
 }
 
+/// Whether the calls of a case can be made of a component that says `descriptor` of itself.
+pub(crate) fn check(case: &Case, descriptor: &Descriptor) -> anyhow::Result<()> {
+    calls(case, descriptor).map(drop)
+}
+
+/// The calls of a written case; none of a recorded one.
+fn calls(case: &Case, descriptor: &Descriptor) -> anyhow::Result<Vec<fields::Call>> {
+    let What::Written { calls, .. } = &case.what else { return Ok(Vec::new()) };
+    let read = calls.iter().map(|call| fields::call(call.clone(), descriptor)).collect::<Result<Vec<_>, _>>();
+    read.map_err(|error| wrong(&case.file, Some(&case.name), error))
+}
+
 /// Runs cases. A case that cannot be read is an error before the first one is run.
 pub(crate) async fn run(
     executor: &dyn StepExecutor,
@@ -67,15 +81,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Vec<CaseReport>> {
     let mut ready = Vec::new();
     for case in cases {
-        let calls = match &case.what {
-            What::Written { calls, .. } => calls
-                .iter()
-                .map(|call| fields::call(call.clone(), &component.descriptor))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| wrong(&case.file, Some(&case.name), error))?,
-            What::Recorded(_) => Vec::new(),
-        };
-        ready.push(calls);
+        ready.push(calls(case, &component.descriptor)?);
     }
     let mut reports = Vec::new();
     for (case, calls) in cases.iter().zip(ready) {

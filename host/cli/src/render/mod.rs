@@ -135,11 +135,16 @@ pub(crate) fn clean(text: &str) -> String {
             }
             '\r' if rest.peek() == Some(&'\n') => {}
             '\n' | '\t' => clean.push(c),
-            c if c.is_control() => clean.push('\u{fffd}'),
+            c if c.is_control() || turns_text(c) => clean.push('\u{fffd}'),
             c => clean.push(c),
         }
     }
     clean
+}
+
+/// Whether a letter turns the order around in which the others are shown, or ends a line that goes on.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `text` as one line of at most `max` characters.

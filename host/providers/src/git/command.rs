@@ -50,6 +50,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("maintenance.auto", "false"),
     ("protocol.allow", "never"),
     ("protocol.ext.allow", "never"),
+    ("safe.bareRepository", "explicit"),
     ("submodule.recurse", "false"),
     // A folder of ours has to stay readable by an older git.
     ("worktree.useRelativePaths", "false"),

@@ -137,7 +137,8 @@ fn parse_diff(path: &str, output: &[u8]) -> Result<Option<String>, String> {
     let fields: Vec<&[u8]> = numbers.split(|byte| *byte == 0).collect();
     // A renamed file has its old and its new path in fields of their own.
     let named = match fields[..] {
-        [one] => one.rsplit(|byte| *byte == b'\t').next(),
+        // A path may have tabs of its own.
+        [one] => one.splitn(3, |byte| *byte == b'\t').nth(2),
         [_, _old, new] => Some(new),
         _ => None,
     };
@@ -216,6 +217,7 @@ mod tests {
         let diff = |path, output: &str| parse_diff(path, output.replace('|', "\0").as_bytes());
         assert_eq!(diff("m", "1\t2\tm||diff\n"), Ok(Some("diff\n".to_owned())));
         assert_eq!(diff("new", "1\t2\t|old|new||diff\n"), Ok(Some("diff\n".to_owned())));
+        assert_eq!(diff("m\tn", "1\t2\tm\tn||diff\n"), Ok(Some("diff\n".to_owned())));
         for nothing in ["", "-\t-\tm||Binary\n", "1\t1\tm/x||diff\n", "1\t1\tm/x|1\t1\tm/y||diff\n"] {
             assert_eq!(diff("m", nothing), Ok(None), "{nothing:?}");
         }

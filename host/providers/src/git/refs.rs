@@ -1,6 +1,7 @@
 //! Names and ids that come from outside, checked before git sees them.
 
 use super::error::GitError;
+use crate::text::is_invisible;
 
 /// Longest branch name: a component of it becomes a file name.
 const BRANCH_LENGTH_MAX: usize = 240;
@@ -24,7 +25,7 @@ fn is_branch_name(name: &str) -> bool {
         && !name.ends_with('.')
         && !name.contains("..")
         && !name.contains("@{")
-        && !name.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
+        && !name.chars().any(|c| c.is_control() || is_invisible(c) || " ~^:?*[\\".contains(c))
         && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
 }
 
@@ -81,6 +82,13 @@ mod tests {
             "a\nb",
             "a\0b",
             "a\u{7f}",
+            "a\u{202e}b",
+            "\u{200b}main",
+            "ma\u{200d}in",
+            "main\u{feff}",
+            "a\u{2028}b",
+            "refs/heads/../../x",
+            "a/..lock",
         ] {
             assert!(branch_ref(bad).is_err(), "{bad:?}");
         }

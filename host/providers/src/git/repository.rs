@@ -54,12 +54,13 @@ impl Repository {
         if path.contains('\0') || !folder.is_dir() {
             return Err(none());
         }
-        let found = inner
-            .git
-            .call(["rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository"])
-            .folder(folder)
-            .run()
-            .await?;
+        let args = ["rev-parse", "--path-format=absolute", "--git-common-dir", "--is-bare-repository"];
+        let mut call = inner.git.call(args).folder(folder);
+        // A repository without a worktree has to be named itself: one found above could lie among the files of a change.
+        if is_git_dir(folder) {
+            call = call.env("GIT_DIR", ".");
+        }
+        let found = call.run().await?;
         if found.code != Some(0) {
             // A repository that git does not trust or cannot read is there, and git says why.
             let absent = found.messages.contains("not a git repository");
@@ -73,7 +74,7 @@ impl Repository {
         if !bare {
             repository.top = repository.root_above(&real(folder)?);
         }
-        repository.drivers = repository.drivers_disarmed().await?;
+        repository.drivers = repository.drivers_disarmed(&repository.common_dir).await?;
         Ok(repository)
     }
 
@@ -103,27 +104,16 @@ impl Repository {
             .settings(&self.drivers)
     }
 
-    /// A call in a worktree whose part of the repository is `git_dir`.
-    pub(super) fn call_in<A: AsRef<OsStr>>(
-        &self,
-        worktree: &Path,
-        git_dir: &Path,
-        args: impl IntoIterator<Item = A>,
-    ) -> Call<'_> {
-        self.inner
-            .git
-            .call(args)
-            .env("GIT_DIR", git_dir)
-            .env("GIT_WORK_TREE", worktree)
-            .folder(worktree)
-            .settings(&self.drivers)
-    }
-
     /// What has to be set so that no filter and no merge driver of the repository's configuration runs: files are taken
     /// as they are stored, and merged as text, which is what a forge does too.
-    async fn drivers_disarmed(&self) -> Result<Vec<(OsString, OsString)>, GitError> {
-        let pattern = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver)$";
-        let found = self.call(["config", "-z", "--name-only", "--get-regexp", pattern]).run().await?;
+    /// `git_dir` is the repository's folder or that of one of its worktrees, which may have a configuration of its own.
+    pub(super) async fn drivers_disarmed(
+        &self,
+        git_dir: &Path,
+    ) -> Result<Vec<(OsString, OsString)>, GitError> {
+        let pattern = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|hook\..*\.command)$";
+        let call = self.call(["config", "-z", "--name-only", "--get-regexp", pattern]);
+        let found = call.env("GIT_DIR", git_dir).run().await?;
         if !matches!(found.code, Some(0 | 1)) {
             return Err(found.failed());
         }
@@ -136,6 +126,8 @@ impl Repository {
                 "git merge-file --quiet --marker-size=%L %A %O %B || exit 1"
             } else if name.ends_with(b".required") {
                 "false"
+            } else if name.starts_with(b"hook.") {
+                "true"
             } else {
                 ""
             };
@@ -252,6 +244,11 @@ impl Repository {
         }
         if self.tip(branch).await?.as_deref() == Some(old) { Err(moved.failed()) } else { Ok(false) }
     }
+}
+
+/// Whether a folder looks like git's own.
+fn is_git_dir(folder: &Path) -> bool {
+    folder.join("HEAD").exists() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }
 
 /// A path without links.

@@ -1,11 +1,12 @@
 //! Worktrees: the user's, which follow the branches the host moves, and the host's own, for checks and jobs.
 
-use super::command::CHECKOUT_TIME_LIMIT;
+use super::command::{CHECKOUT_TIME_LIMIT, Call};
 use super::error::GitError;
 use super::refs::commit_id;
 use super::repository::{Repository, real};
 use crate::files::{blocking, remove_tree_if_there};
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,12 +18,18 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// Worktrees of one repository that are looked at.
 const WORKTREES_MAX: usize = 10_000;
 
+/// Lists the files a merge left undecided. Told to ignore submodules, git starts no other git in them.
+const UNDECIDED: [&str; 5] =
+    ["diff-files", "--name-only", "-z", "--diff-filter=U", "--ignore-submodules=all"];
+
 /// A worktree in which a branch is checked out.
 #[derive(Clone, Debug)]
 pub(crate) struct Worktree {
     pub(crate) path: PathBuf,
     /// Its own part of the repository.
     git_dir: PathBuf,
+    /// As those of the repository, with what its own configuration adds: a job can write that.
+    drivers: Vec<(OsString, OsString)>,
 }
 
 /// What became of a branch that was to be moved.
@@ -49,7 +56,7 @@ impl Repository {
             } else if field == wanted.as_bytes()
                 && let Some(path) = path.take()
                 && !path.starts_with(&ours)
-                && let Some(worktree) = self.worktree_at(&path)?
+                && let Some(worktree) = self.worktree_at(&path).await?
             {
                 found.push(worktree);
             }
@@ -58,18 +65,32 @@ impl Repository {
     }
 
     /// The worktree at `path`, if it is one of this repository.
-    fn worktree_at(&self, path: &Path) -> Result<Option<Worktree>, GitError> {
+    async fn worktree_at(&self, path: &Path) -> Result<Option<Worktree>, GitError> {
         let common_dir = self.common_dir();
         let main = if common_dir == path { self.top.as_deref() } else { Some(path) };
         if let Some(root) = main.filter(|root| belongs_to(root, common_dir)) {
-            return Ok(Some(Worktree { path: real(root)?, git_dir: common_dir.to_owned() }));
+            return self.worktree(real(root)?, common_dir.to_owned()).await.map(Some);
         }
-        Ok(self.linked_worktree(path))
+        match self.linked_worktree(path) {
+            Some((path, git_dir)) => self.worktree(path, git_dir).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// The linked worktree at `path`. What the repository says of its worktrees is believed, what a worktree says of its
+    async fn worktree(&self, path: PathBuf, git_dir: PathBuf) -> Result<Worktree, GitError> {
+        let drivers = self.drivers_disarmed(&git_dir).await?;
+        Ok(Worktree { path, git_dir, drivers })
+    }
+
+    /// A call in a worktree.
+    fn call_in<A: AsRef<OsStr>>(&self, worktree: &Worktree, args: impl IntoIterator<Item = A>) -> Call<'_> {
+        let call = self.inner.git.call(args).env("GIT_DIR", &worktree.git_dir);
+        call.env("GIT_WORK_TREE", &worktree.path).folder(&worktree.path).settings(&worktree.drivers)
+    }
+
+    /// The linked worktree at `path` and its part of the repository. What the repository says of its worktrees is believed, what a worktree says of its
     /// repository is not: jobs and checks can write there.
-    fn linked_worktree(&self, path: &Path) -> Option<Worktree> {
+    fn linked_worktree(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
         let entries = std::fs::read_dir(self.common_dir().join("worktrees")).ok()?;
         let real_path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         for entry in entries.flatten().take(WORKTREES_MAX) {
@@ -78,7 +99,7 @@ impl Repository {
             let pointer = git_dir.join(OsStr::from_bytes(pointer.trim_ascii_end()));
             let Some(root) = pointer.parent() else { continue };
             if root == real_path || root.canonicalize().is_ok_and(|root| root == real_path) {
-                return Some(Worktree { path: real_path, git_dir });
+                return Some((real_path, git_dir));
             }
         }
         None
@@ -87,7 +108,7 @@ impl Repository {
     /// Whether tracked files of a worktree differ from its commit.
     pub(crate) async fn is_dirty(&self, worktree: &Worktree) -> Result<bool, GitError> {
         let args = ["status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all"];
-        Ok(!self.call_in(&worktree.path, &worktree.git_dir, args).checked().await?.stdout.is_empty())
+        Ok(!self.call_in(worktree, args).checked().await?.stdout.is_empty())
     }
 
     /// Moves a branch from `old` to `new` if it is still at `old`, and with it the worktrees in which it is checked out.
@@ -129,7 +150,7 @@ impl Repository {
         }
         self.refresh(worktree).await?;
         let args = ["read-tree", "--dry-run", "-m", "-u", commit_id(old)?, commit_id(new)?];
-        let tried = self.call_in(&worktree.path, &worktree.git_dir, args).run().await?;
+        let tried = self.call_in(worktree, args).run().await?;
         Ok((tried.code != Some(0))
             .then(|| format!("{}: move it away", crate::text::one_line(&tried.messages))))
     }
@@ -158,21 +179,20 @@ impl Repository {
 
     /// One two-tree update: it changes only files that are as they were at `old`.
     async fn follow(&self, worktree: &Worktree, old: &str, new: &str) -> Result<(), GitError> {
-        let (path, git_dir) = (&worktree.path, &worktree.git_dir);
         self.refresh(worktree).await?;
-        let index = self.call_in(path, git_dir, ["write-tree"]).text().await?;
+        let index = self.call_in(worktree, ["write-tree"]).text().await?;
         if index == self.tree_of(new).await? {
             return Ok(());
         }
         let args = ["read-tree", "-m", "-u", commit_id(old)?, commit_id(new)?];
-        self.call_in(path, git_dir, args).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
+        self.call_in(worktree, args).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
         Ok(())
     }
 
     /// Has git look at the files again, so that one whose content is the same counts as the same.
     async fn refresh(&self, worktree: &Worktree) -> Result<(), GitError> {
         let args = ["update-index", "-q", "--refresh"];
-        self.call_in(&worktree.path, &worktree.git_dir, args).run().await?;
+        self.call_in(worktree, args).run().await?;
         Ok(())
     }
 
@@ -189,12 +209,15 @@ impl Repository {
             .time_limit(CHECKOUT_TIME_LIMIT)
             .checked()
             .await?;
-        self.own_worktree(path)
+        self.own_worktree(path).await
     }
 
     /// A worktree of the host's own that was made before.
-    pub(crate) fn own_worktree(&self, path: &Path) -> Result<Worktree, GitError> {
-        self.linked_worktree(path).ok_or_else(|| GitError::NoRepository { path: path.display().to_string() })
+    pub(crate) async fn own_worktree(&self, path: &Path) -> Result<Worktree, GitError> {
+        let known = self.linked_worktree(path);
+        let none = || GitError::NoRepository { path: path.display().to_string() };
+        let (path, git_dir) = known.ok_or_else(none)?;
+        self.worktree(path, git_dir).await
     }
 
     /// Takes a used worktree of the host's own to `commit` and removes all that git does not know there, except the
@@ -205,15 +228,14 @@ impl Repository {
         commit: &str,
         keep: &[String],
     ) -> Result<Worktree, GitError> {
-        let worktree = self.own_worktree(path)?;
-        let (path, git_dir) = (&worktree.path, &worktree.git_dir);
+        let worktree = self.own_worktree(path).await?;
         let args =
             ["checkout", "--quiet", "--force", "--detach", "--no-recurse-submodules", commit_id(commit)?];
-        self.call_in(path, git_dir, args).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
-        let mut clean = self.call_in(path, git_dir, ["clean", "--quiet", "-ffdx"]);
+        self.call_in(&worktree, args).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
+        let mut clean = self.call_in(&worktree, ["clean", "--quiet", "-ffdx"]);
         for folder in keep {
             // A link in its place could make the next check write somewhere else.
-            if std::fs::symlink_metadata(path.join(folder)).is_ok_and(|about| about.is_dir()) {
+            if std::fs::symlink_metadata(worktree.path.join(folder)).is_ok_and(|about| about.is_dir()) {
                 clean = clean.arg(format!("--exclude=/{folder}"));
             }
         }
@@ -226,8 +248,7 @@ impl Repository {
         let known = self.linked_worktree(path);
         let gone = path.to_owned();
         blocking(move || remove_tree_if_there(&gone)).await.map_err(|e| file_error("remove", path, e))?;
-        if let Some(worktree) = known {
-            let git_dir = worktree.git_dir;
+        if let Some((_, git_dir)) = known {
             let admin = git_dir.display().to_string();
             blocking(move || remove_tree_if_there(&git_dir)).await.map_err(|source| GitError::File {
                 what: "remove",
@@ -241,20 +262,35 @@ impl Repository {
     /// The commit a worktree is at.
     pub(crate) async fn head_of(&self, worktree: &Worktree) -> Result<String, GitError> {
         let args = ["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"];
-        self.call_in(&worktree.path, &worktree.git_dir, args).text().await
+        self.call_in(worktree, args).text().await
     }
 
-    /// Puts everything in a worktree that git does not ignore into its index and gives the tree of that.
+    /// Puts everything in a worktree that git does not ignore into its index and gives the tree of that. `git add` would
+    /// have another git look into every submodule, under a configuration that lies in the worktree: whatever it names
+    /// would run. These commands look at a submodule's head and no further.
     pub(crate) async fn tree_of_files(&self, worktree: &Worktree) -> Result<String, GitError> {
-        let (path, git_dir) = (&worktree.path, &worktree.git_dir);
-        self.call_in(path, git_dir, ["add", "--all"]).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
-        self.call_in(path, git_dir, ["write-tree"]).text().await
+        let changed = ["ls-files", "-z", "--modified", "--deleted"].as_slice();
+        let undecided = UNDECIDED.as_slice();
+        let others = ["ls-files", "-z", "--others", "--exclude-standard"].as_slice();
+        let mut paths = BTreeSet::new();
+        for args in [changed, undecided, others] {
+            let listed = self.call_in(worktree, args).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
+            // A repository within this one is listed as a folder.
+            paths.extend(listed.fields().map(|path| path.strip_suffix(b"/").unwrap_or(path).to_vec()));
+        }
+        let mut list = Vec::new();
+        for path in paths {
+            list.extend_from_slice(&path);
+            list.push(0);
+        }
+        let update = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
+        self.call_in(worktree, update).stdin(list).time_limit(CHECKOUT_TIME_LIMIT).checked().await?;
+        self.call_in(worktree, ["write-tree"]).text().await
     }
 
     /// Files that a merge left without a decision in a worktree's index.
     pub(crate) async fn undecided(&self, worktree: &Worktree) -> Result<Vec<PathBuf>, GitError> {
-        let args = ["diff-files", "--name-only", "-z", "--diff-filter=U"];
-        let listed = self.call_in(&worktree.path, &worktree.git_dir, args).checked().await?;
+        let listed = self.call_in(worktree, UNDECIDED).checked().await?;
         Ok(listed.fields().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect())
     }
 

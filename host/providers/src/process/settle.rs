@@ -73,7 +73,7 @@ impl ProcessJobs {
         if order.access == Access::ReadOnly {
             return Ok(JobOutcome::Done(self.with_tip(&repository, record, result).await?));
         }
-        let worktree = repository.own_worktree(&self.worktree(&repository, &record.key))?;
+        let worktree = repository.own_worktree(&self.worktree(&repository, &record.key)).await?;
         let tip = match committed(&repository, &worktree, order, record).await? {
             Ok(tip) => tip,
             Err(line) => return failed(format!("{kind}: {line}")),

@@ -20,7 +20,7 @@ fn job_folder(fixture: &Fixture) -> PathBuf {
 }
 
 /// The processes of this machine whose environment or arguments name `text`.
-fn processes_with(text: &Path) -> usize {
+pub(crate) fn processes_with(text: &Path) -> usize {
     let text = text.to_str().unwrap();
     let named = |entry: &std::fs::DirEntry| {
         ["environ", "cmdline"].iter().any(|file| {

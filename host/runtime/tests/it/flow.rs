@@ -64,6 +64,21 @@ fn a_stop_ends_the_job_too() {
 }
 
 #[test]
+fn a_stop_ends_the_effect_under_way_and_an_end_ends_nothing() {
+    let world = World::new();
+    world.says("land", [merge(), complete("landed"), merge()]);
+    let host = world.open();
+    let run = host.start(&["land"]);
+    assert_eq!((host.status(&run), world.effects.stopped()), (RunStatus::Done, Vec::new()));
+    world.effects.hold("merge");
+    let run = host.start(&["land"]);
+    let under_way = world.effects.performed().last().unwrap().key.clone();
+    assert_eq!(host.act(&run, stop()).unwrap().status, RunStatus::Failed);
+    host.settle();
+    assert_eq!(world.effects.stopped(), [under_way]);
+}
+
+#[test]
 fn a_retry_begins_with_a_fresh_job() {
     let world = World::new();
     world.says("build", [dispatch(), fail(), dispatch(), complete("built")]);

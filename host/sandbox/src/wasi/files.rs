@@ -114,6 +114,12 @@ impl Node {
     }
 }
 
+/// The content of the file that `path` leads to from the root of a directory.
+pub(super) fn read_at(tree: Arc<Tree>, path: &str) -> Option<Vec<u8>> {
+    let root = Node { tree, path: String::new(), found: Found::Folder };
+    root.at(path).ok()?.content().ok().map(|content| content.to_vec())
+}
+
 impl View<'_> {
     fn node(&self, fd: &Resource<Descriptor>) -> FsResult<&Node> {
         Ok(self.table.get(&Resource::<Node>::new_borrow(fd.rep()))?)

@@ -17,7 +17,7 @@ use crate::log_book::{LogBook, Output};
 use crate::state::{Breach, HostState};
 use clocks::Clock;
 use files::HasFiles;
-use lockstep_types::{Digest, StepInput, Timestamp};
+use lockstep_types::{Digest, DirSnapshot, StepInput, Timestamp};
 use random::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +35,11 @@ pub(crate) const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "ra
 /// Resources a component may hold at once: open files, streams, things it waits for. Each costs the host some hundred
 /// bytes, which no other limit counts.
 const HANDLES_MAX: usize = 4096;
+
+/// What is read at `path` of a granted directory, found as a component's `open-at` finds it.
+pub(crate) fn resolve(dir: &DirSnapshot, path: &str) -> Option<Vec<u8>> {
+    files::read_at(Arc::new(Tree::new(dir.digest(), dir.clone())), path)
+}
 
 /// Whether `import` names an interface of WASI 0.2 there is.
 pub(crate) fn is_offered(import: &str) -> bool {

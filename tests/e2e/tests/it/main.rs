@@ -10,6 +10,7 @@ mod main_job;
 mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
+mod secrets;
 mod server;
 mod service;
 mod shipping;
