@@ -6,6 +6,7 @@ use crate::faults::Stage;
 use crate::limits::Limits;
 use crate::state::HostState;
 use lockstep_types::{Descriptor, JsonText, StepInput, Transition};
+use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc};
 use wasmtime::component::{HasSelf, InstancePre, Linker};
@@ -29,8 +30,8 @@ pub(crate) fn check_export(name: &str, found: &ComponentFunc, world: &ComponentT
 pub(crate) struct Component(StepPre<HostState>);
 
 /// One event for a component of this version, in its words.
-pub(crate) struct Advance<'c> {
-    component: &'c Component,
+pub(crate) struct Advance {
+    component: Arc<Component>,
     input: wit::StepInput,
     /// Bytes of all texts of the input.
     pub(crate) bytes: usize,
@@ -66,13 +67,13 @@ impl Component {
             .and_then(|state| from_guest::state_text(state, limits)))
     }
 
-    pub(crate) fn advance(&self, input: &StepInput) -> Advance<'_> {
+    pub(crate) fn advance(self: &Arc<Self>, input: &StepInput) -> Advance {
         let (input, bytes) = to_guest::step_input(input);
-        Advance { component: self, input, bytes }
+        Advance { component: Arc::clone(self), input, bytes }
     }
 }
 
-impl Advance<'_> {
+impl Advance {
     pub(crate) async fn call(&self, store: &mut Store<HostState>, limits: &Limits) -> Said<Transition> {
         let step = self.component.instantiate(store).await?;
         let said = step.call_advance(store, &self.input).await.map_err(Failed::in_call)?;
