@@ -27,7 +27,8 @@ const SLOW: [Patience; 2] =
 /// Instances there can be at the same time.
 pub(crate) const CALLS_AT_ONCE: usize = QUICK_AT_ONCE + SLOW.len() * SLOW_AT_ONCE;
 
-/// How much the threads of slow calls yield to others, of 19. At 10 they have a tenth of a core that others want too, so
+/// How much the threads of slow calls yield to others, of 19. There are half as many as cores, so that something is left
+/// even where this is not to be had. At 10 they have a tenth of a core that others want too, so
 /// that they end even beside jobs that take all there is.
 const NICENESS: i32 = 10;
 
@@ -42,7 +43,7 @@ impl Lanes {
     pub(crate) fn new() -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = Builder::new_multi_thread()
-            .worker_threads(cores.min(SLOW_AT_ONCE))
+            .worker_threads((cores / 2).clamp(1, SLOW_AT_ONCE))
             .thread_name("sandbox-slow")
             .on_thread_start(yield_to_others)
             .build()?;
