@@ -109,6 +109,17 @@ impl Boards {
         }
     }
 
+    /// Nothing is known of a run any more.
+    pub(crate) fn forget_cards(&self, run: &RunId) {
+        lock(&self.cards).remove(run);
+    }
+
+    /// Whether a run is the one that its item shows.
+    pub(crate) fn shows(&self, summary: &RunSummary) -> bool {
+        let desk = summary.workspace.as_ref().and_then(|workspace| self.desk(workspace));
+        desk.is_some_and(|desk| desk.is_current(&summary.item, &summary.id))
+    }
+
     /// Looks at the open cards of all runs that count: those of a board by the current run of their item only.
     pub(crate) fn each_card(&self, mut look: impl FnMut(&RunId, &CardRow)) {
         for (run, row) in &*lock(&self.cards) {
