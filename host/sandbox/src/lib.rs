@@ -19,6 +19,7 @@ mod loader;
 mod log_book;
 mod mailbox;
 mod sandbox;
+mod shape;
 mod signature;
 mod state;
 mod wasi;
