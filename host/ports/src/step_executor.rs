@@ -42,6 +42,12 @@ pub enum LoadError {
         /// The limit.
         limit: u64,
     },
+    /// It would take too long to compile.
+    #[error("the component would take too long to compile: {reason}")]
+    TooComplex {
+        /// What it has too much of.
+        reason: String,
+    },
     /// It does not implement the step world.
     #[error("the component does not implement world {world}: {reason}")]
     WrongWorld {

@@ -1,4 +1,5 @@
 use crate::contract::WORLDS;
+use crate::lanes::CALLS_AT_ONCE;
 use crate::limits::Limits;
 use lockstep_types::Digest;
 use std::fmt::Write as _;
@@ -7,10 +8,6 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 
 /// The wasmtime this host is built with. Another version may use other fuel for the same component.
 pub const WASMTIME_VERSION: &str = "48.0.8";
-
-/// Calls that run at the same time. Wasm work is bounded by cores; more than these only wait for observations. The pool
-/// reserves address space, not memory, for each.
-pub(crate) const CALLS_AT_ONCE: usize = 64;
 
 /// Host functions run on the call's stack too; they are shallow, and one page fault would end the process.
 const HOST_STACK_BYTES: usize = 512 << 10;

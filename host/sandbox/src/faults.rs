@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_panic_says_why_where_the_component_logged_it() {
-        let state = HostState::new(Arc::new(Limits::default()), None, None);
+        let state = HostState::new(Arc::new(Limits::default()), Arc::default(), None);
         let (class, silent) = from_trap(Trap::UnreachableCodeReached, None, &state);
         assert_eq!(class, FailureClass::Trapped);
         expect!["it stopped itself (a panic or a failed assertion) and did not log why"].assert_eq(&silent);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn other_traps_speak_for_themselves() {
-        let state = HostState::new(Arc::new(Limits::default()), None, None);
+        let state = HostState::new(Arc::new(Limits::default()), Arc::default(), None);
         let said =
             [Trap::IntegerDivisionByZero, Trap::MemoryOutOfBounds, Trap::StackOverflow, Trap::OutOfFuel]
                 .map(|trap| from_trap(trap, None, &state))

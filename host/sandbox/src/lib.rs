@@ -6,17 +6,20 @@
 //! observer handed in with the call. No component error is an error of the host; it is a `Fault` in the record.
 #![warn(missing_docs)]
 
+mod calls;
 mod compile_cache;
 mod config;
 mod contract;
 mod convert;
 mod descriptor;
 mod faults;
+mod lanes;
 mod limits;
 mod loader;
 mod log_book;
 mod mailbox;
 mod sandbox;
+mod shape;
 mod signature;
 mod state;
 mod wasi;

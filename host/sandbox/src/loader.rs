@@ -1,6 +1,7 @@
 use crate::compile_cache::CompileCache;
 use crate::faults::one_line;
 use crate::limits::Limits;
+use crate::shape::{self, Unfit};
 use crate::state::HostState;
 use crate::world::{Linked, link};
 use lockstep_ports::{ComponentStore, LoadError};
@@ -167,6 +168,10 @@ impl Loader {
         off_thread(digest, move || {
             // Held by the work itself, which goes on should its caller go away.
             let _permit = permit;
+            shape::check(&bytes).map_err(|unfit| match unfit {
+                Unfit::Unreadable(reason) => LoadError::NotAComponent { reason: one_line(&reason) },
+                Unfit::TooComplex(reason) => LoadError::TooComplex { reason },
+            })?;
             let component = Component::from_binary(&machinery.engine, &bytes)
                 .map_err(|error| LoadError::NotAComponent { reason: one_line(&format!("{error:#}")) })?;
             let linked = link(&machinery.engine, &machinery.linker, &component)?;

@@ -1,32 +1,24 @@
+use crate::calls::{Call, Called, Describe, Machine, Migrate};
 use crate::compile_cache::CompileCache;
-use crate::config::{self, Allocation, CALLS_AT_ONCE};
-use crate::contract::{Failed, Said, linker};
-use crate::convert::Unusable;
+use crate::config::{self, Allocation};
+use crate::contract::linker;
 use crate::descriptor;
-use crate::faults::{self, Stage, fault};
+use crate::faults::fault;
+use crate::lanes::Lanes;
 use crate::limits::Limits;
 use crate::loader::Loader;
-use crate::mailbox::{Mailbox, drive};
-use crate::state::{HostState, Record};
 use crate::wasi::{Scene, Trees};
 use crate::world::Linked;
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, Inspected, LoadError, Observer, StepExecutor};
 use lockstep_types::{
-    Descriptor, Digest, FailureClass, Fault, Grant, Invocation, JsonText, Outcome, StepInput, Transition,
+    Descriptor, Digest, FailureClass, Fault, Grant, Invocation, JsonText, ObservationAnswer,
+    ObservationRequest, ObserveFailure, Outcome, StepInput, Transition,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use wasmtime::{Engine, Store, UpdateDeadline};
-
-/// Fuel after which a call lets other tasks of its thread go on: about a millisecond.
-const FUEL_YIELD: u64 = 2_000_000;
-
-/// Ticks of the outer guard a call may last between observations. Fuel ends a computation after at most some seconds,
-/// however slow the machine, so this decides nothing: it is there should wasmtime's fuel ever fail.
-const GUARD_TICKS: u64 = 600;
+use wasmtime::Engine;
 
 /// Length of a tick.
 const GUARD_TICK: Duration = Duration::from_secs(1);
@@ -60,28 +52,30 @@ pub enum SandboxError {
         #[source]
         source: std::io::Error,
     },
-    /// The thread of the outer guard cannot be started.
-    #[error("cannot start the guard thread")]
-    Guard(#[source] std::io::Error),
+    /// The thread of the outer guard, or those of long calls, cannot be started.
+    #[error("cannot start the threads of the sandbox")]
+    Threads(#[source] std::io::Error),
 }
 
 /// Calls step components in fresh wasmtime instances. See `StepExecutor`.
 pub struct Sandbox {
-    engine: Engine,
+    machine: Arc<Machine>,
     loader: Loader,
-    limits: Arc<Limits>,
     fingerprint: Digest,
     trees: Trees,
-    calls: Semaphore,
+    lanes: Lanes,
     /// Dropped with the sandbox, which ends the guard thread.
     _guard: mpsc::Sender<()>,
 }
 
-/// One export called to its end.
-struct Called<T> {
-    answer: Result<T, Fault>,
-    record: Record,
-    fuel: u64,
+/// Answers for components that may ask nothing.
+struct Nobody;
+
+#[async_trait]
+impl Observer for Nobody {
+    async fn observe(&self, _: &ObservationRequest) -> ObservationAnswer {
+        ObservationAnswer::Failed(ObserveFailure::NotConfigured)
+    }
 }
 
 impl Sandbox {
@@ -100,57 +94,26 @@ impl Sandbox {
                     .map_err(|source| SandboxError::Cache { path, source })
             })
             .transpose()?;
-        let guard = start_guard(&engine).map_err(SandboxError::Guard)?;
+        let guard = start_guard(&engine).map_err(SandboxError::Threads)?;
         let fingerprint = config::fingerprint(&limits);
         let limits = Arc::new(limits);
         let trees = Trees::new(Arc::clone(&store));
         let loader = Loader::new(engine.clone(), linker, cache, store, Arc::clone(&limits));
-        let calls = Semaphore::new(CALLS_AT_ONCE);
-        Ok(Self { engine, loader, limits, fingerprint, trees, calls, _guard: guard })
+        let lanes = Lanes::new().map_err(SandboxError::Threads)?;
+        let machine = Arc::new(Machine { engine, limits });
+        Ok(Self { machine, loader, fingerprint, trees, lanes, _guard: guard })
     }
 
-    async fn describe(&self, linked: &Linked) -> Result<Descriptor, String> {
-        let describe = async |store: &mut _| linked.served.describe(store, &self.limits).await;
+    async fn describe(&self, linked: &Arc<Linked>) -> Result<Descriptor, String> {
         let scene = linked.has_wasi.then(Scene::empty);
-        let said = self.call(None, scene, describe).await.answer;
-        let said = said.map_err(|fault| format!("{}: {}", fault.class, fault.message))?;
-        let descriptor = said.map_err(|error| match error {
-            Unusable::Nonsense(reason) | Unusable::TooLarge(reason) => reason,
+        let call = Call { export: Describe(Arc::clone(linked)), scene };
+        let said = self.lanes.make(&self.machine, call, &Nobody).await.answer;
+        let descriptor = said.map_err(|fault| match fault.class {
+            FailureClass::BadOutput | FailureClass::TooMuchOutput => fault.message,
+            class => format!("{class}: {}", fault.message),
         })?;
         descriptor::check(&descriptor)?;
         Ok(descriptor)
-    }
-
-    /// Calls one export of a fresh instance.
-    async fn call<T>(
-        &self,
-        mailbox: Option<Arc<Mailbox>>,
-        scene: Option<Scene>,
-        export: impl AsyncFnOnce(&mut Store<HostState>) -> Said<T>,
-    ) -> Called<Result<T, Unusable>> {
-        // Dropped last: a slot of the pool is free once the store is gone.
-        let Ok(_permit) = self.calls.acquire().await else {
-            return Called::without_running(fault(FailureClass::Unloadable, "the sandbox is closed"));
-        };
-        let mut store = Store::new(&self.engine, HostState::new(Arc::clone(&self.limits), mailbox, scene));
-        store.limiter(|state| state);
-        store.set_hostcall_fuel(self.limits.output_bytes.saturating_mul(2));
-        store.set_epoch_deadline(GUARD_TICKS);
-        store.epoch_deadline_callback(|mut store| {
-            // The world may take its time to answer; only a computation may not.
-            let observed = store.data_mut().observed_since_last_asked();
-            Ok(if observed { UpdateDeadline::Continue(GUARD_TICKS) } else { UpdateDeadline::Interrupt })
-        });
-        let fuel = self.limits.fuel;
-        let fueled = store.set_fuel(fuel).and_then(|()| store.fuel_async_yield_interval(Some(FUEL_YIELD)));
-        let said = match fueled {
-            Err(error) => Err(Failed { error, stage: Stage::Instantiate }),
-            Ok(()) => export(&mut store).await,
-        };
-        let left = store.get_fuel().unwrap_or(0);
-        let answer =
-            said.map_err(|Failed { error, stage }| faults::from_wasmtime(&error, stage, store.data()));
-        Called { answer, record: store.into_data().into_record(), fuel: fuel.saturating_sub(left) }
     }
 
     /// What a component with WASI finds around it, with the directories its kind was granted.
@@ -187,9 +150,8 @@ impl Sandbox {
             return Called::without_running(fault(FailureClass::Unloadable, &message));
         }
         let advance = linked.served.advance(input);
-        let bytes = advance.bytes();
-        if bytes > self.limits.input_bytes {
-            let limit = self.limits.input_bytes;
+        let (bytes, limit) = (advance.bytes(), self.machine.limits.input_bytes);
+        if bytes > limit {
             let message =
                 format!("its input has {bytes} bytes, more than the {limit} a component has room for");
             return Called::without_running(fault(FailureClass::OutOfMemory, &message));
@@ -198,30 +160,12 @@ impl Sandbox {
             Ok(scene) => scene,
             Err(fault) => return Called::without_running(fault),
         };
-        let mailbox = Arc::new(Mailbox::default());
-        let call = self.call(Some(Arc::clone(&mailbox)), scene, async |store: &mut _| {
-            advance.call(store, &self.limits).await
-        });
-        let Called { answer, record, fuel } = drive(call, &mailbox, observer).await;
-        Called { answer: answer.and_then(|said| said.map_err(unusable)), record, fuel }
-    }
-}
-
-impl<T> Called<T> {
-    fn without_running(fault: Fault) -> Self {
-        Self { answer: Err(fault), record: Record::default(), fuel: 0 }
+        self.lanes.make(&self.machine, Call { export: advance, scene }, observer).await
     }
 }
 
 fn unloadable(error: &LoadError) -> Fault {
     fault(FailureClass::Unloadable, &error.to_string())
-}
-
-fn unusable(error: Unusable) -> Fault {
-    match error {
-        Unusable::Nonsense(reason) => fault(FailureClass::BadOutput, &reason),
-        Unusable::TooLarge(reason) => fault(FailureClass::TooMuchOutput, &reason),
-    }
 }
 
 /// Starts the thread that advances the epoch. It ends when the other side of its channel is dropped.
@@ -275,15 +219,13 @@ impl StepExecutor for Sandbox {
 
     async fn migrate(&self, digest: Digest, from_version: u32, state: &JsonText) -> Result<JsonText, Fault> {
         let linked = self.loader.load(digest).await.map_err(|error| unloadable(&error))?;
-        let limits = &self.limits;
-        let migrate =
-            async |store: &mut _| linked.served.migrate(store, from_version, state.as_str(), limits).await;
         let scene = linked.has_wasi.then(Scene::empty);
-        self.call(None, scene, migrate).await.answer?.map_err(unusable)
+        let call = Call { export: Migrate { linked, from_version, state: state.clone() }, scene };
+        self.lanes.make(&self.machine, call, &Nobody).await.answer
     }
 
     fn limits(&self) -> Vec<(&'static str, u64)> {
-        self.limits.named()
+        self.machine.limits.named()
     }
 
     fn fingerprint(&self) -> Digest {

@@ -62,21 +62,21 @@ pub(crate) struct Record {
 /// The data of a wasmtime store: one call.
 pub(crate) struct HostState {
     limits: Arc<Limits>,
-    /// None while the component describes itself.
-    mailbox: Option<Arc<Mailbox>>,
-    record: Record,
+    mailbox: Arc<Mailbox>,
+    /// Most bytes all linear memories had together.
+    peak_memory: usize,
     answered_bytes: usize,
     logs: LogBook,
     /// Set for components that import WASI.
     pub(crate) wasi: Option<Box<Wasi>>,
     memory_bytes: usize,
     table_elements: usize,
-    /// Observations there were when the guard last asked.
-    guarded: usize,
+    /// The progress there was when the guard last asked.
+    guarded: u64,
 }
 
 impl HostState {
-    pub(crate) fn new(limits: Arc<Limits>, mailbox: Option<Arc<Mailbox>>, scene: Option<Scene>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, mailbox: Arc<Mailbox>, scene: Option<Scene>) -> Self {
         let logs = LogBook::new(&limits);
         let wasi = scene.map(|scene| Box::new(Wasi::new(scene, &limits, &logs)));
         Self {
@@ -84,7 +84,7 @@ impl HostState {
             wasi,
             logs,
             mailbox,
-            record: Record::default(),
+            peak_memory: 0,
             answered_bytes: 0,
             memory_bytes: 0,
             table_elements: 0,
@@ -97,12 +97,16 @@ impl HostState {
     }
 
     pub(crate) fn into_record(self) -> Record {
-        Record { logs: self.logs.into_lines(), ..self.record }
+        Record {
+            observations: self.mailbox.take_told(),
+            logs: self.logs.into_lines(),
+            peak_memory: self.peak_memory,
+        }
     }
 
-    /// Whether anything was observed since this was last asked.
-    pub(crate) fn observed_since_last_asked(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.guarded, self.record.observations.len());
+    /// Whether the call observed anything or used up a slice of its fuel since this was last asked.
+    pub(crate) fn progressed_since_last_asked(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.guarded, self.mailbox.progress());
         self.guarded > before
     }
 
@@ -127,13 +131,13 @@ impl HostState {
         request: ObservationRequest,
     ) -> Result<ObservationAnswer, wasmtime::Error> {
         let name = request.name();
-        let Some(mailbox) = &self.mailbox else {
+        if self.mailbox.is_closed() {
             return Err(Breach::AskedWhileDescribing { name }.into());
-        };
-        if self.record.observations.len() >= self.limits.host_calls {
+        }
+        if self.mailbox.told() >= self.limits.host_calls {
             return Err(Breach::HostCalls { limit: self.limits.host_calls, last: name }.into());
         }
-        let mut answer = mailbox.ask(request.clone()).await;
+        let mut answer = self.mailbox.ask(request.clone()).await;
         if !belongs(&request, &answer) {
             answer = failed(format!("the host gave {name} an answer of another kind"));
         }
@@ -146,7 +150,7 @@ impl HostState {
         } else {
             self.answered_bytes = total;
         }
-        self.record.observations.push(Observation { request, answer: answer.clone() });
+        self.mailbox.keep(Observation { request, answer: answer.clone() });
         Ok(answer)
     }
 }
@@ -187,7 +191,7 @@ impl ResourceLimiter for HostState {
             return Ok(false); // the component's own maximum
         }
         self.memory_bytes = wanted;
-        self.record.peak_memory = self.record.peak_memory.max(wanted);
+        self.peak_memory = self.peak_memory.max(wanted);
         Ok(true)
     }
 

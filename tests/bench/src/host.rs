@@ -108,6 +108,10 @@ impl Host {
         Ok(Self { runtime, executor, store, digest: info.digest, grant, started: Arc::default() })
     }
 
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     pub(crate) async fn close(self) {
         self.runtime.close().await;
         self.store.close();
@@ -188,8 +192,15 @@ async fn worker(
 }
 
 async fn start(runtime: &Runtime, item: &str) -> Result<RunId> {
-    let request = StartRequest {
-        pipeline: PIPELINE.to_owned(),
+    let summary = runtime.start(request(PIPELINE, item)).await?;
+    ensure!(summary.status == RunStatus::Done, "a run ended as {:?}: {:?}", summary.status, summary.failure);
+    Ok(summary.id)
+}
+
+/// To run `pipeline` for `item`, on repositories that are fakes.
+pub(crate) fn request(pipeline: &str, item: &str) -> StartRequest {
+    StartRequest {
+        pipeline: pipeline.to_owned(),
         pipeline_file: None,
         repository: "/repository".to_owned(),
         branch: "work".to_owned(),
@@ -200,8 +211,5 @@ async fn start(runtime: &Runtime, item: &str) -> Result<RunId> {
         item: Some(item.to_owned()),
         by: None,
         token: None,
-    };
-    let summary = runtime.start(request).await?;
-    ensure!(summary.status == RunStatus::Done, "a run ended as {:?}: {:?}", summary.status, summary.failure);
-    Ok(summary.id)
+    }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "printing figures is its job")]
 
 mod host;
+mod hostile;
 mod machine;
 mod scenarios;
 
@@ -118,7 +119,7 @@ async fn measure(args: &Args, folder: &std::path::Path) -> Result<()> {
         host.close().await;
     }
     println!();
-    Ok(())
+    hostile::measure(folder, &probe, Duration::from_secs(args.seconds)).await
 }
 
 /// When starting runs ends.

@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::state::HostState;
 use crate::wasi;
 use lockstep_types::{Descriptor, JsonText, StepInput, Transition};
+use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc};
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Engine, Store};
@@ -90,21 +91,21 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
 
 /// A component, linked, called in the words of its version.
 pub(crate) enum Served {
-    V0_1(v0_1::Component),
-    V0_2(v0_2::Component),
+    V0_1(Arc<v0_1::Component>),
+    V0_2(Arc<v0_2::Component>),
 }
 
 /// One event on its way to a component.
-pub(crate) enum Advance<'c> {
-    V0_1(v0_1::Advance<'c>),
-    V0_2(v0_2::Advance<'c>),
+pub(crate) enum Advance {
+    V0_1(v0_1::Advance),
+    V0_2(v0_2::Advance),
 }
 
 impl Served {
     pub(crate) fn new(version: Version, linked: InstancePre<HostState>) -> wasmtime::Result<Self> {
         Ok(match version {
-            Version::V0_1 => Self::V0_1(v0_1::Component::new(linked)?),
-            Version::V0_2 => Self::V0_2(v0_2::Component::new(linked)?),
+            Version::V0_1 => Self::V0_1(Arc::new(v0_1::Component::new(linked)?)),
+            Version::V0_2 => Self::V0_2(Arc::new(v0_2::Component::new(linked)?)),
         })
     }
 
@@ -135,7 +136,7 @@ impl Served {
         }
     }
 
-    pub(crate) fn advance(&self, input: &StepInput) -> Advance<'_> {
+    pub(crate) fn advance(&self, input: &StepInput) -> Advance {
         match self {
             Self::V0_1(component) => Advance::V0_1(component.advance(input)),
             Self::V0_2(component) => Advance::V0_2(component.advance(input)),
@@ -143,7 +144,7 @@ impl Served {
     }
 }
 
-impl Advance<'_> {
+impl Advance {
     /// Bytes of all texts of the input.
     pub(crate) fn bytes(&self) -> usize {
         match self {

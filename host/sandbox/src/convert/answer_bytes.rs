@@ -3,6 +3,10 @@ use lockstep_types::{Check, ObservationAnswer, ObserveFailure, Signal};
 /// What a part of an answer counts beside its texts, so that many empty parts are not free.
 const PART_BYTES: usize = 32;
 
+/// Bytes of the reason of a failure that counts nothing. An answer over the limit is told as such a failure, which has to
+/// fit whenever the call is made again from its record.
+const FREE_REASON_BYTES: usize = 256;
+
 /// Bytes an answer counts towards the limit of what a component is told.
 pub(crate) fn answer_bytes(answer: &ObservationAnswer) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -33,6 +37,9 @@ pub(crate) fn answer_bytes(answer: &ObservationAnswer) -> usize {
             signals(&evidence.regressed) + errors + text(&evidence.notes)
         }
         ObservationAnswer::Environment(report) => report.as_ref().map_or(0, |report| text(&report.url)),
+        ObservationAnswer::Failed(ObserveFailure::Failed(reason)) if reason.len() <= FREE_REASON_BYTES => {
+            return 0;
+        }
         ObservationAnswer::Failed(ObserveFailure::NotConfigured) => 0,
         ObservationAnswer::Failed(ObserveFailure::Failed(reason)) => reason.len(),
     };
@@ -48,9 +55,18 @@ fn signals(signals: &[Signal]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::answer_bytes;
-    use lockstep_types::ObservationAnswer;
+    use super::{FREE_REASON_BYTES, answer_bytes};
+    use lockstep_types::{ObservationAnswer, ObserveFailure};
     use serde_json::json;
+
+    #[test]
+    fn a_short_failure_is_always_told() {
+        let failed = |bytes: usize| {
+            answer_bytes(&ObservationAnswer::Failed(ObserveFailure::Failed("x".repeat(bytes))))
+        };
+        assert_eq!(failed(FREE_REASON_BYTES), 0);
+        assert!(failed(FREE_REASON_BYTES + 1) > FREE_REASON_BYTES);
+    }
 
     #[test]
     fn every_byte_of_an_answer_counts() {

@@ -412,3 +412,59 @@ impl InputStream for Reading {
         Ok(self.rest.split_to(size))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorCode, Found, Node, Tree};
+    use lockstep_types::DirSnapshot;
+    use std::sync::Arc;
+
+    fn folder() -> Node {
+        let mut snapshot = DirSnapshot::default();
+        for path in ["a.txt", "b/c.txt"] {
+            snapshot.add(path, path.as_bytes().to_vec()).unwrap();
+        }
+        let tree = Arc::new(Tree::new(snapshot.digest(), snapshot));
+        Node { tree, path: String::new(), found: Found::Folder }
+    }
+
+    #[test]
+    fn no_path_leaves_the_folder() {
+        let denied = ["..", "../a.txt", "b/../..", "./../a.txt", "b/../../../../etc/passwd", "b//../.."];
+        let absolute = ["/", "/etc/passwd", "//etc/passwd", "/proc/self/environ", "/data/a.txt"];
+        for path in denied.into_iter().chain(absolute) {
+            assert!(matches!(folder().at(path), Err(ErrorCode::NotPermitted)), "{path}");
+        }
+        let nowhere = [
+            "a.txt\0",
+            "\0",
+            "b\0/../a.txt",
+            "...",
+            ".. ",
+            "proc/self",
+            "a.txt\n",
+            "b\\c.txt",
+            "\u{2024}./a.txt",
+        ];
+        for path in nowhere {
+            assert!(matches!(folder().at(path), Err(ErrorCode::NoEntry)), "{path:?}");
+        }
+        for path in ["a.txt/", "a.txt/.", "a.txt/..", "a.txt/../b/c.txt"] {
+            assert!(matches!(folder().at(path), Err(ErrorCode::NotDirectory)), "{path}");
+        }
+        for (path, leads_to) in
+            [("b/", "b"), ("b//c.txt", "b/c.txt"), ("./b/../a.txt", "a.txt"), ("b/..", "")]
+        {
+            assert_eq!(folder().at(path).map(|node| node.path), Ok(leads_to.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_below_is_left_by_no_path_either() {
+        let below = folder().at("b").unwrap();
+        assert!(below.at("c.txt").is_ok());
+        for path in ["..", "../a.txt", "c.txt/../../a.txt"] {
+            assert!(below.at(path).is_err(), "{path}");
+        }
+    }
+}

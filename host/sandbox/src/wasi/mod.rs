@@ -51,6 +51,7 @@ pub(crate) fn is_offered(import: &str) -> bool {
 }
 
 /// What a component with WASI finds around it.
+#[derive(Clone)]
 pub(crate) struct Scene {
     now: Timestamp,
     seed: Digest,

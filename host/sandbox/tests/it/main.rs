@@ -3,6 +3,7 @@
 
 mod calling;
 mod determinism;
+mod hostile;
 mod limits;
 mod loading;
 mod looping;
@@ -10,3 +11,4 @@ mod observing;
 mod support;
 mod versions;
 mod wasi;
+mod written;
