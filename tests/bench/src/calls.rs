@@ -1,6 +1,7 @@
-//! What one call of a component costs, part by part.
+//! What one call of a component costs, part by part: in processor time, as nothing of it waits.
 
 use crate::host::{Host, Shape};
+use crate::machine::cpu_time;
 use crate::report::{Better, Report};
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use lockstep_types::{
     Outcome, RunSpec, TurnRecord,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The probe takes over states of this version as they are.
 const STATE_VERSION: u32 = 1;
@@ -49,33 +50,33 @@ pub(crate) async fn measure(host: &Host, count: u32, commit_us: f64, report: &mu
 }
 
 async fn time_invoke(host: &Host, call: &Invocation, count: u32) -> Duration {
-    let mut begin = Instant::now();
+    let mut begin = cpu_time();
     for at in 0..2 * count {
         if at == count {
-            begin = Instant::now();
+            begin = cpu_time();
         }
         let input = call.input.clone();
         let invocation = host.executor.invoke(host.digest, &host.grant, input, &Unasked).await;
         assert!(matches!(invocation.outcome, Outcome::Transition(_)), "{:?}", invocation.outcome);
     }
-    begin.elapsed() / count
+    (cpu_time() - begin) / count
 }
 
 async fn time_migrate(host: &Host, count: u32) -> Result<Duration> {
     let state = JsonText::null();
-    let begin = Instant::now();
+    let begin = cpu_time();
     for _ in 0..count {
         let taken = host.executor.migrate(host.digest, STATE_VERSION, &state).await;
         ensure!(taken.is_ok(), "the probe does not take over a state: {taken:?}");
     }
-    Ok(begin.elapsed() / count)
+    Ok((cpu_time() - begin) / count)
 }
 
 /// The engine's part of a call, with calls that were made before: a share of a whole run.
 async fn time_record(host: &Host, calls: &[Invocation], count: u32) -> Result<Duration> {
     let spec = spec(host).await?;
     let (now, turns) = (spec.created_at, count / 10);
-    let begin = Instant::now();
+    let begin = cpu_time();
     for _ in 0..turns {
         let mut turn = Turn::begin(None, now, &Input::Start(Arc::clone(&spec)), Admission::default())?;
         let mut answers = calls.iter();
@@ -87,7 +88,7 @@ async fn time_record(host: &Host, calls: &[Invocation], count: u32) -> Result<Du
         ensure!(!finished.recorded.run.status().is_live(), "the run did not end");
         drop(finished.recorded.row());
     }
-    Ok(begin.elapsed() / (turns * u32::try_from(calls.len())?))
+    Ok((cpu_time() - begin) / (turns * u32::try_from(calls.len())?))
 }
 
 async fn spec(host: &Host) -> Result<Arc<RunSpec>> {

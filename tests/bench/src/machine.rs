@@ -53,6 +53,12 @@ pub(crate) struct Disk {
     pub(crate) p50: Duration,
 }
 
+impl Disk {
+    pub(crate) fn or_better(self, other: Self) -> Self {
+        if other.flushes_per_second > self.flushes_per_second { other } else { self }
+    }
+}
+
 /// One append of so many bytes after another, each followed by a flush.
 pub(crate) fn disk(folder: &Path, bytes: usize, time: Duration) -> Result<Disk> {
     let path = folder.join("flushes");

@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use host::{Host, Shape, Storage};
 use load::{Load, Until};
+use machine::Disk;
 use report::{Better, Report};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,14 +115,16 @@ fn main() -> Result<()> {
     let scale = Scale::of(&args.asked);
     let settings =
         if args.asked.quick { "quick".to_owned() } else { format!("{} s each", args.asked.seconds) };
+    let busy = machine::load_average();
     let report = Report {
         commit: args.commit.clone(),
         at: lockstep_ports::Clock::now(&lockstep_runtime::SystemClock::default()).to_string(),
         machine: machine::describe(),
         settings,
+        busy,
         ..Report::default()
     };
-    println!("{} · {} · load average {:.1}", report.machine, report.settings, machine::load_average());
+    println!("{} · {} · load average {busy:.1}", report.machine, report.settings);
     let mut bench = Bench { args: &args, scale, probe, folder: folder.path(), report };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(bench.measure())?;
@@ -149,6 +152,11 @@ fn finish(args: &Args, report: &Report) -> Result<()> {
 impl Bench<'_> {
     async fn measure(&mut self) -> Result<()> {
         self.memory_and_disk().await?;
+        if self.args.asked.long > 0 {
+            let folder = tempfile::tempdir_in(self.folder)?;
+            let host = self.host(Storage::Disk(folder.path())).await?;
+            self.report.long = long::measure(host, folder.path(), self.args.asked.long).await?;
+        }
         self.load(IN_MEMORY, Shape::CommitPerRun, true).await?;
         self.load(PER_RUN, Shape::CommitPerRun, false).await?;
         self.load(PER_STEP, Shape::CommitPerStep, false).await?;
@@ -158,11 +166,6 @@ impl Bench<'_> {
         let recovered = starts::recovery(folder.path(), &self.probe, &cache, runs).await?;
         let name = format!("{runs} runs in flight go on");
         self.report.add_aimed(STARTING, &name, "s", recovered.as_secs_f64(), Better::Less, 2.0);
-        if self.args.asked.long > 0 {
-            let folder = tempfile::tempdir_in(self.folder)?;
-            let host = self.host(Storage::Disk(folder.path())).await?;
-            self.report.long = long::measure(host, folder.path(), self.args.asked.long).await?;
-        }
         Ok(())
     }
 
@@ -206,23 +209,26 @@ impl Bench<'_> {
             let folder = tempfile::tempdir_in(self.folder)?;
             let storage = if in_memory { Storage::Memory } else { Storage::Disk(folder.path()) };
             let host = self.host(storage).await?;
-            load::measure(&host, shape, in_flight, Until::Count(u64::from(in_flight) + 50)).await?;
+            let warm = Until::Count(u64::from(in_flight) + 50);
+            let warm = load::measure(&host, shape, in_flight, warm).await?;
+            // As many commits as are in flight could share a flush: so many bytes at once. The disk is not the same at
+            // all times: what it does by itself is looked at before and after.
+            let bytes = warm.record_bytes_per_commit() * in_flight as usize;
+            let time = self.scale.time.min(Duration::from_secs(1));
+            let before = (!in_memory).then(|| machine::disk(folder.path(), bytes, time)).transpose()?;
             let until = Until::Time(Instant::now() + self.scale.time);
             let load = load::measure(&host, shape, in_flight, until).await?;
             close(host).await?;
-            self.add_load(group, shape, in_flight, &load, (!in_memory).then_some(folder.path()))?;
+            let disk = match before {
+                Some(before) => Some(before.or_better(machine::disk(folder.path(), bytes, time)?)),
+                None => None,
+            };
+            self.add_load(group, shape, in_flight, &load, disk.as_ref());
         }
         Ok(())
     }
 
-    fn add_load(
-        &mut self,
-        group: &str,
-        shape: Shape,
-        in_flight: u32,
-        load: &Load,
-        disk: Option<&Path>,
-    ) -> Result<()> {
+    fn add_load(&mut self, group: &str, shape: Shape, in_flight: u32, load: &Load, disk: Option<&Disk>) {
         let report = &mut self.report;
         let named = |what: &str| format!("{what}, {in_flight} in flight");
         let (rate, p50) = (load.steps_per_second(), load.latency_ms(0.5));
@@ -235,10 +241,7 @@ impl Bench<'_> {
             }
             _ => report.add(group, &named(RATE), "", rate, Better::More),
         }
-        if let Some(folder) = disk {
-            // As many commits as are in flight could share a flush: so many bytes at once.
-            let bytes = load.record_bytes_per_commit() * in_flight as usize;
-            let raw = machine::disk(folder, bytes, self.scale.time.min(Duration::from_secs(2)))?;
+        if let Some(raw) = disk {
             let steps = raw.flushes_per_second * f64::from(in_flight) * f64::from(host::STEPS);
             let raw_rate = steps / load.commits_per_run();
             report.add(group, &named(RAW_RATE), "", raw_rate, Better::Neither);
@@ -252,7 +255,6 @@ impl Bench<'_> {
             report.add(group, &named("p99"), "ms", load.latency_ms(0.99), Better::Less);
         }
         report.add(group, &named(CPU), "µs", load.cpu_us(), Better::Less);
-        Ok(())
     }
 
     async fn scenarios(&mut self) -> Result<()> {

@@ -49,7 +49,11 @@ fn draw(report: &Report, area: &Panel<'_>) -> Result<(), Box<dyn std::error::Err
     let (head, body) = area.split_vertically(TITLE_HEIGHT);
     let style = |size: i32| (FONT, size).into_font().color(&INK);
     head.draw(&Text::new(format!("lockstep {} · {}", report.commit, report.at), (20, 12), style(20)))?;
-    head.draw(&Text::new(format!("{} · {}", report.machine, report.settings), (20, 38), style(14)))?;
+    head.draw(&Text::new(
+        format!("{} · {} · load average {:.1}", report.machine, report.settings, report.busy),
+        (20, 38),
+        style(14),
+    ))?;
     let panels = body.split_evenly((2, 2));
     let steps = Axes { title: "durable steps a second", x: "runs in flight", is_x_log: true };
     lines(&panels[0], &steps, &rates(report))?;

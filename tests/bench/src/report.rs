@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) machine: String,
     /// What was asked for, where it changes what the figures mean.
     pub(crate) settings: String,
+    /// The load average before it began: figures of a busy machine are worth less.
+    pub(crate) busy: f64,
     pub(crate) figures: Vec<Figure>,
     /// The long run, as it went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,7 +120,7 @@ impl Report {
 
     /// Prints what has changed since a kept measurement.
     pub(crate) fn compare(&self, kept: &Self) {
-        println!("\nsince {} ({})", kept.commit, kept.at);
+        println!("\nsince {} ({}, load average {:.1})", kept.commit, kept.at, kept.busy);
         if kept.settings != self.settings || kept.machine != self.machine {
             println!("  that was: {}, {}", kept.machine, kept.settings);
         }
