@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Also finish so many runs in one host and watch its memory and disk
     #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u64).range(1..=LONG_MAX))]
     long: Option<u64>,
+    /// Keep only so many runs during the long run
+    #[arg(long, value_name = "RUNS", requires = "long")]
+    retain: Option<u64>,
     /// Keep the result in benches/, in place of the last kept one
     #[arg(long)]
     keep: bool,
@@ -39,6 +42,9 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     bench.arg("--seconds").arg(args.seconds.to_string());
     if let Some(runs) = args.long {
         bench.arg("--long").arg(runs.to_string());
+    }
+    if let Some(runs) = args.retain {
+        bench.arg("--retain").arg(runs.to_string());
     }
     bench.args(args.quick.then_some("--quick")).args(args.keep.then_some("--keep"));
     run(&mut bench)

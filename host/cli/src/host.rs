@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
-use crate::wiring::{self, Drive, Local};
+use crate::wiring::{self, Drive, Local, Retention};
 use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,6 +96,13 @@ impl Host {
         }
     }
 
+    /// Removes runs that need not be kept any more, for as long as the host is up.
+    pub(crate) fn retain(&self, retention: Retention) {
+        if let Self::Here { local, .. } = self {
+            local.retain(retention);
+        }
+    }
+
     /// The server's address, if there is one.
     pub(crate) fn server(&self) -> Option<&str> {
         match self {
@@ -108,6 +115,22 @@ impl Host {
         if let Self::Here { local, lock } = self {
             local.close().await;
             drop(lock);
+        }
+    }
+}
+
+/// The data folder for `command` alone, without opening what is in it.
+pub(crate) async fn lock(context: &Context, command: &str) -> anyhow::Result<Lock> {
+    let give_up = Instant::now() + TAKEN_WAIT;
+    loop {
+        match context.folder.try_lock(command)? {
+            Locking::Ours(lock) => return Ok(lock),
+            Locking::Held(holder)
+                if holder.command == "serve" || is_watching(&holder) || Instant::now() >= give_up =>
+            {
+                return in_use(context, &holder);
+            }
+            Locking::Held(_) => tokio::time::sleep(TAKEN_LOOK).await,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use lockstep_runtime::Drive;
+pub use lockstep_runtime::{Drive, Retention};
 
 /// Compiled components within a cache folder; it can be deleted at any time.
 const COMPILED: &str = "compiled";
@@ -53,6 +53,11 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// Removes runs that need not be kept any more, for as long as the host is up.
+    pub fn retain(&self, retention: Retention) {
+        self.runtime.retain(retention);
     }
 
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by
@@ -107,6 +112,17 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     Ok(Local { runtime, store })
+}
+
+/// Gives back the space of what a data folder no longer needs; how many bytes came back.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
+    let store = SledStore::open(folder)?;
+    let freed = store.compact()?;
+    store.close();
+    Ok(freed)
 }
 
 /// The credentials of a data folder.

@@ -24,7 +24,7 @@ pub struct Commit {
 /// Position of a committed record in the feed of all runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
-    /// From 1, rising, without gaps.
+    /// From 1, rising; the entries of runs that were forgotten are missing.
     pub position: u64,
     /// The run.
     pub run: RunId,
@@ -126,6 +126,18 @@ pub trait Journal: Send + Sync {
     /// If the store failed or a row is damaged.
     async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
 
+    /// Rows in rising order of id (the oldest first), those above `after` if given, at most `limit`.
+    ///
+    /// # Errors
+    /// If the store failed or a row is damaged.
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError>;
+
+    /// How many runs there are. Takes time in proportion.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn count(&self) -> Result<u64, JournalError>;
+
     /// Ids of the runs whose status is live, or that have teardowns left to carry out, oldest first. Does not read the
     /// others.
     ///
@@ -150,6 +162,13 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// If the store failed.
     async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError>;
+
+    /// Takes everything of a run away: row, records, their entries in the feed, the client token. One that is not there,
+    /// or that can still go on, is left as it is.
+    ///
+    /// # Errors
+    /// If it could not be written; then all of the run is still there.
+    async fn forget(&self, run: &RunId) -> Result<(), JournalError>;
 
     /// Feed entries after a position, at most `limit`.
     ///

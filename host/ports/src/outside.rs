@@ -131,6 +131,9 @@ pub trait Jobs: Send + Sync {
 
     /// The last bytes of what a job wrote, at most `limit`; none if the job is not known.
     async fn log_tail(&self, key: &JobKey, limit: usize) -> Option<String>;
+
+    /// Ends what is still under way for a run that is removed, and removes all that is kept of its jobs.
+    async fn forget(&self, run: &RunId);
 }
 
 /// Changes the outside world.
@@ -139,6 +142,9 @@ pub trait Effects: Send + Sync {
     /// Performs an effect. The same key again gives the same outcome and changes nothing a second time. `command` is what
     /// the run's pipeline configures for the effect.
     async fn perform(&self, order: &EffectOrder, command: Option<&ProviderCommand>) -> EffectOutcome;
+
+    /// Removes all that is kept of the effects of a run that is removed.
+    async fn forget(&self, run: &RunId);
 }
 
 /// Why a change cannot be taken through a pipeline. Display is one line for whoever asked.

@@ -46,14 +46,6 @@ impl LocalEffects {
         Self { git, options: Arc::new(options), places }
     }
 
-    /// Removes all that is kept of the effects of a run. For runs that are deleted.
-    pub async fn forget(&self, run: &RunId) {
-        let folder = self.effects_dir().join(run.as_str());
-        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
-            tracing::warn!(%run, %error, "the effects of a run could not be removed");
-        }
-    }
-
     fn effects_dir(&self) -> PathBuf {
         self.git.data_dir().join("effects")
     }
@@ -142,6 +134,13 @@ impl Effects for LocalEffects {
         match self.to_outcome(&request, order).await {
             Ok(outcome) => outcome,
             Err(error) => EffectOutcome::Failed(format!("{name}: the data folder cannot be used: {error}")),
+        }
+    }
+
+    async fn forget(&self, run: &RunId) {
+        let folder = self.effects_dir().join(run.as_str());
+        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
+            tracing::warn!(%run, %error, "the effects of a run could not be removed");
         }
     }
 }

@@ -116,19 +116,6 @@ impl ProcessJobs {
         Self { credentials: Some(LeasedCredentials(credentials)), ..self }
     }
 
-    /// Ends what is still under way for a run and removes all that is kept of its jobs. For runs that are deleted.
-    pub async fn forget(&self, run: &RunId) {
-        let folder = self.jobs_dir().join(run.as_str());
-        for job in job_folders(&folder) {
-            if let Ok(Some(record)) = job.record() {
-                self.stop(&record.key).await;
-            }
-        }
-        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
-            tracing::warn!(%run, %error, "the jobs of a run could not be removed");
-        }
-    }
-
     fn jobs_dir(&self) -> PathBuf {
         self.git.data_dir().join("jobs")
     }
@@ -415,6 +402,18 @@ impl Jobs for ProcessJobs {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         // The first letter may have been cut in two.
         Some(text.trim_start_matches(char::REPLACEMENT_CHARACTER).to_owned())
+    }
+
+    async fn forget(&self, run: &RunId) {
+        let folder = self.jobs_dir().join(run.as_str());
+        for job in job_folders(&folder) {
+            if let Ok(Some(record)) = job.record() {
+                self.stop(&record.key).await;
+            }
+        }
+        if let Err(error) = blocking(move || remove_tree_if_there(&folder)).await {
+            tracing::warn!(%run, %error, "the jobs of a run could not be removed");
+        }
     }
 }
 

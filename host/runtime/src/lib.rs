@@ -13,6 +13,7 @@ mod credentials;
 mod observer;
 pub mod pipeline_file;
 mod replay;
+mod retention;
 mod runtime;
 mod service;
 pub mod signature;
@@ -20,4 +21,5 @@ mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;
+pub use retention::Retention;
 pub use runtime::{Drive, Outside, Runtime, RuntimeError, Waker};

@@ -108,12 +108,17 @@ impl RunService for Runtime {
 
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
         let shared = &self.shared;
+        let end = *shared.feed_end.borrow();
         let entries = shared
             .outside
             .journal
             .feed(after, Shared::feed_page(limit))
             .await
             .map_err(|error| journal(&error))?;
+        if entries.is_empty() && after < end {
+            // The runs of all that came after it are gone: whoever follows goes on behind them.
+            return Ok(vec![FeedItem { position: end, entries: Vec::new() }]);
+        }
         let mut first: BTreeMap<RunId, u64> = BTreeMap::new();
         for entry in &entries {
             first.entry(entry.run.clone()).and_modify(|seq| *seq = entry.seq.min(*seq)).or_insert(entry.seq);

@@ -2,12 +2,13 @@
 
 use crate::committer::RowWrite;
 use crate::error::{Failure, Shared};
-use crate::{keys, values};
+use crate::keys;
+use crate::log::frame::KEY_BYTES_MAX;
+use crate::view::View;
 use lockstep_ports::BoardCommit;
 use lockstep_types::SCHEMA_VERSION;
 use lockstep_types::board::{Change, Row, WorkspaceId};
 use serde::{Deserialize, Serialize};
-use sled::Db;
 
 /// A row as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -28,23 +29,22 @@ pub(crate) fn encode(commit: &BoardCommit) -> Result<Vec<RowWrite>, Failure> {
         Change::Put(row) => {
             let key = keys::board(&commit.workspace, &row.key());
             let value = serde_json::to_vec(&Stored { schema: SCHEMA_VERSION, row });
-            value.map(|value| (key, Some(value)))
+            value.map(|value| (key, Some(value.into())))
         }
         Change::Remove(key) => Ok((keys::board(&commit.workspace, key), None)),
     };
     let writes: Result<Vec<RowWrite>, _> = commit.changes.iter().map(write).collect();
-    writes.map_err(|error| Failure::Io("encode a row of a board", Shared::new(error)))
+    let writes = writes.map_err(|error| Failure::Io("encode a row of a board", Shared::new(error)))?;
+    if writes.iter().any(|(key, _)| key.len() > KEY_BYTES_MAX) {
+        let why = format!("the key of a row may have {KEY_BYTES_MAX} bytes");
+        return Err(Failure::Io("write a row of a board", Shared::new(why)));
+    }
+    Ok(writes)
 }
 
 /// The rows of all boards, by key.
-pub(crate) fn all(db: &Db) -> Result<Vec<(WorkspaceId, Row)>, Failure> {
-    let mut rows = Vec::new();
-    for entry in db.scan_prefix(keys::BOARDS) {
-        let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
-        let bytes = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
-        rows.push(decode(&key, &bytes)?);
-    }
-    Ok(rows)
+pub(crate) fn all(view: &View) -> Result<Vec<(WorkspaceId, Row)>, Failure> {
+    view.all(keys::BOARDS)?.iter().map(|(key, value)| decode(key, value)).collect()
 }
 
 fn decode(key: &[u8], bytes: &[u8]) -> Result<(WorkspaceId, Row), Failure> {

@@ -1,10 +1,12 @@
-//! The component store port. The bytes of a component lie in a file of their own: they are large and never change, sled
-//! would copy them about whenever it tidies its pages, and a file can be looked at with the tools of its makers.
+//! The component store port. The bytes of a component lie in a file of their own: they are large and never change, and a
+//! file can be looked at with the tools of its makers.
 
 use crate::committer::Write;
 use crate::error::{Failure, Shared, component};
+use crate::index::Order;
 use crate::registry::RegistryRow;
-use crate::{SledStore, blocking, keys, values};
+use crate::view::View;
+use crate::{SledStore, blocking, keys};
 use async_trait::async_trait;
 use lockstep_ports::{ComponentStore, ComponentStoreError, RegistryChange};
 use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, DirSnapshot, Registry, Signature};
@@ -79,24 +81,24 @@ impl ComponentStore for SledStore {
 
     async fn info(&self, digest: &Digest) -> Result<Option<ComponentInfo>, ComponentStoreError> {
         let key = keys::of_digest(keys::COMPONENTS, digest);
-        let found = self.read(move |db| {
-            let value = values::get(db, &key).map_err(|error| Failure::of_read("read", error))?;
+        let found = self.read(move |view| {
+            let value = view.get(&key)?;
             value.map(|bytes| decode("what is known of a component", &bytes)).transpose()
         });
         found.await.map_err(|error| component("look for a component", error))
     }
 
     async fn list(&self) -> Result<Vec<ComponentInfo>, ComponentStoreError> {
-        let found = self.read(|db| all(db, "what is known of a component", keys::COMPONENTS)).await;
+        let found = self.read(|view| all(view, "what is known of a component", keys::COMPONENTS)).await;
         found.map_err(|error| component("list components", error))
     }
 
     async fn registry(&self) -> Result<Registry, ComponentStoreError> {
-        let found = self.read(|db| {
-            let trust = values::get(db, keys::TRUST).map_err(|error| Failure::of_read("read", error))?;
+        let found = self.read(|view| {
+            let trust = view.get(keys::TRUST)?;
             let trust = trust.map(|bytes| decode("whose signatures count", &bytes)).transpose()?;
             let mut signatures = BTreeMap::new();
-            for (key, value) in scan::<Vec<Signature>>(db, "signatures", keys::SIGNATURES)? {
+            for (key, value) in scan::<Vec<Signature>>(view, "signatures", keys::SIGNATURES)? {
                 let digest = key[keys::SIGNATURES.len()..].try_into().map(Digest::from_bytes);
                 let digest = digest.map_err(|error: std::array::TryFromSliceError| {
                     Failure::Damaged("the key of signatures", Shared::new(error))
@@ -104,10 +106,10 @@ impl ComponentStore for SledStore {
                 signatures.insert(digest, value);
             }
             Ok(Registry {
-                active: all(db, "an activation", keys::ACTIVE)?,
-                grants: all(db, "the grant of a kind", keys::GRANTS)?,
-                stops: all(db, "a stop of a component", keys::STOPS)?,
-                canaries: all(db, "a canary", keys::CANARIES)?,
+                active: all(view, "an activation", keys::ACTIVE)?,
+                grants: all(view, "the grant of a kind", keys::GRANTS)?,
+                stops: all(view, "a stop of a component", keys::STOPS)?,
+                canaries: all(view, "a canary", keys::CANARIES)?,
                 trust: trust.unwrap_or_default(),
                 signatures,
             })
@@ -117,20 +119,16 @@ impl ComponentStore for SledStore {
 
     async fn history(&self, kind: &str) -> Result<Vec<Activation>, ComponentStoreError> {
         let prefix = keys::history(kind);
-        let found = self.read(move |db| all(db, "an activation", &prefix)).await;
+        let found = self.read(move |view| all(view, "an activation", &prefix)).await;
         found.map_err(|error| component("read the history of a kind", error))
     }
 
     async fn audit(&self, last: usize) -> Result<Vec<AuditEntry>, ComponentStoreError> {
-        let found = self.read(move |db| {
-            let mut found = Vec::new();
-            for entry in db.scan_prefix(keys::AUDIT).rev().take(last) {
-                let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
-                let value = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
-                found.push(decode("an entry of the audit log", &value)?);
-            }
-            found.reverse();
-            Ok(found)
+        let found = self.read(move |view| {
+            let range = keys::AUDIT.to_vec()..keys::above(keys::AUDIT);
+            let mut entries = view.entries(range, Order::Falling, last)?;
+            entries.reverse();
+            entries.iter().map(|(_, value)| decode("an entry of the audit log", value)).collect()
         });
         found.await.map_err(|error| component("read the audit log", error))
     }
@@ -190,21 +188,15 @@ impl ComponentStore for SledStore {
 
 /// Every value whose key begins with `prefix`, with its key, in their order.
 fn scan<T: DeserializeOwned>(
-    db: &sled::Db,
+    view: &View,
     what: &'static str,
     prefix: &[u8],
-) -> Result<Vec<(sled::IVec, T)>, Failure> {
-    let mut found = Vec::new();
-    for entry in db.scan_prefix(prefix) {
-        let (key, head) = entry.map_err(|error| Failure::of_sled("read", error))?;
-        let value = values::read(db, &key, &head).map_err(|error| Failure::of_read("read", error))?;
-        found.push((key, decode(what, &value)?));
-    }
-    Ok(found)
+) -> Result<Vec<(Vec<u8>, T)>, Failure> {
+    view.all(prefix)?.into_iter().map(|(key, value)| Ok((key, decode(what, &value)?))).collect()
 }
 
-fn all<T: DeserializeOwned>(db: &sled::Db, what: &'static str, prefix: &[u8]) -> Result<Vec<T>, Failure> {
-    Ok(scan(db, what, prefix)?.into_iter().map(|(_, value)| value).collect())
+fn all<T: DeserializeOwned>(view: &View, what: &'static str, prefix: &[u8]) -> Result<Vec<T>, Failure> {
+    Ok(scan(view, what, prefix)?.into_iter().map(|(_, value)| value).collect())
 }
 
 /// The name of a kind becomes part of a key.

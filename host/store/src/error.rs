@@ -1,6 +1,5 @@
 //! From sled's errors to those of the ports.
 
-use crate::values::ReadError;
 use lockstep_ports::{ComponentStoreError, JournalError};
 use std::fmt;
 use std::io;
@@ -39,6 +38,16 @@ impl std::error::Error for Shared {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the disk is full"),
+            Self::Io(operation, error) => write!(f, "cannot {operation}: {error}"),
+            Self::Damaged(what, error) => write!(f, "{what} is damaged: {error}"),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn of_io(operation: &'static str, error: io::Error) -> Self {
         match error.kind() {
@@ -58,13 +67,6 @@ impl Failure {
         }
     }
 
-    pub(crate) fn of_read(operation: &'static str, error: ReadError) -> Self {
-        match error {
-            ReadError::Sled(error) => Self::of_sled(operation, error),
-            error @ ReadError::Parts => Self::Damaged("a value", Shared::new(error)),
-        }
-    }
-
     pub(crate) fn journal(&self, path: &str) -> JournalError {
         let path = path.to_owned();
         match self {
@@ -77,6 +79,12 @@ impl Failure {
             }
         }
     }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("sled panicked").to_owned()
 }
 
 /// An error of the journal as one of the component store.

@@ -2,18 +2,22 @@
 
 use crate::committer::{Write, run_id};
 use crate::error::{Failure, Shared};
-use crate::values::ReadError;
-use crate::{SledStore, boards, keys, values};
+use crate::index::Order;
+use crate::turn::{Stored, Turn};
+use crate::view::View;
+use crate::{SledStore, boards, keys};
 use async_trait::async_trait;
 use lockstep_ports::{BoardCommit, Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 use lockstep_types::board::{Row, WorkspaceId};
 use lockstep_types::{RunId, RunRow};
-use sled::Db;
+use std::ops::Range;
 
 /// Largest record or row, far above what the limits on steps let through: a bound on memory, whoever asks.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Most bytes of records read before writers get their turn.
+/// Most bytes of records read off the disk at a time: a bound on memory twice over.
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most records looked up at a time.
+const RECORDS_PAGE_MAX: usize = 1024;
 
 #[async_trait]
 impl Journal for SledStore {
@@ -28,16 +32,16 @@ impl Journal for SledStore {
         }
         let board = board.map_or(Ok(Vec::new()), |board| boards::encode(&board));
         let board = board.map_err(|failure| failure.journal(&self.inner.shown()))?;
-        self.write(Write::Turn {
+        self.write(Write::Turn(Turn {
             seq: row.seq,
             is_live: row.summary.status.is_live() || row.summary.cleanups > 0,
             has_cards: !row.summary.open_notices.is_empty(),
             run: row.summary.id,
-            row: row_bytes,
-            record,
+            row: row_bytes.into(),
+            record: record.into(),
             token: start_token,
             board,
-        })
+        }))
         .await
     }
 
@@ -52,34 +56,39 @@ impl Journal for SledStore {
 
     async fn row(&self, run: &RunId) -> Result<Option<RunRow>, JournalError> {
         let key = keys::row(run);
-        self.read(move |db| {
-            let row = values::get(db, &key).map_err(failure)?;
-            row.map(|bytes| decode_row(&key, &bytes)).transpose()
-        })
-        .await
+        self.read(move |view| view.get(&key)?.map(|bytes| decode_row(&key, &bytes)).transpose()).await
     }
 
     async fn rows(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
         let end = before.map_or_else(|| keys::above(keys::ROWS), keys::row);
         let limit = limit.min(ROWS_PAGE_MAX);
-        self.read(move |db| {
-            let mut rows = Vec::new();
-            for entry in db.range(keys::ROWS.to_vec()..end).rev().take(limit) {
-                let (key, head) = entry.map_err(sled_failure)?;
-                let bytes = values::read(db, &key, &head).map_err(failure)?;
-                rows.push(decode_row(&key, &bytes)?);
-            }
-            Ok(rows)
+        self.read(move |view| {
+            let entries = view.entries(keys::ROWS.to_vec()..end, Order::Falling, limit)?;
+            entries.iter().map(|(key, value)| decode_row(key, value)).collect()
         })
         .await
     }
 
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        let begin = after.map_or_else(|| keys::ROWS.to_vec(), |after| keys::after(&keys::row(after)));
+        let limit = limit.min(ROWS_PAGE_MAX);
+        self.read(move |view| {
+            let entries = view.entries(begin..keys::above(keys::ROWS), Order::Rising, limit)?;
+            entries.iter().map(|(key, value)| decode_row(key, value)).collect()
+        })
+        .await
+    }
+
+    async fn count(&self) -> Result<u64, JournalError> {
+        self.read(|view| view.count(keys::ROWS)).await
+    }
+
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
-        self.read(|db| marked(db, keys::LIVE)).await
+        self.read(|view| marked(view, keys::LIVE)).await
     }
 
     async fn with_cards(&self) -> Result<Vec<RunId>, JournalError> {
-        self.read(|db| marked(db, keys::CARDS)).await
+        self.read(|view| marked(view, keys::CARDS)).await
     }
 
     async fn records(&self, run: &RunId, from: u64) -> Result<Vec<Vec<u8>>, JournalError> {
@@ -88,7 +97,7 @@ impl Journal for SledStore {
         let mut next = Some(keys::record(run, from));
         while let Some(begin) = next {
             let range = begin..end.clone();
-            let (page, rest) = self.read(move |db| records_page(db, range)).await?;
+            let (page, rest) = self.read(move |view| records_page(view, range)).await?;
             records.extend(page);
             next = rest;
         }
@@ -97,22 +106,21 @@ impl Journal for SledStore {
 
     async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError> {
         let key = keys::token(token);
-        self.read(move |db| values::get(db, &key).map_err(failure)?.map(run_id).transpose()).await
+        self.read(move |view| view.get(&key)?.map(run_id).transpose()).await
     }
 
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedEntry>, JournalError> {
         let Some(begin) = after.checked_add(1) else { return Ok(Vec::new()) };
         let limit = limit.min(FEED_PAGE_MAX);
-        self.read(move |db| {
-            let mut entries = Vec::new();
-            for entry in db.range(keys::feed(begin)..keys::above(keys::FEED)).take(limit) {
-                let (key, head) = entry.map_err(sled_failure)?;
-                let value = values::read(db, &key, &head).map_err(failure)?;
-                entries.push(feed_entry(&key, &value)?);
-            }
-            Ok(entries)
+        self.read(move |view| {
+            let entries = view.entries(keys::feed(begin)..keys::above(keys::FEED), Order::Rising, limit)?;
+            entries.iter().map(|(key, value)| feed_entry(key, value)).collect()
         })
         .await
+    }
+
+    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
+        self.write(Write::Forget(run.clone())).await.map(drop)
     }
 
     fn feed_end(&self) -> u64 {
@@ -121,36 +129,41 @@ impl Journal for SledStore {
 }
 
 /// The runs in an index.
-fn marked(db: &Db, index: &[u8]) -> Result<Vec<RunId>, Failure> {
-    let keys = db.scan_prefix(index).keys();
-    keys.map(|key| run_id(key.map_err(sled_failure)?[index.len()..].to_vec())).collect()
+fn marked(view: &View, index: &[u8]) -> Result<Vec<RunId>, Failure> {
+    view.all_keys(index)?.into_iter().map(|key| run_id(key[index.len()..].to_vec())).collect()
 }
 
 /// Records, and the key to go on at.
 type RecordsPage = (Vec<Vec<u8>>, Option<Vec<u8>>);
 
 /// Records from the beginning of a range, and where to go on if there may be more.
-fn records_page(db: &Db, range: std::ops::Range<Vec<u8>>) -> Result<RecordsPage, Failure> {
+fn records_page(view: &View, range: Range<Vec<u8>>) -> Result<RecordsPage, Failure> {
     let mut records = Vec::new();
     let mut bytes = 0;
-    for entry in db.range(range) {
-        let (key, head) = entry.map_err(sled_failure)?;
+    let keys = view.keys(range, Order::Rising, RECORDS_PAGE_MAX)?;
+    for key in &keys {
         if bytes >= READ_BYTES_MAX {
-            return Ok((records, Some(key.to_vec())));
+            return Ok((records, Some(key.clone())));
         }
-        let record = values::read(db, &key, &head).map_err(failure)?;
+        // A run that is being forgotten may lose some while it is read.
+        let Some(value) = view.get(key)? else { continue };
+        let record = Stored::decode(&value)?.record;
         bytes += record.len();
-        records.push(record);
+        records.push(record.to_vec());
     }
-    Ok((records, None))
+    let rest = keys.last().filter(|_| keys.len() == RECORDS_PAGE_MAX).map(|key| keys::after(key));
+    Ok((records, rest))
 }
 
-/// Position of the last entry of the feed, 0 if there is none.
-pub(crate) fn feed_end(db: &Db) -> Result<u64, ReadError> {
-    match db.range(keys::FEED.to_vec()..keys::above(keys::FEED)).keys().next_back().transpose()? {
-        Some(key) => keys::trailing_number(&key).ok_or(ReadError::Parts),
-        None => Ok(0),
-    }
+/// Position of the last entry the feed ever had, 0 if there was none.
+pub(crate) fn feed_end(view: &View) -> Result<u64, Failure> {
+    let last = view.keys(keys::FEED.to_vec()..keys::above(keys::FEED), Order::Falling, 1)?.pop();
+    let too_short = || Failure::Damaged("the feed", Shared::new("a key is too short"));
+    let last = last.map_or(Ok(0), |key| keys::trailing_number(&key).ok_or_else(too_short))?;
+    let known = view
+        .get(keys::FEED_END)?
+        .map_or(Ok(0), |value| keys::trailing_number(&value).ok_or_else(too_short))?;
+    Ok(last.max(known))
 }
 
 fn feed_entry(key: &[u8], value: &[u8]) -> Result<FeedEntry, Failure> {
@@ -165,12 +178,4 @@ fn decode_row(key: &[u8], bytes: &[u8]) -> Result<RunRow, Failure> {
         let run = String::from_utf8_lossy(&key[keys::ROWS.len()..]).into_owned();
         Failure::Damaged("a row", Shared::new(format!("row of {run}: {error}")))
     })
-}
-
-fn failure(error: ReadError) -> Failure {
-    Failure::of_read("read", error)
-}
-
-fn sled_failure(error: sled::Error) -> Failure {
-    Failure::of_sled("read", error)
 }

@@ -1,13 +1,15 @@
-//! Keys. One tree holds everything; the first byte says what a key is for, so that each kind of thing lies together
+//! Keys. One space of keys holds everything; the first byte says what a key is for, so that each kind of thing lies together
 //! and in the order it is read.
 
 use lockstep_types::board::{RowKey, WorkspaceId};
 use lockstep_types::{Digest, RunId};
 
-/// Version of the layout of keys and values.
-pub(crate) const SCHEMA: &[u8] = b"m/schema";
+/// `r/` run, NUL, position: records.
+pub(crate) const RECORDS: &[u8] = b"r/";
 /// `f/` position: the feed of all runs.
 pub(crate) const FEED: &[u8] = b"f/";
+/// How far the feed once was: the last of its entries may have gone with their run.
+pub(crate) const FEED_END: &[u8] = b"m/feed-end";
 /// `l/` run: runs that can still go on.
 pub(crate) const LIVE: &[u8] = b"l/";
 /// `n/` run: runs with open cards.
@@ -40,7 +42,7 @@ pub(crate) fn record(run: &RunId, seq: u64) -> Vec<u8> {
 
 /// The prefix of the records of a run.
 pub(crate) fn records(run: &RunId) -> Vec<u8> {
-    [b"r/", run.as_str().as_bytes(), b"\0"].concat()
+    [RECORDS, run.as_str().as_bytes(), b"\0"].concat()
 }
 
 pub(crate) fn row(run: &RunId) -> Vec<u8> {
@@ -91,9 +93,9 @@ pub(crate) fn history_entry(kind: &str, number: u64) -> Vec<u8> {
     [history(kind).as_slice(), &number.to_be_bytes()].concat()
 }
 
-/// `p/` key, number: the rest of a value too large for one key.
-pub(crate) fn part(key: &[u8], number: u32) -> Vec<u8> {
-    [b"p/", key, &number.to_be_bytes()].concat()
+/// The smallest key above `key`.
+pub(crate) fn after(key: &[u8]) -> Vec<u8> {
+    [key, b"\0"].concat()
 }
 
 /// The smallest key above all those that begin with `prefix`, whose last byte is not 255.

@@ -1,18 +1,22 @@
-//! Opening: the folder put right, the lock, the version of the layout, and everything new on the device.
+//! Opening: the lock, the version of the log, what a crash left behind.
 
-use crate::{keys, repair, values};
-use sled::Db;
+use crate::error::Failure;
+use crate::index::Index;
+use crate::log::{self, Log, SEGMENT_HEAD_BYTES, VERSION, Writer};
+use crate::migrate;
+use crate::view::View;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-/// Version of the layout of keys and values, under `keys::SCHEMA`.
-const LAYOUT_VERSION: u16 = 1;
-/// Bytes of pages sled keeps in memory. Runs at work touch few pages and finished runs are read rarely, while the host
-/// as a whole is to stay small.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Folder of the log within that of the store.
+pub(crate) const LOG: &str = "log";
+/// Folder of the index within that of the store.
+pub(crate) const INDEX: &str = "index";
+/// The file whose lock keeps the store to one process.
+const LOCK: &str = "lock";
 
 /// Why the store could not be opened. Display is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,12 @@ pub enum OpenError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The disk is full.
+    #[error("cannot open the store at {path}: the disk is full; free some space, nothing stored was lost")]
+    Full {
+        /// Where.
+        path: String,
+    },
     /// The file system did not do what was asked.
     #[error("cannot {operation} at {path}")]
     Io {
@@ -53,127 +63,108 @@ pub enum OpenError {
         path: String,
         /// Why not.
         #[source]
-        source: io::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// An open database, and a handle of its one file for flushing it to the device.
-pub(crate) struct Database {
-    pub(crate) db: Db,
-    pub(crate) file: File,
+impl OpenError {
+    pub(crate) fn io(operation: &'static str, folder: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { operation, path: shown(folder), source: source.into() }
+    }
+
+    pub(crate) fn of(failure: Failure, folder: &Path) -> Self {
+        let path = shown(folder);
+        match failure {
+            Failure::Full => Self::Full { path },
+            Failure::Io(operation, source) => Self::Io { operation, path, source: Box::new(source) },
+            Failure::Damaged(what, source) => Self::Damaged { what, path, source: Box::new(source) },
+        }
+    }
 }
 
-impl Database {
-    /// Makes everything written so far durable. sled's own flush is not enough: on Linux it writes the pages out with
-    /// `sync_file_range`, which neither empties the cache of the device nor records a new length of the file.
-    pub(crate) fn flush(&self) -> Result<(), sled::Error> {
-        self.db.flush()?;
-        self.file.sync_data().map_err(sled::Error::Io)
+/// A store that is open: what can be read, where writing goes on, and the lock.
+pub(crate) struct Opened {
+    pub(crate) view: View,
+    pub(crate) writer: Writer,
+    pub(crate) lock: File,
+}
+
+/// Keeps the store in `folder` to this process for as long as the file is open.
+pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
+    let at = |operation| OpenError::io(operation, folder);
+    fs::create_dir_all(folder).map_err(at("make a folder for the store"))?;
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+    let lock = options.open(folder.join(LOCK)).map_err(at("open the store"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: shown(folder) }),
+        Err(TryLockError::Error(source)) => Err(at("lock the store")(source)),
     }
 }
 
-/// Opens or creates the database in `folder`.
-pub(crate) fn open(folder: &Path) -> Result<Database, OpenError> {
-    let at = |operation| move |source| OpenError::Io { operation, path: shown(folder), source };
-    let is_new = !folder.join("db").exists();
-    fs::create_dir_all(folder.join("blobs")).map_err(at("make a folder for the store"))?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join("db"))
-        .map_err(at("open the store"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: shown(folder) }),
-        Err(TryLockError::Error(source)) => return Err(at("lock the store")(source)),
+/// Opens or creates the store in `folder`.
+pub(crate) fn open(folder: &Path) -> Result<Opened, OpenError> {
+    let at = |operation| OpenError::io(operation, folder);
+    let lock = lock(folder)?;
+    migrate::migrate(folder)?;
+    let is_new = !folder.join(LOG).exists();
+    let log = Arc::new(Log::new(folder.join(LOG)).map_err(at("make a folder for the store"))?);
+    check_versions(&log, folder)?;
+    let opened = Index::open(&folder.join(INDEX), Arc::clone(&log));
+    let (index, end) = opened.map_err(|failure| OpenError::of(failure, folder))?;
+    for damage in &end.damage {
+        let path = log.path(damage.at.segment);
+        let (from, to) = (damage.at.offset, damage.to);
+        tracing::error!(path = %path.display(), from, to, "bytes of the store are damaged: see `lockstep store verify`");
     }
-    for done in repair::repair(folder).map_err(at("repair the store"))? {
-        tracing::warn!(folder = %folder.display(), "after a crash: {done}");
+    if end.torn > 0 {
+        tracing::info!(folder = %folder.display(), bytes = end.torn, "the end of a write that nobody was told of is cut off");
     }
-    // sled writes a snapshot of the log it finds: that log must be on the device before the snapshot is.
-    file.sync_data().map_err(at("flush the store"))?;
-    file.unlock().map_err(at("unlock the store"))?;
-    let db = open_sled(folder)?;
-    let database = Database { db, file };
-    check_layout(&database, folder)?;
+    let writer = match end.position {
+        Some(position) => resume(&log, position, end.number),
+        None => Writer::begin(Arc::clone(&log), 1, 0),
+    };
+    let writer = writer.map_err(|error| OpenError::of(Failure::of_io("open the log", error), folder))?;
     if is_new {
         sync_folders(folder).map_err(at("flush the folder of the store"))?;
     }
-    Ok(database)
+    Ok(Opened { view: View { log, index }, writer, lock })
 }
 
-fn open_sled(folder: &Path) -> Result<Db, OpenError> {
-    let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    // sled meets some kinds of damage with a panic.
-    let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
-    let damaged = |source| OpenError::Damaged { what: "the log", path: shown(folder), source };
-    match opened {
-        Ok(Ok(db)) => Ok(db),
-        Ok(Err(sled::Error::Io(error))) if error.to_string().starts_with("could not acquire lock") => {
-            Err(OpenError::InUse { path: shown(folder) })
-        }
-        Ok(Err(sled::Error::Io(source))) => {
-            Err(OpenError::Io { operation: "open the store", path: shown(folder), source })
-        }
-        Ok(Err(error)) => Err(damaged(error.into())),
-        Err(panic) => Err(damaged(panic_text(panic.as_ref()).into())),
+fn resume(log: &Arc<Log>, end: log::Position, number: u64) -> io::Result<Writer> {
+    // A crash may have left a segment without a head.
+    let is_empty = end.offset == SEGMENT_HEAD_BYTES && log::version(&*log.file(end.segment)?)?.is_none();
+    if is_empty {
+        Writer::begin(Arc::clone(log), end.segment, number)
+    } else {
+        Writer::resume(Arc::clone(log), end, number)
     }
 }
 
-/// Reads the version of the layout, or writes it into a new store.
-fn check_layout(database: &Database, folder: &Path) -> Result<(), OpenError> {
-    let damaged = |what| {
-        move |source: Box<dyn Error + Send + Sync>| OpenError::Damaged { what, path: shown(folder), source }
-    };
-    let db = &database.db;
-    let stored =
-        values::get(db, keys::SCHEMA).map_err(|error| damaged("the layout version")(error.into()))?;
-    let Some(stored) = stored else {
-        if !db.is_empty() {
-            return Err(damaged("the layout version")("it is missing, and the store is not empty".into()));
+/// The newest segment was written by the newest version.
+fn check_versions(log: &Log, folder: &Path) -> Result<(), OpenError> {
+    let found = log.segments().and_then(|segments| match segments.last() {
+        Some(last) => log.file(*last).and_then(|file| log::version(&file)),
+        None => Ok(None),
+    });
+    match found.map_err(OpenError::io("read the log", folder))? {
+        Some(found) if found > VERSION => {
+            Err(OpenError::Newer { path: shown(folder), found, known: VERSION })
         }
-        return write_layout(database).map_err(|error| damaged("the layout version")(error.into()));
-    };
-    let found = std::str::from_utf8(&stored)
-        .map_err(|error| damaged("the layout version")(error.into()))?
-        .parse::<u16>()
-        .map_err(|error| damaged("the layout version")(error.into()))?;
-    if found > LAYOUT_VERSION {
-        return Err(OpenError::Newer { path: shown(folder), found, known: LAYOUT_VERSION });
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn write_layout(database: &Database) -> Result<(), values::ReadError> {
-    let mut changes = values::Changes::new(&database.db);
-    changes.put(keys::SCHEMA.to_vec(), LAYOUT_VERSION.to_string().as_bytes())?;
-    database.db.apply_batch(changes.finish().0.unwrap_or_default())?;
-    database.flush()?;
-    Ok(())
-}
-
-/// Puts the names of new files on the device. The folder itself may be new too.
+/// Puts the names of new files on the device. The data folder itself may be new too.
 fn sync_folders(folder: &Path) -> io::Result<()> {
-    let mut path: PathBuf = folder.canonicalize()?;
-    File::open(path.join("conf"))?.sync_all()?;
-    File::open(path.join("blobs"))?.sync_all()?;
-    File::open(&path)?.sync_all()?;
-    // Two folders up: the data folder is ours, and was perhaps made a moment ago.
-    for _ in 0..2 {
+    let mut path = folder.canonicalize()?;
+    for _ in 0..3 {
+        File::open(&path)?.sync_all()?;
         if !path.pop() {
             break;
         }
-        File::open(&path)?.sync_all()?;
     }
     Ok(())
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("sled panicked").to_owned()
 }
 
 pub(crate) fn shown(path: &Path) -> String {

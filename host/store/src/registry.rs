@@ -2,8 +2,9 @@
 //! so that none is stored without the other.
 
 use crate::committer::{Refused, json};
+use crate::error::Failure;
 use crate::keys;
-use crate::values::Changes;
+use crate::staging::Staging;
 use lockstep_ports::RegistryChange;
 use lockstep_types::{Activation, AuditEntry, ComponentInfo, Digest, Signature};
 
@@ -52,54 +53,54 @@ impl RegistryRow {
 
 /// Adds the rows of some changes to a batch, and the entry that tells of them.
 pub(crate) fn stage(
-    changes: &mut Changes<'_>,
+    staging: &mut Staging<'_>,
     rows: &[RegistryRow],
     entry: &AuditEntry,
 ) -> Result<(), Refused> {
     for row in rows {
         match row {
-            RegistryRow::Put(key, value) => changes.put(key.clone(), value)?,
+            RegistryRow::Put(key, value) => staging.put(key.clone(), value.clone()),
             RegistryRow::Remove(key) => {
-                if changes.contains(key)? {
-                    changes.remove(key.clone())?;
+                if staging.contains(key)? {
+                    staging.remove(key.clone());
                 }
             }
             RegistryRow::Add(info) => {
                 let key = keys::of_digest(keys::COMPONENTS, &info.digest);
-                if !changes.contains(&key)? {
-                    changes.put(key, &json(info)?)?;
+                if !staging.contains(&key)? {
+                    staging.put(key, json(info)?);
                 }
             }
             RegistryRow::Activate(activation) => {
                 let value = json(activation)?;
-                let number = next_number(changes, &keys::history(&activation.kind))?;
-                changes.put(keys::history_entry(&activation.kind, number), &value)?;
-                changes.put(keys::of_kind(keys::ACTIVE, &activation.kind), &value)?;
+                let number = next_number(staging, &keys::history(&activation.kind))?;
+                staging.put(keys::history_entry(&activation.kind, number), value.clone());
+                staging.put(keys::of_kind(keys::ACTIVE, &activation.kind), value);
             }
-            RegistryRow::Sign(digest, signature) => sign(changes, digest, signature)?,
+            RegistryRow::Sign(digest, signature) => sign(staging, digest, signature)?,
         }
     }
-    let number = next_number(changes, keys::AUDIT)?;
+    let number = next_number(staging, keys::AUDIT)?;
     let entry = AuditEntry { number, ..entry.clone() };
-    changes.put(keys::audit_entry(number), &json(&entry)?)?;
+    staging.put(keys::audit_entry(number), json(&entry)?);
     Ok(())
 }
 
 /// Adds a signature to those of a component, in place of an older one by the same key.
-fn sign(changes: &mut Changes<'_>, digest: &Digest, signature: &Signature) -> Result<(), Refused> {
+fn sign(staging: &mut Staging<'_>, digest: &Digest, signature: &Signature) -> Result<(), Refused> {
     let key = keys::of_digest(keys::SIGNATURES, digest);
-    let stored = changes.get(&key)?;
+    let stored = staging.get(&key)?;
     // Signatures that cannot be read are worth nothing, and must not stand in the way of a new one.
     let stored = stored.and_then(|stored| serde_json::from_slice::<Vec<Signature>>(&stored).ok());
     let mut signatures = stored.unwrap_or_default();
     signatures.retain(|stored| stored.key != signature.key);
     signatures.push(signature.clone());
-    changes.put(key, &json(&signatures)?)?;
+    staging.put(key, json(&signatures)?);
     Ok(())
 }
 
 /// The number of the next entry of a log, from 1.
-fn next_number(changes: &Changes<'_>, prefix: &[u8]) -> Result<u64, Refused> {
-    let last = changes.last_key(prefix)?;
+fn next_number(staging: &Staging<'_>, prefix: &[u8]) -> Result<u64, Failure> {
+    let last = staging.last_key(prefix)?;
     Ok(last.and_then(|key| keys::trailing_number(&key)).unwrap_or(0) + 1)
 }

@@ -35,7 +35,7 @@ pub use credential::{CREDENTIAL_NAME_MAX, credential_variable, is_credential_nam
 pub use dir_snapshot::{DirSnapshot, DirSnapshotError};
 pub use event::{Errand, Event, Held, ItemContext, Pin, RunSpec, StepIx};
 pub use failure::{Failure, FailureClass};
-pub use ids::{Digest, EffectKey, InvalidId, JobKey, NoticeId, QuestionId, RunId};
+pub use ids::{Digest, EffectKey, Hasher, InvalidId, JobKey, NoticeId, QuestionId, RunId};
 pub use input::{Admission, Answer, Input};
 pub use invocation::{Fault, Invocation, LogLevel, LogLine, Outcome};
 pub use job::{

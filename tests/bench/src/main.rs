@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use host::{Host, Shape, Storage};
 use load::{Load, Until};
+use lockstep_runtime::Retention;
 use machine::Disk;
 use report::{Better, Report};
 use std::path::{Path, PathBuf};
@@ -71,6 +72,9 @@ struct Asked {
     /// Also finish so many runs in one host and watch its memory and disk
     #[arg(long, value_name = "RUNS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=long::RUNS_MAX))]
     long: u64,
+    /// Keep only so many runs during the long run
+    #[arg(long, value_name = "RUNS")]
+    retain: Option<u64>,
     /// Keep the result in place of the last kept one
     #[arg(long)]
     keep: bool,
@@ -155,6 +159,8 @@ impl Bench<'_> {
         if self.args.asked.long > 0 {
             let folder = tempfile::tempdir_in(self.folder)?;
             let host = self.host(Storage::Disk(folder.path())).await?;
+            let runs = self.args.asked.retain;
+            host.runtime.retain(Retention { runs, ..Retention::default() });
             self.report.long = long::measure(host, folder.path(), self.args.asked.long).await?;
         }
         self.load(IN_MEMORY, Shape::CommitPerRun, true).await?;

@@ -108,6 +108,18 @@ impl Journal for Metered {
         self.inner.rows(before, limit).await
     }
 
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        self.inner.rows_from(after, limit).await
+    }
+
+    async fn count(&self) -> Result<u64, JournalError> {
+        self.inner.count().await
+    }
+
+    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
+        self.inner.forget(run).await
+    }
+
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
         self.inner.live().await
     }

@@ -128,6 +128,8 @@ impl Jobs for TimedJobs {
 
     async fn stop(&self, _: &JobKey) {}
 
+    async fn forget(&self, _: &RunId) {}
+
     async fn sweep(&self, _: &BTreeSet<JobKey>) {}
 
     async fn log_tail(&self, _: &JobKey, _: usize) -> Option<String> {

@@ -7,7 +7,7 @@ use lockstep_ports::{Clock, Effects, Jobs};
 use lockstep_testkit::{FakeEffects, SimClock};
 use lockstep_types::{
     EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
-    ProviderCommand, Timestamp,
+    ProviderCommand, RunId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,6 +132,10 @@ impl Jobs for SimJobs {
     async fn log_tail(&self, _key: &JobKey, _limit: usize) -> Option<String> {
         None
     }
+
+    async fn forget(&self, run: &RunId) {
+        lock(&self.state).jobs.retain(|key, _| key.run != *run);
+    }
 }
 
 /// Effects that take time before and after they are performed, so that a crash may come between the two.
@@ -176,5 +180,9 @@ impl Effects for SimEffects {
         lock(&self.outcomes).insert(order.key.clone(), outcome.clone());
         self.way(&order.key, "back").await;
         outcome
+    }
+
+    async fn forget(&self, run: &RunId) {
+        self.fake.forget(run).await;
     }
 }

@@ -2,7 +2,7 @@ use crate::{Script, lock};
 use async_trait::async_trait;
 use lockstep_ports::{Effects, Jobs};
 use lockstep_types::{
-    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, ProviderCommand,
+    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, ProviderCommand, RunId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -134,6 +134,10 @@ impl Jobs for FakeJobs {
     async fn log_tail(&self, key: &JobKey, limit: usize) -> Option<String> {
         lock(&self.0).jobs.contains_key(key).then(|| format!("log of {key}").chars().take(limit).collect())
     }
+
+    async fn forget(&self, run: &RunId) {
+        lock(&self.0).jobs.retain(|key, _| key.run != *run);
+    }
 }
 
 /// Performs effects as scripted for their name. A key is performed once, however often it arrives.
@@ -188,5 +192,9 @@ impl Effects for FakeEffects {
         state.performed.push(order.clone());
         state.outcomes.insert(order.key.clone(), outcome.clone());
         outcome
+    }
+
+    async fn forget(&self, run: &RunId) {
+        lock(&self.0).outcomes.retain(|key, _| key.run != *run);
     }
 }

@@ -29,7 +29,8 @@ struct Durable {
     rows: BTreeMap<RunId, RunRow>,
     records: BTreeMap<RunId, Vec<Vec<u8>>>,
     tokens: BTreeMap<String, RunId>,
-    feed: Vec<(RunId, u64)>,
+    /// Without the entries of runs that were forgotten.
+    feed: Vec<Option<(RunId, u64)>>,
     boards: BTreeMap<(WorkspaceId, RowKey), Row>,
 }
 
@@ -150,10 +151,22 @@ impl Durable {
         if let Some(board) = commit.board {
             self.apply_board(board);
         }
-        self.feed.push((run.clone(), commit.row.seq));
+        self.feed.push(Some((run.clone(), commit.row.seq)));
         self.records.entry(run.clone()).or_default().push(commit.record);
         self.rows.insert(run, commit.row);
         self.feed.len() as u64
+    }
+
+    fn forget(&mut self, run: &RunId) {
+        let can_go_on = |row: &RunRow| row.summary.status.is_live() || row.summary.cleanups > 0;
+        if self.rows.get(run).is_some_and(can_go_on) {
+            return;
+        }
+        self.rows.remove(run);
+        self.records.remove(run);
+        self.tokens.retain(|_, started| started != run);
+        let of_run = |entry: &&mut Option<(RunId, u64)>| entry.as_ref().is_some_and(|(of, _)| of == run);
+        self.feed.iter_mut().filter(of_run).for_each(|entry| *entry = None);
     }
 
     fn apply_board(&mut self, commit: BoardCommit) {
@@ -221,6 +234,18 @@ impl Journal for MemJournal {
         })
     }
 
+    async fn rows_from(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, JournalError> {
+        let limit = limit.min(ROWS_PAGE_MAX);
+        self.read(|durable| {
+            let above = durable.rows.iter().filter(|(run, _)| after.is_none_or(|after| *run > after));
+            above.take(limit).map(|(_, row)| row.clone()).collect()
+        })
+    }
+
+    async fn count(&self) -> Result<u64, JournalError> {
+        self.read(|durable| durable.rows.len() as u64)
+    }
+
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {
         self.read(|durable| {
             let live =
@@ -238,14 +263,25 @@ impl Journal for MemJournal {
         self.read(|durable| durable.tokens.get(token).cloned())
     }
 
+    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
+        let mut state = lock(&self.state);
+        if state.is_closed {
+            return Err(JournalError::Closed);
+        }
+        state.durable.forget(run);
+        Ok(())
+    }
+
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedEntry>, JournalError> {
         let skipped = usize::try_from(after).unwrap_or(usize::MAX);
         let limit = limit.min(FEED_PAGE_MAX);
         self.read(|durable| {
-            let entries = (1..).zip(&durable.feed).skip(skipped).take(limit);
-            entries
-                .map(|(position, (run, seq))| FeedEntry { position, run: run.clone(), seq: *seq })
-                .collect()
+            let entries = (1..).zip(&durable.feed).skip(skipped);
+            let entries = entries.filter_map(|(position, entry)| {
+                let (run, seq) = entry.clone()?;
+                Some(FeedEntry { position, run, seq })
+            });
+            entries.take(limit).collect()
         })
     }
 

@@ -49,6 +49,8 @@ macro_rules! journal_contract_tests {
             a_removed_row_is_gone,
             a_board_changes_with_its_turn_or_not_at_all,
             runs_with_open_cards_are_found,
+            a_forgotten_run_leaves_nothing_behind,
+            a_run_that_can_go_on_is_not_forgotten,
         );
     };
     (@each $make:expr; $($rule:ident),* $(,)?) => {
@@ -177,6 +179,10 @@ pub async fn rows_are_paged_newest_first(subject: &mut dyn Subject) {
         seen.extend(page);
     }
     assert_eq!(seen, (1..=RUNS).rev().map(run_id).collect::<Vec<_>>());
+    assert_eq!(journal.count().await.expect("readable"), RUNS);
+    let above = ids(&journal.rows_from(Some(&run_id(RUNS - 3)), 2).await.expect("readable"));
+    assert_eq!(above, [run_id(RUNS - 2), run_id(RUNS - 1)]);
+    assert_eq!(ids(&journal.rows_from(None, 1).await.expect("readable")), [run_id(1)]);
     let below = ids(&journal.rows(Some(&run_id(3)), usize::MAX).await.expect("readable"));
     assert_eq!(below, [run_id(2), run_id(1)]);
     assert_eq!(journal.rows(None, 0).await.expect("readable"), []);
@@ -319,5 +325,53 @@ pub async fn what_was_acknowledged_outlives_reopening(subject: &mut dyn Subject)
             expect_conflict(journal.commit(commit(&run, last)).await, &run, last, last);
         }
         assert_eq!(journal.live().await.expect("readable").len(), 10);
+    }
+}
+
+/// Row, records, entries of the feed and token are gone, also after reopening, and no position is given twice.
+pub async fn a_forgotten_run_leaves_nothing_behind(subject: &mut dyn Subject) {
+    let journal = subject.journal();
+    for n in 1..=3 {
+        let start = Commit { start_token: Some(format!("token {n}")), ..commit(&run_id(n), 1) };
+        journal.commit(start).await.expect("taken");
+        let end = Commit { row: row(&run_id(n), 2, RunStatus::Done), ..commit(&run_id(n), 2) };
+        journal.commit(end).await.expect("taken");
+    }
+    for n in [1, 3] {
+        journal.forget(&run_id(n)).await.expect("taken");
+        journal.forget(&run_id(n)).await.expect("what is gone can be forgotten");
+    }
+    drop(journal);
+    for position in 6..8 {
+        let journal = subject.journal();
+        assert_eq!(journal.feed_end(), position);
+        assert_eq!(ids(&journal.rows(None, 10).await.expect("readable")).first(), Some(&run_id(2)));
+        assert_eq!(journal.row(&run_id(3)).await.expect("readable"), None);
+        assert_eq!(journal.records(&run_id(3), 1).await.expect("readable"), Vec::<Vec<u8>>::new());
+        assert_eq!(journal.started_under("token 3").await.expect("readable"), None);
+        assert_eq!(journal.started_under("token 2").await.expect("readable"), Some(run_id(2)));
+        let feed: Vec<_> = journal.feed(0, 3).await.expect("readable");
+        let feed: Vec<_> = feed.into_iter().map(|entry| (entry.position, entry.run)).collect();
+        assert_eq!(feed[..2], [(3, run_id(2)), (4, run_id(2))]);
+        subject.reopen().await;
+        let again = Commit {
+            row: row(&run_id(1), position - 5, RunStatus::Done),
+            ..commit(&run_id(1), position - 5)
+        };
+        assert_eq!(subject.journal().commit(again).await.expect("an id may come again"), position + 1);
+    }
+}
+
+/// Neither a run that is live nor one with teardowns to carry out.
+pub async fn a_run_that_can_go_on_is_not_forgotten(subject: &mut dyn Subject) {
+    let journal = subject.journal();
+    commit_all(&*journal, &run_id(1), 1..=2).await;
+    let mut done = row(&run_id(2), 1, RunStatus::Done);
+    done.summary.cleanups = 1;
+    journal.commit(Commit { row: done, ..commit(&run_id(2), 1) }).await.expect("taken");
+    for n in [1, 2] {
+        journal.forget(&run_id(n)).await.expect("refused without an error");
+        assert!(journal.row(&run_id(n)).await.expect("readable").is_some());
+        assert!(!journal.records(&run_id(n), 1).await.expect("readable").is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod schedules;
 mod setup;
 mod shipping;
 mod simulate;
+mod store;
 mod workspace;
 
 pub(crate) use authoring::{BindingsArgs, NewCommand, NewStepArgs, WrapArgs};
@@ -29,6 +30,7 @@ pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
 pub(crate) use shipping::{PullArgs, PushArgs};
 pub(crate) use simulate::SimulateArgs;
+pub(crate) use store::StoreCommand;
 pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
 };
@@ -71,6 +73,7 @@ Set up:
   workspaces List and add workspaces
   component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
   credentials Keep keys that jobs need, encrypted
+  store      Check, repair, back up, restore, export, import and compact what is stored
 
 Options:
 {options}{after-help}";
@@ -183,6 +186,9 @@ pub(crate) enum Command {
     /// Keep keys that jobs need, encrypted
     #[command(subcommand)]
     Credentials(CredentialsCommand),
+    /// Check, repair, back up, restore, export, import and compact what is stored
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Check pipeline files; list, add and change the pipelines of a workspace
     #[command(subcommand, alias = "pipeline")]
     Pipelines(PipelinesCommand),

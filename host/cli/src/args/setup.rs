@@ -9,6 +9,15 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7420")]
     pub(crate) listen: String,
+    /// Remove runs that were done so many days ago [default: they are kept]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_done: Option<u32>,
+    /// Remove runs that failed so many days ago [default: they are kept]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_failed: Option<u32>,
+    /// Keep so many runs and remove the oldest beyond that, but none that can still go on or that its item shows
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) keep_runs: Option<u64>,
     /// Accept an address that other machines can reach; the token is then all that protects the host
     #[arg(long)]
     pub(crate) allow_remote: bool,

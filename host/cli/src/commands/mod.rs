@@ -20,6 +20,7 @@ mod simulate;
 mod spend;
 mod step;
 mod step_test;
+mod store;
 mod workspaces;
 
 pub(crate) use component::{PullReport, PushReport};
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Component(command) => component::component(context, command).await,
         Command::New(command) => new::new(context, command),
         Command::Credentials(command) => credentials::credentials(context, command).await,
+        Command::Store(command) => store::store(context, command).await,
         Command::Items(command) => items::items(context, command).await,
         Command::Reviews(command) => reviews::reviews(context, command).await,
         Command::Notices(args) => notices::notices(context, args).await,

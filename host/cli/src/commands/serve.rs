@@ -5,6 +5,7 @@ use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::standard;
+use crate::wiring::Retention;
 use lockstep_server::{AppState, Options, ServeError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ pub(super) async fn serve(context: &Context, args: ServeArgs) -> anyhow::Result<
         Err(error) => return Refused::because(error.to_string()),
     };
     let host = Host::open_here(context, "serve").await?;
+    host.retain(Retention { done_days: args.keep_done, failed_days: args.keep_failed, runs: args.keep_runs });
     let result = listen(context, &host, listener, args.allow_remote, interrupted).await;
     host.close().await;
     result

@@ -13,6 +13,7 @@ mod review;
 mod run;
 mod shipping;
 mod step;
+pub(crate) mod store;
 mod tested;
 mod timeline;
 

@@ -5,7 +5,9 @@ use lockstep_board::Board;
 use lockstep_engine::Run;
 use lockstep_ports::{BoardCommit, Journal, JournalError};
 use lockstep_types::board::{Change, ItemId, Row, Settings, WorkspaceId};
-use lockstep_types::{Event, Notice, NoticeState, RunId, RunSpec, RunStatus, Severity, Timestamp};
+use lockstep_types::{
+    Event, Notice, NoticeState, RunId, RunSpec, RunStatus, RunSummary, Severity, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, OwnedMutexGuard};
@@ -139,6 +141,17 @@ impl Boards {
         let desk = workspace.and_then(|id| self.desk(id));
         let of = |settings: &Settings| settings.waiting_escalation_minutes;
         desk.map_or_else(|| of(&Settings::default()), |desk| desk.read(|board| of(board.settings())))
+    }
+
+    /// Nothing is known of a run any more.
+    pub(crate) fn forget_cards(&self, run: &RunId) {
+        lock(&self.cards).remove(run);
+    }
+
+    /// Whether a run is the one that its item shows.
+    pub(crate) fn shows(&self, summary: &RunSummary) -> bool {
+        let desk = summary.workspace.as_ref().and_then(|workspace| self.desk(workspace));
+        desk.is_some_and(|desk| desk.is_current(&summary.item, &summary.id))
     }
 
     /// Looks at the open cards of all runs that count: those of a board by the current run of their item only.

@@ -15,3 +15,4 @@ mod pins;
 mod reading;
 mod refused;
 mod registry;
+mod retention;

@@ -5,7 +5,7 @@ use lockstep_ports::{Commit, Journal, JournalError};
 use lockstep_store::SledStore;
 use lockstep_testkit::samples::{commit, record, run_id};
 use lockstep_types::RunStatus;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -20,7 +20,7 @@ const ROUNDS: u64 = 10;
 const WRITERS: u64 = 8;
 
 /// The command that runs one test of this binary as a child; `shell` is what a shell does before it.
-fn child(test: &str, folder: &Path, shell: &str) -> Child {
+pub(crate) fn child(test: &str, folder: &Path, shell: &str) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
@@ -64,32 +64,38 @@ async fn child_that_commits() {
     tasks.join_all().await;
 }
 
+/// Reads what a child says was acknowledged, until it ends: the position, the run and its record.
+pub(crate) fn acknowledgements(child: &mut Child, mut take: impl FnMut(u64, (u64, u64))) {
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        // The first line after the harness's own "test ... " has no line break before it.
+        let line = line.unwrap();
+        let Some((_, numbers)) = line.split_once("ack ") else { continue };
+        let mut numbers = numbers.split(' ').map(|number| number.parse::<u64>());
+        // The last line before the kill may be cut.
+        if let (Some(Ok(n)), Some(Ok(seq)), Some(Ok(position)), None) =
+            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+        {
+            take(position, (n, seq));
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_outlives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
     for round in 0..ROUNDS {
         let mut child = child("killed::child_that_commits", folder.path(), "");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut seen = 0;
-        for line in lines {
-            // The first line after the harness's own "test ... " has no line break before it.
-            let line = line.unwrap();
-            let Some((_, numbers)) = line.split_once("ack ") else { continue };
-            let mut numbers = numbers.split(' ').map(|number| number.parse::<u64>());
-            // The last line before the kill may be cut.
-            let (Some(Ok(n)), Some(Ok(seq)), Some(Ok(position)), None) =
-                (numbers.next(), numbers.next(), numbers.next(), numbers.next())
-            else {
-                continue;
-            };
-            acknowledged.insert(position, (n, seq));
+        let pid = child.id();
+        acknowledgements(&mut child, |position, run_and_seq| {
+            acknowledged.insert(position, run_and_seq);
             seen += 1;
             // Another moment in every round. What was in the pipe is still read after it.
             if seen == 50 + round * 37 {
-                child.kill().unwrap();
+                kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
             }
-        }
+        });
         child.wait().unwrap();
         assert!(seen >= 50, "the child of round {round} ended by itself");
         expect_acknowledged(folder.path(), &acknowledged).await;
@@ -97,7 +103,7 @@ async fn what_was_acknowledged_outlives_kill_9() {
 }
 
 /// Every acknowledged record is there at its position, positions have no gaps, and each run's records are whole.
-async fn expect_acknowledged(folder: &Path, acknowledged: &BTreeMap<u64, (u64, u64)>) {
+pub(crate) async fn expect_acknowledged(folder: &Path, acknowledged: &BTreeMap<u64, (u64, u64)>) {
     let store = SledStore::open(folder).unwrap();
     let mut feed = Vec::new();
     loop {

@@ -4,8 +4,12 @@
 
 mod components;
 mod damage;
+mod device;
 mod killed;
+mod layout1;
 mod lifecycle;
+
+mod tools;
 
 use async_trait::async_trait;
 use lockstep_ports::Journal;
