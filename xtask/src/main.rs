@@ -12,6 +12,7 @@ mod debian;
 mod demo;
 mod examples;
 mod guests;
+mod kill;
 mod sim;
 mod test;
 mod tidy;
@@ -41,6 +42,8 @@ enum Task {
     Examples,
     /// Show the main job: a branch goes through a pipeline and lands; set up what is missing first
     Demo,
+    /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
+    Kill(kill::Args),
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::bench(&args),
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
+        Task::Kill(args) => kill::run(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

@@ -31,6 +31,14 @@ pub(crate) struct Holder {
     pub(crate) command: String,
 }
 
+impl Holder {
+    /// Whether its process is there. The lock of one that was killed is held for a moment more by a child it was just
+    /// starting.
+    pub(crate) fn is_there(&self) -> bool {
+        self.pid.is_none_or(|pid| Path::new("/proc").join(pid.to_string()).exists())
+    }
+}
+
 /// What a try to have the folder came to.
 pub(crate) enum Locking {
     /// It is ours.

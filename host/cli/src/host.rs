@@ -59,7 +59,8 @@ impl Host {
                     return Ok(Self::Here { local, lock });
                 }
                 Locking::Held(holder) => {
-                    if is_watching(&holder) || holder.command == "serve" || Instant::now() >= give_up {
+                    let stays = is_watching(&holder) || (holder.command == "serve" && holder.is_there());
+                    if stays || Instant::now() >= give_up {
                         return in_use(context, &holder);
                     }
                 }
@@ -137,7 +138,7 @@ pub(crate) async fn lock(context: &Context, command: &str) -> anyhow::Result<Loc
 
 /// Whether the folder is taken until a run ends, which is not worth waiting for.
 fn is_watching(holder: &Holder) -> bool {
-    matches!(holder.command.as_str(), "run" | "runs watch")
+    matches!(holder.command.as_str(), "run" | "runs watch") && holder.is_there()
 }
 
 fn in_use<T>(context: &Context, holder: &Holder) -> anyhow::Result<T> {

@@ -29,6 +29,9 @@ const REAP_ROUNDS: u32 = 300;
 const REAP_INTERVAL: Duration = Duration::from_millis(10);
 /// A machine that shuts down tells programs and supervisors at once: so soon after its program, the supervisor is told.
 const SHUTDOWN_WINDOW: Duration = Duration::from_millis(300);
+/// How often a supervisor looks whether its folder is still there: a program nobody knows of is gone soon, and looking
+/// costs nothing.
+const FOLDER_LOOK: Duration = Duration::from_secs(2);
 /// How long output already written may take to arrive once every writer is dead.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -88,10 +91,12 @@ async fn run_order(folder: &Folder) -> io::Result<Exit> {
     };
     let pumps = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), logs));
     let (limit, tether) = (Duration::from_millis(order.time_limit_ms), tether(order.tethered));
+    let order_file = folder.order();
     let (ended, forced) = tokio::select! {
         status = child.wait() => (Some(status?), None),
         _ = terminate.recv() => (None, Some(Exit::Stopped)),
         () = tether => (None, Some(Exit::Stopped)),
+        () = gone(&order_file) => (None, Some(Exit::Stopped)),
         () = tokio::time::sleep(limit) => (None, Some(Exit::TimedOut)),
     };
     let mut forced = forced;
@@ -147,6 +152,13 @@ async fn tether(tethered: bool) {
         drop(cut);
     });
     is_cut.await.ok();
+}
+
+/// Returns when nobody can ever learn how the program ends, because its folder was removed.
+async fn gone(order: &Path) {
+    while !matches!(order.try_exists(), Ok(false)) {
+        tokio::time::sleep(FOLDER_LOOK).await;
+    }
 }
 
 /// Asks the program's group to end, then kills it.

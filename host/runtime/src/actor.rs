@@ -338,8 +338,7 @@ impl Actor {
     fn stop_unwanted(&self, before: Vec<JobKey>) {
         let wanted = jobs_wanted(&self.recorded.run);
         for key in before.into_iter().filter(|key| !wanted.contains(key)) {
-            let jobs = Arc::clone(&self.shared.outside.jobs);
-            tokio::spawn(async move { jobs.stop(&key).await });
+            self.shared.stop_job(key);
         }
     }
 

@@ -10,6 +10,7 @@ use lockstep_types::{Digest, JobKey, RunId, RunSpec};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// Runs that may wait to be woken: a lost wake-up only costs a poll interval.
 const WAKES_MAX: usize = 4096;
@@ -105,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) feed_end: watch::Sender<u64>,
     pub(crate) specs: Mutex<HashMap<RunId, Arc<RunSpec>>>,
     pub(crate) stopping: watch::Sender<bool>,
+    /// Jobs being stopped that no run waits for any more: the host does not go down before they are gone.
+    pub(crate) ending: Mutex<JoinSet<()>>,
     pub(crate) drive: Drive,
 }
 
@@ -150,6 +153,7 @@ impl Runtime {
             feed_end: watch::Sender::new(end),
             specs: Mutex::default(),
             stopping: watch::Sender::new(false),
+            ending: Mutex::default(),
             drive,
         });
         shared.load_boards().await?;
@@ -166,13 +170,16 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Lets every run finish the turn it is in and start no other. Jobs under way go on outside and are found again.
+    /// Lets every run finish the turn it is in and start no other. Jobs under way go on outside and are found again; those
+    /// that no run wants any more are gone when this returns.
     pub async fn close(&self) {
         self.shared.stopping.send_replace(true);
         let tasks = std::mem::take(&mut *self.shared.live.lock().await);
         for run in tasks.into_values() {
             run.ended().await;
         }
+        let ending = std::mem::take(&mut *lock(&self.shared.ending));
+        ending.join_all().await;
     }
 }
 
@@ -260,6 +267,14 @@ impl Shared {
         }
         specs.insert(id.clone(), Arc::clone(&spec));
         Ok(Some(spec))
+    }
+
+    /// Ends a job that no run wants any more.
+    pub(crate) fn stop_job(&self, key: JobKey) {
+        let jobs = Arc::clone(&self.outside.jobs);
+        let mut ending = lock(&self.ending);
+        while ending.try_join_next().is_some() {}
+        ending.spawn(async move { jobs.stop(&key).await });
     }
 
     pub(crate) fn feed_page(limit: usize) -> usize {

@@ -10,6 +10,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Folder of the log within that of the store.
 pub(crate) const LOG: &str = "log";
@@ -17,6 +19,10 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const INDEX: &str = "index";
 /// The file whose lock keeps the store to one process.
 const LOCK: &str = "lock";
+/// How long a lock is waited for: that of a process that was killed is held for a moment more by a child it was starting.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How often it is tried meanwhile.
+const LOCK_LOOK: Duration = Duration::from_millis(5);
 
 /// Why the store could not be opened. Display is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -95,10 +101,14 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     fs::create_dir_all(folder).map_err(at("make a folder for the store"))?;
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
     let lock = options.open(folder.join(LOCK)).map_err(at("open the store"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: shown(folder) }),
-        Err(TryLockError::Error(source)) => Err(at("lock the store")(source)),
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => thread::sleep(LOCK_LOOK),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: shown(folder) }),
+            Err(TryLockError::Error(source)) => return Err(at("lock the store")(source)),
+        }
     }
 }
 

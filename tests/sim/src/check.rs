@@ -2,12 +2,15 @@
 
 use crate::outside::lock;
 use crate::people::{Act, Ledger};
+use crate::truth;
 use crate::world::{World, shown};
 use lockstep_engine::{Phase, Recorded, Run, Step, timeline};
 use lockstep_ports::{FEED_PAGE_MAX, Journal, RunAction, ServiceError};
+use lockstep_types::board::Month;
 use lockstep_types::{
-    Answer, Digest, EffectKey, EffectOutcome, Event, ItemStatus, JobKey, JobOutcome, NoticeState, QuestionId,
-    RunId, RunRow, RunStatus, StepIx, TurnRecord,
+    Answer, Digest, Document, EffectKey, EffectOutcome, Event, ItemStatus, JobKey, JobOutcome, JobResult,
+    NoticeId, NoticeState, QuestionId, RunId, RunRow, RunStatus, StepIx, Timestamp, TurnRecord, Usage,
+    Waiting,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +29,18 @@ pub(crate) struct Seen {
     job: BTreeMap<StepIx, JobKey>,
     effect: BTreeMap<StepIx, EffectKey>,
     /// Who paused, resumed, retried or restarted it, and what ended it.
-    by: BTreeSet<String>,
+    pub(crate) by: BTreeSet<String>,
     ends: Vec<String>,
     answers: Vec<(QuestionId, Answer, Option<String>, String)>,
+    /// What its jobs used, if it is of a board, and when that was taken.
+    pub(crate) spent: Vec<(Month, Usage)>,
+    /// Its documents and cards, as they are now.
+    pub(crate) documents: Vec<Document>,
+    pub(crate) cards: BTreeMap<NoticeId, NoticeState>,
+    pub(crate) was_over_budget: bool,
+    pub(crate) is_started_by_merge: bool,
+    /// Whether a person closed a card since somebody was last asked: then nothing has to tell of the question.
+    is_closed_by_hand: bool,
 }
 
 pub(crate) async fn check(world: &mut World) -> Result<(), String> {
@@ -40,7 +52,8 @@ pub(crate) async fn check(world: &mut World) -> Result<(), String> {
     let mut records_total = 0;
     for row in &rows {
         let id = &row.summary.id;
-        if row.summary.status.is_live() && !live_items.insert(&row.summary.item) {
+        let summary = &row.summary;
+        if summary.status.is_live() && !summary.is_errand && !live_items.insert(&summary.item) {
             return Err(format!("{} has two live runs, one of them {id}", row.summary.item));
         }
         records_total += row.seq;
@@ -55,7 +68,8 @@ pub(crate) async fn check(world: &mut World) -> Result<(), String> {
     }
     feed_is_whole(world, records_total).await?;
     outside_agrees(world)?;
-    people_were_told_the_truth(world).await
+    people_were_told_the_truth(world).await?;
+    truth::board_is_true(world, &rows).await
 }
 
 /// Reads a journal whole: it folds to the stored run, and goes on from what was there before.
@@ -73,20 +87,26 @@ fn read(row: &RunRow, records: &[Vec<u8>], known: Seen) -> Result<Seen, String> 
     let mut run: Option<Run> = None;
     for (at, bytes) in records.iter().enumerate() {
         let record: TurnRecord = serde_json::from_slice(bytes).map_err(shown)?;
+        if at >= old {
+            seen.is_closed_by_hand |= matches!(record.events[..], [Event::NoticeClosed { .. }]);
+        }
         for event in &record.events {
             let before = match &mut run {
                 Some(run) => run,
                 None => run.insert(Run::create(event).map_err(shown)?),
             };
             if at >= old {
-                seen.take(before, event)?;
+                seen.take(before, event, record.at)?;
             }
             if !matches!(event, Event::Created(_)) {
                 before.apply(record.at, event).map_err(shown)?;
             }
         }
     }
-    holds(&recorded.run).map_err(|what| format!("{what}{}", told(&recorded.run, records)))?;
+    holds(&recorded.run, seen.is_closed_by_hand)
+        .map_err(|what| format!("{what}{}", told(&recorded.run, records)))?;
+    seen.documents = recorded.run.documents().to_vec();
+    seen.cards = recorded.run.notices().iter().map(|notice| (notice.id, notice.state)).collect();
     Ok(seen)
 }
 
@@ -104,7 +124,7 @@ fn told(run: &Run, records: &[Vec<u8>]) -> String {
 
 impl Seen {
     /// Takes an event of a run as it stood before that.
-    fn take(&mut self, run: &Run, event: &Event) -> Result<(), String> {
+    fn take(&mut self, run: &Run, event: &Event, at: Timestamp) -> Result<(), String> {
         match event {
             Event::Invoked { step, invocation } => {
                 let pinned = run.pin(*step).map(|pin| pin.digest);
@@ -119,6 +139,12 @@ impl Seen {
             }
             Event::JobSettled { step, outcome } => {
                 let key = self.job.remove(step).ok_or("a job result was taken twice")?;
+                let of_board = run.spec().context.workspace.is_some();
+                if let JobOutcome::Done(JobResult { usage: Some(usage), .. }) = outcome
+                    && of_board
+                {
+                    self.spent.push((at.into(), *usage));
+                }
                 self.jobs.insert(key, Some(outcome.clone()));
             }
             Event::EffectRequested { step, order } => {
@@ -137,7 +163,14 @@ impl Seen {
                 self.forget(steps);
                 self.by.insert(by.clone());
             }
-            Event::RunPaused { by, .. } | Event::RunResumed { by } => drop(self.by.insert(by.clone())),
+            Event::Created(spec) => self.is_started_by_merge = spec.initiator == "lockstep",
+            Event::RunPaused { by, over_budget, .. } => {
+                self.was_over_budget |= *over_budget;
+                self.by.insert(by.clone());
+            }
+            Event::RunResumed { by } => drop(self.by.insert(by.clone())),
+            Event::Asked { .. } => self.is_closed_by_hand = false,
+            Event::MergedByHand { by } => drop(self.by.insert(by.clone())),
             Event::Repinned(repinned) => drop(self.by.insert(repinned.by.clone())),
             Event::RunFailed { failure, .. } => {
                 self.job.clear();
@@ -179,7 +212,7 @@ impl Seen {
 }
 
 /// What must hold of a run, whatever led to it.
-fn holds(run: &Run) -> Result<(), String> {
+fn holds(run: &Run, is_closed_by_hand: bool) -> Result<(), String> {
     let ensure = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
     let parked: Vec<&str> = run
         .steps()
@@ -195,36 +228,51 @@ fn holds(run: &Run) -> Result<(), String> {
                 && (notice.kind == "decision_required" || is_about(notice.step.as_deref()))
         })
     };
-    ensure(parked.iter().all(|step| open(step)), "a parked step has no open notice")?;
-    let item = run.item_status();
+    ensure(is_closed_by_hand || parked.iter().all(|step| open(step)), "a parked step has no open notice")?;
     match run.status() {
         RunStatus::Running => {
             let goes_on = !run.outstanding().is_empty() || run.next_wakeup().is_some();
             ensure(goes_on, "a running run waits for nothing")?;
-            ensure(item != ItemStatus::Blocked, "an item is blocked while its run goes on")
         }
         RunStatus::Blocked => {
-            ensure(
-                !parked.is_empty() && run.outstanding().is_empty(),
-                "a run is blocked without a question",
-            )?;
-            ensure(matches!(item, ItemStatus::Blocked | ItemStatus::Done), "a blocked run's item is not")
+            let waits = !parked.is_empty() && run.outstanding().is_empty();
+            ensure(waits, "a run is blocked without a question")?;
         }
-        RunStatus::Paused => Ok(()),
+        RunStatus::Paused => {}
         RunStatus::Done | RunStatus::Failed => {
             ensure(run.outstanding().is_empty(), "a run that has ended asks for something")?;
             ensure(run.next_wakeup().is_none(), "a run that has ended waits for a time")?;
             ensure(parked.is_empty(), "a run that has ended waits for a person")?;
-            if run.status() == RunStatus::Failed {
-                return ensure(
-                    matches!(item, ItemStatus::Blocked | ItemStatus::Done),
-                    "a failed run's item is not blocked",
-                );
-            }
-            let done = run.steps().iter().all(Step::is_behind);
+            let done = run.status() == RunStatus::Failed || run.steps().iter().all(Step::is_behind);
             ensure(done, "a run is done before its steps")?;
-            ensure(matches!(item, ItemStatus::Done | ItemStatus::PrReady), "a done run's item is not")
         }
+    }
+    // The cards of an errand are the item's, and so is its status.
+    let is_errand = run.spec().context.errand.is_some();
+    ensure(is_errand || cards_are_true(run), "an open card tells of what is over")?;
+    ensure(is_errand || item_status_is_true(run), "the status of the item has no reason")
+}
+
+/// Whether the cards of the machinery tell of something that is so.
+fn cards_are_true(run: &Run) -> bool {
+    let mut open = run.notices().iter().filter(|notice| notice.state == NoticeState::Open);
+    open.all(|notice| match notice.kind.as_str() {
+        "decision_required" => run.status().is_live(),
+        "component_stopped" => run.held_for().is_some(),
+        "run_failed" => run.status() == RunStatus::Failed,
+        "pipeline_complete" => run.status() == RunStatus::Done,
+        _ => true,
+    })
+}
+
+/// Whether the item stands where its run does.
+fn item_status_is_true(run: &Run) -> bool {
+    let item = run.item_status();
+    match run.status() {
+        RunStatus::Running => item != ItemStatus::Blocked,
+        RunStatus::Blocked | RunStatus::Failed => matches!(item, ItemStatus::Blocked | ItemStatus::Done),
+        RunStatus::Paused => true,
+        RunStatus::Done => matches!(item, ItemStatus::Done | ItemStatus::PrReady),
     }
 }
 
@@ -266,6 +314,10 @@ fn outside_agrees(world: &World) -> Result<(), String> {
         return Err("an effect was performed twice".to_owned());
     }
     for key in world.effects.fake.arrivals().keys() {
+        // A merge by hand is asked for by a person, and only its end is the run's.
+        if key.step.starts_with("merge-by-hand-") && world.seen.contains_key(&key.run) {
+            continue;
+        }
         let asked = world.seen.get(&key.run).and_then(|seen| seen.effects.get(key));
         match asked {
             None => return Err(format!("effect {key} was performed before it was durable")),
@@ -316,9 +368,10 @@ fn act_is_true(world: &World, act: &Act) -> Result<(), String> {
             seen.by.contains(by)
         }
         (Ok(summary), RunAction::Pause) => summary.status == RunStatus::Paused,
-        // It may come at once to a component that is stopped.
+        // It may come at once to a component that is stopped, or find no budget.
         (Ok(summary), RunAction::Resume) => {
-            summary.status != RunStatus::Paused || summary.waiting.iter().any(|wait| wait.on == "component")
+            let is_held = |wait: &Waiting| wait.on == "component" || wait.on == "budget";
+            summary.status != RunStatus::Paused || summary.waiting.iter().any(is_held)
         }
         // One who stops what has ended is told that it has.
         (Ok(summary), RunAction::Stop { .. }) => seen.ended_by(by) || !summary.status.is_live(),

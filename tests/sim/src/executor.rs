@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use lockstep_ports::{Clock, Inspected, LoadError, Observer, StepExecutor};
 use lockstep_testkit::{SimClock, samples};
 use lockstep_types::{
-    Access, Completion, Digest, Effect, EffectOutcome, Fact, FailureClass, Fault, Grant, Invocation,
-    ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
+    Access, Completion, Digest, Document, Effect, EffectOutcome, Fact, FailureClass, Fault, Grant,
+    Invocation, ItemStatus, JobOutcome, JobRequest, JsonText, MergeMethod, NewNotice, Next, Observation,
     ObservationRequest, Outcome, QuestionKind, ReworkRequest, Severity, StepEvent, StepInput, Transition,
 };
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,9 @@ fn outcome(roll: u64, version: u32, calls: u64, input: &StepInput) -> Outcome {
         Vec::new()
     };
     let state = JsonText::of(&State { version, calls: calls + 1 });
-    Outcome::Transition(Box::new(Transition { facts, notices, ..Transition::new(state, next) }))
+    let documents = if roll.is_multiple_of(5) { vec![document(roll)] } else { Vec::new() };
+    let beside = Transition { facts, notices, documents, ..Transition::new(state, next) };
+    Outcome::Transition(Box::new(beside))
 }
 
 fn anything(percent: u64, roll: u64, input: &StepInput) -> Option<Next> {
@@ -232,6 +234,10 @@ fn ask(kind: QuestionKind, options: &[&str]) -> Next {
 
 fn fact(calls: u64) -> Fact {
     Fact { name: format!("fact-{}", calls % 3), value: JsonText::of(&calls), step: String::new() }
+}
+
+fn document(roll: u64) -> Document {
+    Document { name: format!("document-{}", roll % 2), value: JsonText::of(&(roll % 1000)), stands_in: None }
 }
 
 fn notice() -> NewNotice {

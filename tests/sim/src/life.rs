@@ -1,17 +1,18 @@
 //! The host from its start to its end: one life with faults, and the last one without.
 
-use crate::check;
 use crate::outside::lock;
 use crate::people::{Person, REPOSITORY, some_component};
 use crate::random::Random;
 use crate::world::{Host, ITEMS, World, shown};
+use crate::{board, check, truth};
 use lockstep_ports::{
-    ActivateRequest, Activated, Actor, ComponentService, JournalError, RunService, ServiceError, StartRequest,
+    ActivateRequest, Activated, Actor, BoardService, Clock, ComponentService, JournalError, RunService,
+    ServiceError, StartRequest,
 };
-use lockstep_types::{JobKey, RunSummary, Waiting};
+use lockstep_types::{JobKey, RunSummary, Timestamp, Waiting};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Things that happen in one life with faults, at least and on top of that.
 const STEPS_MIN: u64 = 20;
@@ -20,6 +21,8 @@ const STEPS_MORE: u64 = 200;
 const HEALED_STEPS_MAX: u32 = 5000;
 /// Of so many runs one is verified whole in the end: it takes longer than to live through it.
 const VERIFIED_OF: usize = 3;
+/// Milliseconds within which a schedule whose time has come is taken up: slow calls, and another try.
+const TAKEN_UP_MS: u64 = 10_000;
 /// Milliseconds the clock jumps at most.
 const JUMP_MS: u64 = 2000;
 
@@ -36,10 +39,20 @@ pub(crate) async fn faulty(world: &mut World) -> Result<(), String> {
         step(world, &host).await?;
     }
     match world.random.below(100) {
-        0..25 => close(world, host).await,
+        0..20 => close(world, host).await,
         // Durable, and gone before anybody was told.
-        25..60 => {
+        20..40 => {
             flush(world, usize::MAX);
+            Ok(())
+        }
+        // In the middle of much.
+        40..85 => {
+            meddle(world, &host).await?;
+            start(world, &host);
+            if let Some(due) = world.clock.next_due() {
+                world.clock.advance_to(due);
+            }
+            settle().await;
             Ok(())
         }
         _ => Ok(()),
@@ -71,9 +84,11 @@ async fn step(world: &mut World, host: &Host) -> Result<(), String> {
             let ms = world.random.below(JUMP_MS);
             world.clock.advance_ms(ms);
         }
-        82..89 => start(world, host),
-        89..97 => meddle(world, host).await?,
-        97..99 => {
+        82..88 => start(world, host),
+        88..94 => meddle(world, host).await?,
+        94..97 => meddle_with_board(world, host).await?,
+        97 => look(world, host).await?,
+        98 => {
             let rows = world.rows().await?;
             if !rows.is_empty() {
                 (host.wake)(&rows[world.random.index(rows.len())].summary.id);
@@ -83,6 +98,12 @@ async fn step(world: &mut World, host: &Host) -> Result<(), String> {
         _ => stop_or_resume(world, host).await?,
     }
     Ok(())
+}
+
+/// Somebody looks at everything, once nothing goes on.
+async fn look(world: &World, host: &Host) -> Result<(), String> {
+    settle().await;
+    if world.journal.pending() == 0 { truth::host_agrees(world, host).await } else { Ok(()) }
 }
 
 /// The disk takes what is pending, or a part of it; or, while it is full, nothing.
@@ -117,13 +138,35 @@ fn start(world: &mut World, host: &Host) {
         world.tokens += 1;
     }
     let number = if repeated { 1 + world.random.below(world.tokens) } else { world.tokens };
-    let request = request(world, number);
     let times = if world.random.chance(15) { 2 } else { 1 };
     world.note(format!("a person starts {number}, {times} times"));
     for _ in 0..times {
-        let person = person(world, host);
-        tokio::spawn(person.start(request.clone()));
+        start_numbered(world, host, number);
     }
+}
+
+/// Every other start is that of a task of the board.
+fn start_numbered(world: &mut World, host: &Host, number: u64) {
+    let person = person(world, host);
+    match &world.site {
+        Some(site) if number.is_multiple_of(2) => {
+            let (item, request) = board::start(site, number);
+            tokio::spawn(person.start_item(item, request));
+        }
+        _ => drop(tokio::spawn(person.start(request(world, number)))),
+    }
+}
+
+/// Somebody changes the board, now and then twice.
+async fn meddle_with_board(world: &mut World, host: &Host) -> Result<(), String> {
+    let person = person(world, host);
+    let what = board::some_deed(world, host, &person.by).await?;
+    let times = if world.random.chance(20) { 2 } else { 1 };
+    world.note(format!("{} is about to do {times} times: {what:?}", person.by));
+    if let Some(site) = &world.site {
+        tokio::spawn(person.do_to_board(what, site.service().clone(), times));
+    }
+    Ok(())
 }
 
 fn item_name(number: u64) -> String {
@@ -206,11 +249,26 @@ async fn resume_all(host: &Host) -> Result<(), String> {
 /// The host goes down in order: what it began it finishes.
 async fn close(world: &mut World, host: Host) -> Result<(), String> {
     world.note("the host is told to go down");
-    let closing = tokio::spawn(async move { host.runtime.close().await });
+    let closing = tokio::spawn(async move {
+        host.runtime.close().await;
+        Ok(())
+    });
+    until_done(world, closing).await.map_err(|what| format!("the host does not go down: {what}"))
+}
+
+/// Nothing is held back any more, and the schedule fires no more.
+async fn relax(world: &mut World, host: &Host) -> Result<(), String> {
+    let Some(site) = &world.site else { return Ok(()) };
+    let relaxing = tokio::spawn(board::relax(host.runtime.clone(), site.schedule.clone()));
+    until_done(world, relaxing).await
+}
+
+/// Lets time pass until something is done.
+async fn until_done(world: &mut World, done: JoinHandle<Result<(), String>>) -> Result<(), String> {
     for _ in 0..HEALED_STEPS_MAX {
         settle().await;
-        if closing.is_finished() {
-            return Ok(());
+        if done.is_finished() {
+            return done.await.map_err(shown)?;
         }
         if world.journal.flush() == 0
             && let Some(due) = world.clock.next_due()
@@ -218,7 +276,7 @@ async fn close(world: &mut World, host: Host) -> Result<(), String> {
             world.clock.advance_to(due);
         }
     }
-    Err("the host does not go down".to_owned())
+    Err("it waits for what never comes".to_owned())
 }
 
 /// The last life: faults for a while, then none, and helpful people, so that every run ends. After all that the host is
@@ -230,8 +288,11 @@ pub(crate) async fn healed(world: &mut World) -> Result<(), String> {
         step(world, &host).await?;
     }
     world.full_for = 0;
+    world.calm();
     world.note("no more faults");
     resume_all(&host).await?;
+    schedule_fires(world, &host).await?;
+    relax(world, &host).await?;
     until_all_have_ended(world, &host).await?;
     let before = lock(&world.ledger).starts.len();
     for item in 0..ITEMS {
@@ -245,8 +306,39 @@ pub(crate) async fn healed(world: &mut World) -> Result<(), String> {
     {
         return Err(format!("an item whose runs have ended takes no other: {error}"));
     }
+    let patience_ms = 60_000 * truth::patience(world).await?;
+    world.clock.advance_ms(patience_ms);
+    until_all_have_ended(world, &host).await?;
+    truth::all_cards_are_urgent(&host).await?;
+    truth::host_agrees(world, &host).await?;
     check::check(world).await?;
     some_verify(world, &host).await
+}
+
+/// The time of the schedule comes, and the host takes it up.
+async fn schedule_fires(world: &mut World, host: &Host) -> Result<(), String> {
+    let due = next_run(host).await?;
+    let late = due.max(world.clock.now()).plus_ms(TAKEN_UP_MS);
+    for _ in 0..HEALED_STEPS_MAX {
+        settle().await;
+        if world.journal.flush() > 0 {
+            continue;
+        }
+        if next_run(host).await? > due {
+            return Ok(());
+        }
+        if world.clock.now() > late {
+            break;
+        }
+        let next = world.clock.next_due().ok_or("nothing is to happen, and a schedule is due")?;
+        world.clock.advance_to(next);
+    }
+    Err("the time of the schedule has come, and it is not taken up".to_owned())
+}
+
+async fn next_run(host: &Host) -> Result<Timestamp, String> {
+    let schedules = host.runtime.schedules(&board::workspace()).await.map_err(shown)?;
+    schedules.first().map(|schedule| schedule.next_run).ok_or_else(|| "the schedule is gone".to_owned())
 }
 
 async fn until_all_have_ended(world: &mut World, host: &Host) -> Result<(), String> {
@@ -267,10 +359,16 @@ async fn until_all_have_ended(world: &mut World, host: &Host) -> Result<(), Stri
                 helpers.spawn(person(world, host).help(run.id.clone()));
             }
         }
+        if live.is_empty()
+            && helpers.is_empty()
+            && world.journal.pending() == 0
+            && !truth::is_owed(world).await?
+        {
+            return Ok(());
+        }
         match world.clock.next_due() {
             Some(due) => drop(world.clock.advance_to(due)),
             None if !helpers.is_empty() => {}
-            None if live.is_empty() => return Ok(()),
             None => return Err(stuck(world, "waits for nothing that ever comes").await?),
         }
     }
@@ -283,7 +381,8 @@ pub(crate) async fn live(world: &World) -> Result<Vec<RunSummary>, String> {
 }
 
 pub(crate) fn waits_for_a_person(run: &RunSummary) -> bool {
-    let machine = |waiting: &Waiting| ["component", "timer", "job", "effect"].contains(&waiting.on.as_str());
+    let machine =
+        |waiting: &Waiting| ["component", "timer", "job", "effect", "budget"].contains(&waiting.on.as_str());
     run.waiting.iter().any(|waiting| !machine(waiting))
 }
 

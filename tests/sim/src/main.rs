@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use lockstep_sim::{Broken, Ended, Faults, Swaps, simulate, swap};
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,9 @@ struct Args {
     /// Instead, live through so many runs in peace and while every kind is swapped, and compare
     #[arg(long, value_name = "RUNS")]
     swap: Option<u64>,
+    /// Print the digest of everything that happened in each history: the same for the same seed
+    #[arg(long)]
+    digests: bool,
 }
 
 /// What many histories came to.
@@ -30,6 +34,7 @@ struct Sum {
     lives: u64,
     told: u64,
     faults: Faults,
+    board: BTreeMap<&'static str, u64>,
 }
 
 impl Sum {
@@ -40,6 +45,13 @@ impl Sum {
         self.lives += ended.lives;
         self.told += ended.told;
         self.faults += ended.faults;
+        self.count(&ended.board);
+    }
+
+    fn count(&mut self, board: &BTreeMap<&'static str, u64>) {
+        for (word, times) in board {
+            *self.board.entry(word).or_default() += times;
+        }
     }
 
     fn join(&mut self, other: &Self) {
@@ -49,6 +61,7 @@ impl Sum {
         self.lives += other.lives;
         self.told += other.told;
         self.faults += other.faults;
+        self.count(&other.board);
     }
 }
 
@@ -86,7 +99,12 @@ fn simulate_all(args: &Args) -> (Sum, Vec<Broken>) {
                 break;
             }
             match simulate(args.from.saturating_add(seed)) {
-                Ok(ended) => sum.add(&ended),
+                Ok(ended) => {
+                    if args.digests {
+                        drop(writeln!(io::stdout(), "{} {}", args.from.saturating_add(seed), ended.log));
+                    }
+                    sum.add(&ended);
+                }
                 Err(broken) => {
                     is_broken.store(true, Ordering::Relaxed);
                     return (sum, Some(broken));
@@ -123,13 +141,22 @@ fn report(sum: &Sum, broken: &[Broken], seconds: f64) -> io::Result<()> {
     for broken in broken {
         writeln!(out, "{broken}")?;
     }
-    let Sum { seeds, runs, turns, lives, told, faults } = sum;
+    let Sum { seeds, runs, turns, lives, told, faults, board } = sum;
     let rate = f64::from(*seeds) / seconds;
     writeln!(out, "{seeds} seeds hold, {rate:.0} a second: {runs} runs in {lives} lives, {turns} turns")?;
-    let Faults { lost_commits, failed_commits, jobs_begun_again, effects_asked_again, refusals } = faults;
+    let Faults {
+        lost_commits,
+        untold_commits,
+        failed_commits,
+        jobs_begun_again,
+        effects_asked_again,
+        refusals,
+    } = faults;
     writeln!(
         out,
-        "{lost_commits} commits lost and {failed_commits} refused, {jobs_begun_again} jobs begun again, \
+        "{lost_commits} commits lost, {untold_commits} durable that nobody was told of and {failed_commits} refused, {jobs_begun_again} jobs begun again, \
          {effects_asked_again} effects asked for again, people told {told} times yes and {refusals} times no"
-    )
+    )?;
+    let board: Vec<String> = board.iter().map(|(word, times)| format!("{times} {word}")).collect();
+    writeln!(out, "on boards: {}", board.join(", "))
 }

@@ -3,13 +3,14 @@
 use crate::executor::TICK_MS;
 use crate::random::{Random, mix};
 use async_trait::async_trait;
-use lockstep_ports::{Clock, Effects, Jobs};
-use lockstep_testkit::{FakeEffects, SimClock};
+use lockstep_ports::{ChangeSource, ChangeSourceError, Clock, Effects, Jobs};
+use lockstep_testkit::{FakeChangeSource, FakeEffects, SimClock};
 use lockstep_types::{
-    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
-    ProviderCommand, RunId, Timestamp,
+    Change, EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobResult,
+    ProviderCommand, RunId, Timestamp, Usage,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Ticks of a usual job at most, and milliseconds of one that is very late.
@@ -19,6 +20,8 @@ const LATE_JOB_MS: u64 = 3_600_000;
 const EFFECT_TICKS: u64 = 3;
 /// Percent of the jobs under way that are lost when their machine goes down.
 const LOST_PERCENT: u64 = 30;
+/// Percent of the times at which a repository cannot be read.
+const FAILING_PERCENT: u64 = 8;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -90,6 +93,9 @@ fn job_outcome(roll: u64) -> JobOutcome {
     match roll / JOB_TICKS % 100 {
         0..75 => JobOutcome::Done(JobResult {
             output: format!("result {}", roll % 1000),
+            usage: roll
+                .is_multiple_of(2)
+                .then_some(Usage { input_tokens: roll % 3_000_000, output_tokens: roll / 7 % 900_000 }),
             head_commit: roll.is_multiple_of(3).then(|| format!("{roll:040x}")),
             ..JobResult::default()
         }),
@@ -135,6 +141,40 @@ impl Jobs for SimJobs {
 
     async fn forget(&self, run: &RunId) {
         lock(&self.state).jobs.retain(|key, _| key.run != *run);
+    }
+}
+
+/// A repository that now and then cannot be read.
+pub(crate) struct SimChanges {
+    pub(crate) is_failing: AtomicBool,
+    fake: FakeChangeSource,
+    random: Mutex<Random>,
+}
+
+impl SimChanges {
+    pub(crate) fn new(seed: u64) -> Self {
+        let random = Mutex::new(Random::new(mix(seed, &["changes"])));
+        Self { is_failing: AtomicBool::new(true), fake: FakeChangeSource::default(), random }
+    }
+}
+
+#[async_trait]
+impl ChangeSource for SimChanges {
+    async fn resolve(
+        &self,
+        repository: &str,
+        head: &str,
+        base: Option<&str>,
+    ) -> Result<Change, ChangeSourceError> {
+        if self.is_failing.load(Ordering::Relaxed) && lock(&self.random).chance(FAILING_PERCENT) {
+            let (repository, reason) = (repository.to_owned(), "simulated failure".to_owned());
+            return Err(ChangeSourceError::Git { repository, reason });
+        }
+        self.fake.resolve(repository, head, base).await
+    }
+
+    async fn subject(&self, change: &Change) -> Option<String> {
+        self.fake.subject(change).await
     }
 }
 

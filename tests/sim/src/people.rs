@@ -1,5 +1,6 @@
 //! People who start runs, answer, answer again, answer too late, stop and retry; and what they were told.
 
+use crate::board::Deed;
 use crate::outside::lock;
 use crate::pipeline;
 use crate::random::Random;
@@ -16,6 +17,9 @@ pub(crate) const REPOSITORY: &str = "/repository";
 pub(crate) struct Ledger {
     pub(crate) acts: Vec<Act>,
     pub(crate) starts: Vec<Start>,
+    pub(crate) deeds: Vec<Deed>,
+    /// Beginnings and ends of deeds so far.
+    pub(crate) moments: usize,
 }
 
 pub(crate) struct Act {
@@ -76,7 +80,9 @@ fn questions(view: &RunView) -> Vec<&Question> {
 
 pub(crate) fn helpful(view: &RunView) -> Option<RunAction> {
     if view.summary.status == lockstep_types::RunStatus::Paused {
-        return Some(RunAction::Resume);
+        // The host itself resumes those that wait for a budget.
+        let is_for_budget = view.summary.waiting.iter().any(|waiting| waiting.on == "budget");
+        return (!is_for_budget).then_some(RunAction::Resume);
     }
     let question = *questions(view).first()?;
     Some(answer(question.id, consent(question)))

@@ -2,7 +2,8 @@
 
 use crate::random::Random;
 use lockstep_testkit::samples;
-use lockstep_types::{Access, JsonText};
+use lockstep_types::board::{PipelinePatch, PipelineStep};
+use lockstep_types::{Access, JsonText, Pinning};
 use std::fmt::Write as _;
 
 /// Steps of a pipeline: room for two parallel branches that meet again.
@@ -37,6 +38,27 @@ fn written(random: &mut Random, has_branches: bool) -> String {
         }
     }
     text
+}
+
+/// The same kind of pipeline, as a board stores it.
+pub(crate) fn stored(random: &mut Random) -> PipelinePatch {
+    let step = |at: u64, random: &mut Random| PipelineStep {
+        name: format!("s{at}"),
+        kind: if random.chance(35) { "reader" } else { "writer" }.to_owned(),
+        role: Some(format!("s{at}")),
+        needs: (at > 0 && random.chance(40))
+            .then(|| (0..at).filter(|_| random.chance(50)).map(|need| format!("s{need}")).collect()),
+        approval: random.chance(20),
+        enabled: true,
+        gating: None,
+        config: JsonText::null(),
+    };
+    PipelinePatch {
+        name: Some(format!("pipeline-{}", random.below(1000))),
+        pin: random.chance(30).then_some(Pinning::Step),
+        steps: Some((0..=random.below(STEPS_MAX)).map(|at| step(at, random)).collect()),
+        ..PipelinePatch::default()
+    }
 }
 
 /// Versions of a component there are.

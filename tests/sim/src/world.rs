@@ -1,17 +1,19 @@
+use crate::board::{self, Site};
 use crate::check::Seen;
 use crate::executor::SimExecutor;
 use crate::life;
-use crate::outside::{SimEffects, SimJobs, lock};
+use crate::outside::{SimChanges, SimEffects, SimJobs, lock};
 use crate::people::Ledger;
 use crate::pipeline;
 use crate::random::{Random, mix};
+use crate::truth;
 use lockstep_ports::{Checks, ComponentService as _, Journal};
 use lockstep_runtime::{Drive, Outside, Runtime, StandardComponent, Waker};
 use lockstep_testkit::{
-    FakeChangeSource, FakeChecks, FakeCredentials, FakeMergeability, FakeObservations, FakeWorkspace,
-    MemComponents, MemJournal, SimClock,
+    FakeChecks, FakeCredentials, FakeMergeability, FakeObservations, FakeWorkspace, MemComponents,
+    MemJournal, SimClock,
 };
-use lockstep_types::{CheckReport, Digest, ObserveFailure, RunId, RunRow, Timestamp};
+use lockstep_types::{CheckReport, Digest, JsonText, ObserveFailure, RunId, RunRow, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -27,14 +29,16 @@ const DOWN_MS: u64 = 20_000;
 pub(crate) const ITEMS: u64 = 8;
 /// Rows read at once, far more than a world has.
 pub(crate) const ROWS: usize = 1000;
+/// Rounds of all tasks within which a host is up, far more than it takes.
+const TAKING_ROUNDS_MAX: u32 = 100_000;
 /// Last things done that a failure tells.
 const TRACE_SHOWN: usize = 40;
 
 /// How a history ended, the same for the same seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Digest of every byte of every journal, in the order of the feed.
-    pub journal: Digest,
+    /// Digest of every byte of every journal and board, of their order, and of what happened to the host.
+    pub log: Digest,
     /// Runs that came to an end.
     pub runs: u64,
     /// Turns that were committed.
@@ -45,6 +49,8 @@ pub struct Ended {
     pub told: u64,
     /// What went wrong on the way.
     pub faults: Faults,
+    /// How often people were told yes, by what they had asked of the board, and what the board did by itself.
+    pub board: BTreeMap<&'static str, u64>,
 }
 
 /// How often what went wrong.
@@ -52,6 +58,8 @@ pub struct Ended {
 pub struct Faults {
     /// Commits that were written and not durable when the host went down.
     pub lost_commits: u64,
+    /// Commits that were durable when the host went down before anybody was told.
+    pub untold_commits: u64,
     /// Commits that the full disk refused.
     pub failed_commits: u64,
     /// Jobs that were lost with their machine and begun anew.
@@ -65,6 +73,7 @@ pub struct Faults {
 impl std::ops::AddAssign for Faults {
     fn add_assign(&mut self, other: Self) {
         self.lost_commits += other.lost_commits;
+        self.untold_commits += other.untold_commits;
         self.failed_commits += other.failed_commits;
         self.jobs_begun_again += other.jobs_begun_again;
         self.effects_asked_again += other.effects_asked_again;
@@ -125,6 +134,9 @@ pub(crate) struct World {
     /// Flushes that are still to fail.
     pub(crate) full_for: u64,
     pub(crate) faults: Faults,
+    /// What stands on the board, from the first life on.
+    pub(crate) site: Option<Site>,
+    changes: Arc<SimChanges>,
     components: Arc<MemComponents>,
     checks: Arc<FakeChecks>,
     trace: Vec<String>,
@@ -146,7 +158,7 @@ impl World {
         let reports = [Ok(report(1)), Err(ObserveFailure::Failed("gone".to_owned())), Ok(report(2))];
         let pipelines = (0..3).map(|_| pipeline::text(&mut random)).collect();
         Self {
-            journal: MemJournal::manual(),
+            journal: MemJournal::manual_with_boards(),
             executor: Arc::new(SimExecutor::new(seed, Arc::clone(&clock))),
             jobs: Arc::new(SimJobs::new(seed, Arc::clone(&clock))),
             effects: Arc::new(SimEffects::new(seed, Arc::clone(&clock))),
@@ -159,6 +171,8 @@ impl World {
             tokens: 0,
             full_for: 0,
             faults: Faults::default(),
+            site: None,
+            changes: Arc::new(SimChanges::new(seed)),
             components: Arc::default(),
             checks: Arc::new(FakeChecks::new(reports)),
             trace: Vec::new(),
@@ -203,13 +217,23 @@ impl World {
         for entry in self.journal.feed(0, usize::MAX).await.map_err(shown)? {
             bytes.extend(format!("{} {} {}\n", entry.position, entry.run, entry.seq).into_bytes());
         }
-        let journal = Digest::of(&bytes);
+        for (_, row) in self.journal.boards().await.map_err(shown)? {
+            bytes.extend(JsonText::of(&row).as_str().bytes());
+        }
+        bytes.extend(self.trace.iter().flat_map(|line| line.bytes()));
+        let log = Digest::of(&bytes);
         let (runs, turns) = (rows.len() as u64, self.journal.feed_end());
-        Ok(Ended { journal, runs, turns, lives: self.lives, told, faults: self.faults })
+        let board = truth::counted(self).await?;
+        Ok(Ended { log, runs, turns, lives: self.lives, told, faults: self.faults, board })
     }
 
     pub(crate) async fn rows(&self) -> Result<Vec<RunRow>, String> {
         self.journal.rows(None, ROWS).await.map_err(shown)
+    }
+
+    /// Whoever asks for a branch is answered from now on.
+    pub(crate) fn calm(&self) {
+        self.changes.is_failing.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn note(&mut self, what: impl Into<String>) {
@@ -234,10 +258,12 @@ impl World {
             observations: Arc::new(FakeObservations::default()),
             jobs: Arc::<SimJobs>::clone(&self.jobs),
             effects: Arc::<SimEffects>::clone(&self.effects),
-            changes: Arc::new(FakeChangeSource::default()),
+            changes: Arc::<SimChanges>::clone(&self.changes),
             clock: Arc::<SimClock>::clone(&self.clock),
         };
-        let runtime = Runtime::open(outside, waker, Drive::Runs).await.map_err(shown)?;
+        let journal = self.journal.clone();
+        let opened = taking_all(&journal, Runtime::open(outside, waker, Drive::Runs)).await;
+        let runtime = opened.map_err(shown)?;
         let (writer, reader) = (pipeline::component("writer", 0), pipeline::component("reader", 0));
         let standard = [("writer", writer.as_slice()), ("reader", reader.as_slice())];
         let standard = standard.map(|(name, bytes)| StandardComponent { name, bytes });
@@ -247,15 +273,22 @@ impl World {
         {
             runtime.add_component(pipeline::component(kind, version).into()).await.map_err(shown)?;
         }
-        Ok(Host { runtime, wake })
+        let host = Host { runtime, wake };
+        if self.site.is_none() {
+            taking_all(&journal, board::set_up(self, &host)).await?;
+        }
+        Ok(host)
     }
 
     /// The host is gone, with all it had not flushed; perhaps so are machines that carried out its jobs.
     fn crash(&mut self) {
-        let lost = self.journal.pending();
-        self.note(format!("the host goes down, {lost} commits are lost"));
+        let pending = self.journal.pending();
+        let kept = if self.full_for > 0 { 0 } else { self.random.index(pending + 1) };
+        let lost = pending - kept;
+        self.note(format!("the host goes down, {lost} commits are lost, of {kept} nobody was told"));
         self.faults.lost_commits += lost as u64;
-        self.journal = self.journal.crash();
+        self.faults.untold_commits += kept as u64;
+        self.journal = self.journal.crash_inside(kept);
         self.full_for = 0;
         if self.random.chance(50) {
             self.jobs.lose(&mut self.random);
@@ -264,6 +297,21 @@ impl World {
             let ms = self.random.below(DOWN_MS);
             self.clock.advance_ms(ms);
         }
+    }
+}
+
+/// Lets something come to its end while the disk takes everything at once. It must not wait for time to pass.
+async fn taking_all<T>(journal: &MemJournal, work: impl Future<Output = T>) -> T {
+    let flushing = async {
+        for _ in 0..TAKING_ROUNDS_MAX {
+            journal.flush();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = flushing => panic!("the host waits for time to pass before it is up"),
     }
 }
 

@@ -11,14 +11,29 @@ use tokio::sync::oneshot;
 #[derive(Debug, Clone)]
 pub struct MemJournal {
     state: Arc<Mutex<State>>,
-    is_manual: bool,
+    waits: Waits,
+}
+
+/// What waits for the test before it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Nothing,
+    Turns,
+    All,
+}
+
+/// What was written and is not flushed yet, with who waits for that.
+#[derive(Debug)]
+enum Pending {
+    Turn(Box<Commit>, oneshot::Sender<Result<u64, JournalError>>),
+    Board(BoardCommit, oneshot::Sender<Result<(), JournalError>>),
 }
 
 #[derive(Debug, Default)]
 struct State {
     durable: Durable,
-    /// Commits taken and not yet flushed, in order.
-    pending: Vec<(Commit, oneshot::Sender<Result<u64, JournalError>>)>,
+    /// Writes taken and not yet flushed, in order.
+    pending: Vec<Pending>,
     is_closed: bool,
     /// What the next commit of a board ends with.
     board_failure: Option<JournalError>,
@@ -44,14 +59,20 @@ impl MemJournal {
     /// A journal where every commit is durable at once.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: Arc::default(), is_manual: false }
+        Self { state: Arc::default(), waits: Waits::Nothing }
     }
 
     /// A journal where commits wait until the test calls `flush`, `flush_first`, `fail` or `crash`. Commits of boards that
     /// belong to no turn are durable at once.
     #[must_use]
     pub fn manual() -> Self {
-        Self { state: Arc::default(), is_manual: true }
+        Self { state: Arc::default(), waits: Waits::Turns }
+    }
+
+    /// The same, with commits of boards that wait too.
+    #[must_use]
+    pub fn manual_with_boards() -> Self {
+        Self { state: Arc::default(), waits: Waits::All }
     }
 
     /// How many commits wait to be flushed.
@@ -70,9 +91,17 @@ impl MemJournal {
         let mut state = lock(&self.state);
         let count = count.min(state.pending.len());
         let flushed: Vec<_> = state.pending.drain(..count).collect();
-        for (commit, reply) in flushed {
-            let position = state.durable.apply(commit);
-            drop(reply.send(Ok(position)));
+        for pending in flushed {
+            match pending {
+                Pending::Turn(commit, reply) => {
+                    let position = state.durable.apply(*commit);
+                    drop(reply.send(Ok(position)));
+                }
+                Pending::Board(commit, reply) => {
+                    state.durable.apply_board(commit);
+                    drop(reply.send(Ok(())));
+                }
+            }
         }
         count
     }
@@ -81,8 +110,11 @@ impl MemJournal {
     pub fn fail(&self, error: impl Fn() -> JournalError) -> usize {
         let failed = std::mem::take(&mut lock(&self.state).pending);
         let count = failed.len();
-        for (_, reply) in failed {
-            drop(reply.send(Err(error())));
+        for pending in failed {
+            match pending {
+                Pending::Turn(_, reply) => drop(reply.send(Err(error()))),
+                Pending::Board(_, reply) => drop(reply.send(Err(error()))),
+            }
         }
         count
     }
@@ -95,11 +127,23 @@ impl MemJournal {
     /// Loses what was not flushed, and gives the journal as it is when opened again. This one answers `Closed` from now on.
     #[must_use]
     pub fn crash(&self) -> Self {
+        self.crash_inside(0)
+    }
+
+    /// The same in the middle of a flush: the first `count` pending writes are durable, and nobody was told.
+    #[must_use]
+    pub fn crash_inside(&self, count: usize) -> Self {
         let mut state = lock(&self.state);
         state.is_closed = true;
-        state.pending.clear();
+        let pending = std::mem::take(&mut state.pending);
+        for pending in pending.into_iter().take(count) {
+            match pending {
+                Pending::Turn(commit, _) => drop(state.durable.apply(*commit)),
+                Pending::Board(commit, _) => state.durable.apply_board(commit),
+            }
+        }
         let reopened = State { durable: state.durable.clone(), ..State::default() };
-        Self { state: Arc::new(Mutex::new(reopened)), is_manual: self.is_manual }
+        Self { state: Arc::new(Mutex::new(reopened)), waits: self.waits }
     }
 
     /// Replaces the stored bytes of a record, as a failing disk would. Does nothing if there is no such record.
@@ -120,21 +164,28 @@ impl MemJournal {
 }
 
 impl State {
+    fn pending_turns(&self) -> impl DoubleEndedIterator<Item = &Commit> {
+        self.pending.iter().filter_map(|pending| match pending {
+            Pending::Turn(commit, _) => Some(&**commit),
+            Pending::Board(..) => None,
+        })
+    }
+
     /// Whether a commit continues what is durable and pending.
     fn check(&self, commit: &Commit) -> Result<(), JournalError> {
         if self.is_closed {
             return Err(JournalError::Closed);
         }
         let (run, seq) = (&commit.row.summary.id, commit.row.seq);
-        let pending = self.pending.iter().rev().map(|(pending, _)| &pending.row);
+        let pending = self.pending_turns().rev().map(|pending| &pending.row);
         let stored = pending.chain(self.durable.rows.get(run)).find(|row| row.summary.id == *run);
         let stored = stored.map_or(0, |row| row.seq);
         if seq.checked_sub(1) != Some(stored) {
             return Err(JournalError::Conflict { run: run.clone(), seq, stored });
         }
         let Some(token) = &commit.start_token else { return Ok(()) };
-        let pending = self.pending.iter().filter(|(pending, _)| pending.start_token.as_ref() == Some(token));
-        let used = pending.map(|(pending, _)| &pending.row.summary.id).next();
+        let mut pending = self.pending_turns().filter(|pending| pending.start_token.as_ref() == Some(token));
+        let used = pending.next().map(|pending| &pending.row.summary.id);
         match used.or_else(|| self.durable.tokens.get(token)) {
             Some(run) => Err(JournalError::TokenUsed { run: run.clone() }),
             None => Ok(()),
@@ -185,26 +236,34 @@ impl Journal for MemJournal {
         let answer = {
             let mut state = lock(&self.state);
             state.check(&commit)?;
-            if !self.is_manual {
+            if self.waits == Waits::Nothing {
                 return Ok(state.durable.apply(commit));
             }
             let (reply, answer) = oneshot::channel();
-            state.pending.push((commit, reply));
+            state.pending.push(Pending::Turn(Box::new(commit), reply));
             answer
         };
         answer.await.map_err(|_| JournalError::Closed)?
     }
 
     async fn commit_board(&self, commit: BoardCommit) -> Result<(), JournalError> {
-        let mut state = lock(&self.state);
-        if state.is_closed {
-            return Err(JournalError::Closed);
-        }
-        if let Some(error) = state.board_failure.take() {
-            return Err(error);
-        }
-        state.durable.apply_board(commit);
-        Ok(())
+        let answer = {
+            let mut state = lock(&self.state);
+            if state.is_closed {
+                return Err(JournalError::Closed);
+            }
+            if let Some(error) = state.board_failure.take() {
+                return Err(error);
+            }
+            if self.waits != Waits::All {
+                state.durable.apply_board(commit);
+                return Ok(());
+            }
+            let (reply, answer) = oneshot::channel();
+            state.pending.push(Pending::Board(commit, reply));
+            answer
+        };
+        answer.await.map_err(|_| JournalError::Closed)?
     }
 
     async fn boards(&self) -> Result<Vec<(WorkspaceId, Row)>, JournalError> {

@@ -10,10 +10,14 @@ use lockstep_types::{
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// 2026-01-05T09:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_767_603_600_000);
+
+/// Longer than any job of a test takes.
+const JOB_LIMIT: Duration = Duration::from_mins(2);
 
 pub(crate) struct Fixture {
     dir: TempDir,
@@ -122,7 +126,7 @@ impl Fixture {
     }
 
     pub(crate) fn jobs(&self) -> ProcessJobs {
-        ProcessJobs::new(self.git.clone(), JobOptions::new(supervisor())).unwrap()
+        ProcessJobs::new(self.git.clone(), job_options()).unwrap()
     }
 
     pub(crate) fn effects(&self) -> LocalEffects {
@@ -183,6 +187,11 @@ pub(crate) fn run_id() -> RunId {
 
 pub(crate) fn supervisor() -> Vec<OsString> {
     vec![env!("CARGO_BIN_EXE_lockstep-job-supervisor").into()]
+}
+
+/// Jobs outlive a host that is killed, and so they would a test that is.
+pub(crate) fn job_options() -> JobOptions {
+    JobOptions { time_limit: JOB_LIMIT, ..JobOptions::new(supervisor()) }
 }
 
 pub(crate) fn sh(script: &str) -> JobCommand {

@@ -1,4 +1,4 @@
-use crate::fixture::{Fixture, NOW, read_fifo, run_id, sh, supervisor, write_fifo};
+use crate::fixture::{Fixture, NOW, job_options, read_fifo, run_id, sh, write_fifo};
 use lockstep_ports::Jobs;
 use lockstep_providers::{JobOptions, ProcessJobs};
 use lockstep_types::{Access, JobOutcome, JobResult};
@@ -338,7 +338,7 @@ async fn what_a_job_leaves_running_ends_with_it() {
 async fn a_job_that_waits_for_its_turn_can_be_stopped() {
     let fixture = Fixture::new();
     let (begun, go) = (fixture.fifo("begun"), fixture.fifo("go"));
-    let options = JobOptions { parallel: 1, ..JobOptions::new(supervisor()) };
+    let options = JobOptions { parallel: 1, ..job_options() };
     let jobs = ProcessJobs::new(fixture.git.clone(), options).unwrap();
     let mut second = fixture.job(Access::ReadOnly);
     second.key.number = 2;
@@ -353,6 +353,22 @@ async fn a_job_that_waits_for_its_turn_can_be_stopped() {
     assert_eq!(failed(&outcome), "the job was stopped");
     write_fifo(&go, "went on").await;
     assert_eq!(done(&carried.await.unwrap()).output, "went on");
+}
+
+#[tokio::test]
+async fn a_job_whose_folder_is_gone_ends_because_nobody_can_ever_find_it() {
+    let fixture = Fixture::new();
+    let (begun, alive) = (fixture.fifo("begun"), fixture.fifo("alive"));
+    let order = fixture.job(Access::ReadOnly);
+    let script = format!("exec 3> {}; echo x > {}; exec tail -f /dev/null", alive.display(), begun.display());
+    let jobs = fixture.jobs();
+    let carried = tokio::spawn(async move { jobs.carry_out(&order, Some(&sh(&script))).await });
+    // It is read to its end when the job, which has it open, is gone.
+    let held = tokio::spawn(async move { read_fifo(&alive).await });
+    read_fifo(&begun).await;
+    carried.abort();
+    std::fs::remove_dir_all(job_folder(&fixture)).unwrap();
+    assert_eq!(held.await.unwrap(), "");
 }
 
 #[tokio::test]

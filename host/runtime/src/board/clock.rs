@@ -26,12 +26,13 @@ impl Runtime {
         let clock = Arc::clone(&self.shared.outside.clock);
         let mut stopping = self.shared.stopping.subscribe();
         loop {
+            if *stopping.borrow() {
+                return;
+            }
             self.shared.boards.plan(None);
-            let all_done = tokio::select! {
-                biased;
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-                done = self.look_around(clock.now()) => done,
-            };
+            // To its end: who lets go of a commit that is being stored does not make it true, and the next one who has the
+            // gate decides on what is no longer so.
+            let all_done = self.look_around(clock.now()).await;
             let next = self.next_time(clock.now());
             let retry = (!all_done).then(|| clock.now().plus_ms(RETRY_MS));
             // What could not be done now is still due: it must not keep the task busy.

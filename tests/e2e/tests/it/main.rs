@@ -5,11 +5,14 @@ mod authored;
 mod components;
 mod crash;
 mod host;
+mod kill;
 mod main_job;
 mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
+mod server;
 mod service;
 mod shipping;
 mod shop;
+mod store;
 mod swap;

@@ -1,62 +1,14 @@
 //! The host as a service, and its client commands.
 
+use crate::server::Server;
 use crate::shop::Shop;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Stdio};
-
-struct Server {
-    child: Child,
-    address: String,
-    token: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Server {
-    fn start(shop: &Shop) -> Self {
-        let mut serve = shop.host.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        // The line that says it is ready may be on either stream; the file is there by then.
-        let out = child.stdout.take().expect("its output is piped");
-        let ready = BufReader::new(out).lines().map_while(Result::ok).find(|line| line.contains("http://"));
-        assert!(ready.is_some(), "the server said nothing");
-        let json = std::fs::read_to_string(shop.host.data.join("server.json")).expect("server.json is there");
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        let address =
-            json["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let token = std::fs::read_to_string(shop.host.data.join("token")).unwrap().trim().to_owned();
-        Self { child, address, token }
-    }
-
-    /// A request as bytes, the whole answer as text.
-    fn http(&self, request: &str, token: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
-        let (line, body) = request.split_once('\n').unwrap_or((request, ""));
-        let length = body.len();
-        write!(
-            stream,
-            "{line} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}",
-            self.address
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the answer is text");
-        answer
-    }
-}
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 #[test]
 fn commands_are_the_client_of_a_server_that_has_the_folder() {
     let shop = Shop::new();
-    let server = Server::start(&shop);
+    let server = Server::start(&shop.host);
     let (pipeline, repo) = (shop.pipeline(), shop.repo());
     let args = shop.run_args(pipeline.to_str().unwrap(), repo.to_str().unwrap(), "receipt");
     let ran = shop.host.run(&args);
@@ -80,7 +32,7 @@ fn commands_are_the_client_of_a_server_that_has_the_folder() {
 #[test]
 fn a_component_swapped_under_a_live_run_changes_only_the_next_one() {
     let shop = Shop::new();
-    let _server = Server::start(&shop);
+    let _server = Server::start(&shop.host);
     let strict = crate::host::root().join("target/examples/ci-gate-strict.wasm");
     let before = shop.host.json(&["component", "history", "ci-gate"]);
     let (pipeline, repo) = (shop.pipeline(), shop.repo());
