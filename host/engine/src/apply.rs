@@ -1,9 +1,9 @@
 use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step};
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
-    Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, Next, NoticeState, Observation, ObservationAnswer,
-    ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx,
-    StepStatus, Stop, Timestamp,
+    Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, JsonText, Next, NoticeState, Observation,
+    ObservationAnswer, ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer,
+    StepEvent, StepIx, StepStatus, Stop, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,8 @@ impl Run {
             questions_asked: 0,
             invocations: 0,
             updated_at: spec.created_at,
-            spec: Arc::new((**spec).clone()),
+            policy: JsonText::of(&spec.pipeline.policy),
+            spec: Arc::clone(spec),
         })
     }
 

@@ -2,8 +2,8 @@
 
 use crate::run::{Phase, Run};
 use lockstep_types::{
-    Answer, Decision, ItemLevel, JobContext, JobRequest, JsonText, QuestionKind, RunInfo, StepInfo,
-    StepInput, StepIx, StepOutput, Timestamp,
+    Answer, Decision, ItemLevel, JobContext, JobRequest, QuestionKind, RunInfo, StepInfo, StepInput, StepIx,
+    StepOutput, Timestamp,
 };
 
 impl Run {
@@ -36,7 +36,7 @@ impl Run {
                 kind: def.kind.clone(),
                 role: def.role.clone(),
                 config: def.config.clone(),
-                policy: JsonText::of(&self.spec.pipeline.policy),
+                policy: self.policy.clone(),
                 attempt: step.attempts.last().map_or(1, |attempt| attempt.number),
                 is_final: self.is_final(ix),
                 wired: self.wired(ix),

@@ -7,12 +7,18 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What the encoded state of most runs has room in: growing to it by doubling copies it over and over.
+const USUAL_BYTES: usize = 4 << 10;
+
 /// One execution of a pipeline. Changed only by `apply`, live and on replay alike.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Run {
     /// What it was made from. Not part of the digest: the first record of the chain holds it.
     #[serde(skip)]
     pub(crate) spec: Arc<RunSpec>,
+    /// The policy of its pipeline as components are given it.
+    #[serde(skip)]
+    pub(crate) policy: JsonText,
     pub(crate) change: Change,
     pub(crate) status: RunStatus,
     /// The last pause, for people to read. Not part of the digest: the event that holds it is in the chain.
@@ -309,7 +315,9 @@ impl Run {
     /// Digest of the state, stored with each record to show later that the journal folds to it.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(&serde_json::to_vec(self).expect("texts, numbers and lists have a JSON form"))
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut bytes, self).expect("texts, numbers and lists have a JSON form");
+        Digest::of(&bytes)
     }
 
     pub(crate) fn def(&self, ix: StepIx) -> &StepDef {

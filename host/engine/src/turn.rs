@@ -5,6 +5,7 @@ use lockstep_types::{
     Admission, Digest, Grant, Input, Invocation, Next, Observation, ObservationAnswer, Outcome, Rejected,
     RunId, RunRow, RunSummary, SCHEMA_VERSION, StepInput, StepIx, Timestamp, TurnRecord,
 };
+use std::sync::Arc;
 
 /// Calls in one turn. A run that needs more is committed in between: a turn is a unit of work that a crash loses.
 const CALLS_PER_TURN_MAX: usize = 64;
@@ -102,7 +103,7 @@ pub struct Call {
     /// The component.
     pub digest: Digest,
     /// What its kind was granted.
-    pub grant: Grant,
+    pub grant: Arc<Grant>,
     /// What it is given.
     pub input: StepInput,
 }
@@ -192,7 +193,7 @@ impl Turn {
         let run = &self.decider.run;
         let pin = run.pin(step)?;
         let input = run.step_input(step, self.decider.now)?;
-        Some(Call { step, digest: pin.digest, grant: pin.grant.clone(), input })
+        Some(Call { step, digest: pin.digest, grant: Arc::clone(&pin.grant), input })
     }
 
     /// Whether the next component to call is that of a step that begins: a driver may stop here and go on in a later
@@ -232,7 +233,7 @@ impl Turn {
     pub fn called(&mut self, step: StepIx, invocation: Invocation) -> Result<(), Rejected> {
         self.calls += 1;
         self.bytes = self.bytes.saturating_add(texts(&invocation));
-        self.decider.take(&Input::Invoked { step, invocation: Box::new(invocation) })
+        self.decider.take(&Input::Invoked { step, invocation: Arc::new(invocation) })
     }
 
     /// The run as it stands within the turn: what observations are answered from.

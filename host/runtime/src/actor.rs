@@ -295,11 +295,14 @@ impl Actor {
     async fn turn_of(&mut self, input: &Input, writer: Option<Writer>) -> Result<(), TurnError> {
         let now = self.shared.outside.clock.now();
         let admission = self.shared.admission(self.recorded.run.spec(), input, now).await;
-        let Some(finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await? else {
+        let Some(mut finished) = turn(&self.shared, Some(&self.recorded), now, input, admission).await?
+        else {
             return Ok(());
         };
+        let bytes = std::mem::take(&mut finished.bytes);
         let left = Left { before: Some(&self.recorded.run), input, finished: &finished };
-        let position = self.shared.commit(left, None, writer.map(|writer| (writer, Vec::new()))).await?;
+        let position =
+            self.shared.commit(left, bytes, None, writer.map(|writer| (writer, Vec::new()))).await?;
         let mut before = jobs_wanted(&self.recorded.run);
         if let Input::JobSettled { key, .. } = input {
             before.retain(|wanted| wanted != key);

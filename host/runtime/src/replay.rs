@@ -4,6 +4,7 @@ use crate::runtime::Shared;
 use lockstep_engine::{Recorded, ReplayError, Run};
 use lockstep_ports::{InvocationDifference, RecordedObserver, ReplayReport, ServiceError, VerifyReport};
 use lockstep_types::{Digest, Event, Invocation, Migration, Outcome, RunId, TurnRecord};
+use std::sync::Arc;
 
 /// Characters of a value shown in a difference.
 const SHOWN_MAX: usize = 2000;
@@ -23,7 +24,12 @@ pub(crate) fn invocations(records: Vec<TurnRecord>) -> Vec<Placed> {
         for event in record.events {
             if let Event::Invoked { step, invocation } = event {
                 let number = u32::try_from(placed.len() + 1).unwrap_or(u32::MAX);
-                placed.push(Placed { seq: record.seq, number, step, invocation: *invocation });
+                placed.push(Placed {
+                    seq: record.seq,
+                    number,
+                    step,
+                    invocation: Arc::unwrap_or_clone(invocation),
+                });
             }
         }
     }

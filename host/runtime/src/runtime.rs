@@ -92,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) carried: OnceLock<BTreeSet<Digest>>,
     /// Live runs by id. Locked over loading a run that is not live, so that no run has two tasks.
     pub(crate) live: tokio::sync::Mutex<BTreeMap<RunId, LiveRun>>,
+    /// Runs that are stored or about to be, and have no task yet: whoever takes one out gives it its task.
+    pub(crate) launched: Mutex<BTreeSet<RunId>>,
     /// The boards.
     pub(crate) boards: Boards,
     /// Repository and item of each live run of no board: a second run over the same item is a conflict (DEVIATIONS
@@ -143,6 +145,7 @@ impl Runtime {
             registry: tokio::sync::Mutex::default(),
             carried: OnceLock::new(),
             live: tokio::sync::Mutex::default(),
+            launched: Mutex::default(),
             boards: Boards::default(),
             items: Mutex::default(),
             starting: std::array::from_fn(|_| tokio::sync::Mutex::default()),

@@ -201,7 +201,7 @@ impl Runtime {
             return Ok(summary);
         }
         let token = request.token.clone();
-        let spec = self.spec_of(request).await?;
+        let spec = Arc::new(self.spec_of(request).await?);
         self.launch(spec, token, None).await
     }
 
@@ -225,7 +225,7 @@ impl Runtime {
     /// Begins a run, with what that changes on its board.
     pub(crate) async fn launch(
         &self,
-        spec: RunSpec,
+        spec: Arc<RunSpec>,
         token: Option<String>,
         board: Option<(Writer, Vec<Change>)>,
     ) -> Result<RunSummary, ServiceError> {
@@ -235,31 +235,29 @@ impl Runtime {
             shared.release(&spec);
             return Err(credentials::refused(&error));
         }
+        lock(&shared.launched).insert(spec.id.clone());
         let started = self.first_turn(&spec, token, board).await;
         // From the commit on somebody may act on the run, and so start its task: then all else is up to that.
         let mut live = shared.live.lock().await;
-        match &started {
-            _ if live.contains_key(&spec.id) => {}
-            Ok(recorded) if recorded.run.status().is_live() && self.is_current(recorded).await => {
-                live.insert(spec.id.clone(), actor::spawn(Arc::clone(shared), recorded.clone()));
+        let is_ours = lock(&shared.launched).remove(&spec.id);
+        let started = match started {
+            Ok(recorded) if is_ours && recorded.run.status().is_live() => {
+                let summary = recorded.run.summary();
+                live.insert(spec.id.clone(), actor::spawn(Arc::clone(shared), recorded));
+                return Ok(summary);
             }
-            _ => {
-                shared.release(&spec);
-                shared.end_lease(&spec).await;
-            }
+            started => started.map(|recorded| recorded.run.summary()),
+        };
+        if is_ours {
+            shared.release(&spec);
+            shared.end_lease(&spec).await;
         }
         drop(live);
         match started {
-            Ok(recorded) => Ok(recorded.run.summary()),
+            Ok(summary) => Ok(summary),
             Err(StartError::Service(error)) => Err(error),
             Err(StartError::TokenUsed(run)) => Ok(self.get(&run).await?.summary),
         }
-    }
-
-    /// Whether nothing was stored of a run after this. A store that cannot say so is left to the commit that follows.
-    async fn is_current(&self, recorded: &Recorded) -> bool {
-        let row = self.shared.outside.journal.row(&recorded.run.spec().id).await;
-        !matches!(row, Ok(Some(row)) if row.seq != recorded.seq)
     }
 
     /// Resolves all a run is made from. Every refusal comes before anything is stored (DEVIATIONS D-11).
@@ -306,21 +304,22 @@ impl Runtime {
 
     async fn first_turn(
         &self,
-        spec: &RunSpec,
+        spec: &Arc<RunSpec>,
         token: Option<String>,
         board: Option<(Writer, Vec<Change>)>,
     ) -> Result<Recorded, StartError> {
-        let input = Input::Start(Box::new(spec.clone()));
+        let input = Input::Start(Arc::clone(spec));
         let admission = self.shared.admission(spec, &input, spec.created_at).await;
         let finished = actor::turn(&self.shared, None, spec.created_at, &input, admission).await;
         let finished = finished.map_err(|error| StartError::Service(rejected(error)))?;
-        let Some(finished) = finished else {
+        let Some(mut finished) = finished else {
             return Err(StartError::Service(ServiceError::Internal(
                 "the start of a run had no effect".to_owned(),
             )));
         };
+        let bytes = std::mem::take(&mut finished.bytes);
         let left = Left { before: None, input: &input, finished: &finished };
-        match self.shared.commit(left, token, board).await {
+        match self.shared.commit(left, bytes, token, board).await {
             Ok(position) => {
                 self.shared.announce(position);
                 Ok(finished.recorded)
@@ -376,6 +375,7 @@ impl Runtime {
             return Ok(task.sender());
         }
         let recorded = self.load(run).await?;
+        lock(&self.shared.launched).remove(run);
         let task = actor::spawn(Arc::clone(&self.shared), recorded);
         let sender = task.sender();
         live.insert(run.clone(), task);

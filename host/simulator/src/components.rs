@@ -7,7 +7,7 @@ use lockstep_types::{
     Activation, AuditEntry, ComponentInfo, Digest, DirSnapshot, Grant, Pin, Registry, Timestamp,
 };
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The components an executor finds. No kind points to any of them: a simulation says itself which it uses.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl MemoryComponents {
         self.components().insert(digest, (info, bytes));
         let (jobs, effects) = (descriptor.jobs.clone(), descriptor.effects.clone());
         let grant = Grant { imports, jobs, effects, dirs: Vec::new() };
-        let pin = Pin { digest, grant, access: descriptor.access, is_canary: false };
+        let pin = Pin { digest, grant: Arc::new(grant), access: descriptor.access, is_canary: false };
         let kind = kind.unwrap_or(&descriptor.kind).to_owned();
         kinds.0.insert(kind, Kind { pin, descriptor });
         Ok(())

@@ -11,6 +11,7 @@ use lockstep_types::{
     NoticeState, Pipeline, Rejected, RunStatus, StepAction, StepDef,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl World<'_> {
     pub(crate) async fn errand(
@@ -32,7 +33,7 @@ impl World<'_> {
         spec.context.notices =
             numbered.map(|(at, notice)| Notice { id: NoticeId(at), is_loose: true, ..notice }).collect();
         let before = spec.context.notices.len();
-        let mut recorded = self.errand_turn(block, None, &Input::Start(Box::new(spec))).await?;
+        let mut recorded = self.errand_turn(block, None, &Input::Start(Arc::new(spec))).await?;
         while recorded.run.status() == RunStatus::Running {
             let input = match self.next_of_errand(&recorded) {
                 Ok(input) => input,

@@ -61,7 +61,7 @@ impl World<'_> {
         let run = spec.id.clone();
         let loose = spec.context.notices.clone();
         let admission = self.admission();
-        let turn = Turn::begin(None, self.now, &Input::Start(Box::new(spec)), admission)?;
+        let turn = Turn::begin(None, self.now, &Input::Start(Arc::new(spec)), admission)?;
         let Some(finished) = turn.finish() else {
             return Err(SimulationError::Stuck("a started run has no events".to_owned()).into());
         };

@@ -18,7 +18,7 @@ pub struct Pin {
     /// The component.
     pub digest: Digest,
     /// What the kind may do.
-    pub grant: Grant,
+    pub grant: Arc<Grant>,
     /// Whether its steps change the head branch.
     pub access: Access,
     /// Whether it is the candidate of a canary, not the active component.
@@ -93,7 +93,7 @@ pub struct Errand {
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The run exists.
-    Created(Box<RunSpec>),
+    Created(Arc<RunSpec>),
     /// A step begins, or begins again.
     StepStarted {
         /// Which.
@@ -112,7 +112,7 @@ pub enum Event {
         /// For which step.
         step: StepIx,
         /// The record.
-        invocation: Box<Invocation>,
+        invocation: Arc<Invocation>,
     },
     /// The step waits for time to pass.
     TimerSet {

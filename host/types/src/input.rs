@@ -48,7 +48,7 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A run begins.
-    Start(Box<RunSpec>),
+    Start(Arc<RunSpec>),
     /// Time has passed: whatever is due by now is due.
     Tick,
     /// Something a waiting step looks at may have changed: it may look again before its time.
@@ -58,7 +58,7 @@ pub enum Input {
         /// The step it was called for.
         step: usize,
         /// The record.
-        invocation: Box<Invocation>,
+        invocation: Arc<Invocation>,
     },
     /// A job ended.
     JobSettled {

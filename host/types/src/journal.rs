@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 /// Version of the stored records. A newer one is refused, an older one is migrated when read.
 pub const SCHEMA_VERSION: u16 = 1;
 
+/// What most records have room in: growing to it by doubling copies them over and over.
+const USUAL_BYTES: usize = 8 << 10;
+
 /// Everything one turn of a run made true, committed in one write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TurnRecord {
@@ -62,8 +65,9 @@ impl TurnRecord {
     /// The stored form, and the digest the next record must name.
     #[must_use]
     pub fn encode(&self) -> (Vec<u8>, Digest) {
-        let bytes =
-            serde_json::to_vec(self).expect("texts, numbers and maps with text keys have a JSON form");
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut bytes, self)
+            .expect("texts, numbers and maps with text keys have a JSON form");
         let digest = Digest::of(&bytes);
         (bytes, digest)
     }

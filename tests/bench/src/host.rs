@@ -1,54 +1,72 @@
-//! The host under measurement.
+//! The host under measurement: everything of it is real but the repositories and whoever carries out jobs.
 
-use crate::Until;
-use anyhow::{Result, ensure};
+use crate::metered::Metered;
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use lockstep_ports::{
     ActivateRequest, BacktestCandidate, BacktestRequest, BacktestService, CheckOrder, Checks,
-    ComponentService, Observer, RunService, StartRequest, StepExecutor,
+    ComponentService, ComponentStore, Journal, RunService, StartRequest,
 };
 use lockstep_runtime::{Drive, Outside, Runtime, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_store::SledStore;
 use lockstep_testkit::{
     FakeChangeSource, FakeCredentials, FakeEffects, FakeJobs, FakeMergeability, FakeObservations,
-    FakeWorkspace,
+    FakeWorkspace, MemComponents, MemJournal,
 };
-use lockstep_types::{
-    CheckReport, Digest, Grant, ObservationAnswer, ObservationRequest, ObserveFailure, Outcome, RunId,
-    RunStatus, StepInput,
-};
+use lockstep_types::{CheckReport, Digest, Grant, Invocation, ObserveFailure, RunId, RunStatus, RunSummary};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-const PIPELINE: &str = r#"
-name = "bench"
-[[steps]]
-name = "one"
-kind = "probe"
-[[steps]]
-name = "two"
-kind = "probe"
-[[steps]]
-name = "three"
-kind = "probe"
-[[steps]]
-name = "four"
-kind = "probe"
-[[steps]]
-name = "five"
-kind = "probe"
-"#;
+/// Steps of a run.
+pub(crate) const STEPS: u32 = 5;
+/// What a step dispatches in `Shape::Held`: its role, which is its name.
+const HELD_JOB: &str = "held";
+
+/// What the five steps of a run do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Each completes at once: all five are one turn, and one commit.
+    CommitPerRun,
+    /// Each waits for a time that has come already, and so ends its turn: it is called twice, and a run has six commits.
+    CommitPerStep,
+    /// The first asks for a job that nobody carries out: the run stays in flight.
+    Held,
+}
+
+impl Shape {
+    fn pipeline(self) -> String {
+        let step = |at: u32| {
+            let (name, config) = match self {
+                Self::CommitPerRun => (format!("step-{at}"), "{}"),
+                Self::CommitPerStep => (format!("step-{at}"), "{ do = \"wait\", n = 0 }"),
+                Self::Held if at == 1 => (HELD_JOB.to_owned(), "{ do = \"dispatch\" }"),
+                Self::Held => (format!("step-{at}"), "{}"),
+            };
+            format!("[[steps]]\nname = \"{name}\"\nkind = \"probe\"\nrole = \"{name}\"\nconfig = {config}\n")
+        };
+        (1..=STEPS).map(step).fold("name = \"bench\"\n".to_owned(), |text, step| text + &step)
+    }
+}
+
+/// Where a host keeps its runs.
+#[derive(Clone, Copy)]
+pub(crate) enum Storage<'a> {
+    Disk(&'a Path),
+    /// Nowhere: what everything but the store costs.
+    Memory,
+}
 
 pub(crate) struct Host {
-    runtime: Runtime,
-    executor: Arc<Sandbox>,
-    store: Arc<SledStore>,
-    digest: Digest,
-    grant: Grant,
-    started: Arc<AtomicU32>,
+    pub(crate) runtime: Runtime,
+    pub(crate) executor: Arc<Sandbox>,
+    pub(crate) journal: Arc<Metered>,
+    pub(crate) jobs: Arc<FakeJobs>,
+    store: Option<Arc<SledStore>>,
+    pub(crate) digest: Digest,
+    pub(crate) grant: Grant,
+    started: AtomicU64,
 }
 
 struct NoChecks;
@@ -62,79 +80,70 @@ impl Checks for NoChecks {
     async fn forget(&self, _: &RunId) {}
 }
 
-struct Unasked;
-
-#[async_trait]
-impl Observer for Unasked {
-    async fn observe(&self, _: &ObservationRequest) -> ObservationAnswer {
-        ObservationAnswer::Failed(ObserveFailure::NotConfigured)
-    }
-}
-
 impl Host {
-    pub(crate) async fn open(folder: &Path, probe: &[u8]) -> Result<Self> {
-        let store = Arc::new(SledStore::open(folder)?);
-        let options = SandboxOptions { cache_dir: Some(folder.join("cache")), ..SandboxOptions::default() };
-        let executor = Arc::new(Sandbox::new(Arc::clone(&store) as _, options)?);
+    /// A host with the probe as the component of its kind.
+    pub(crate) async fn open(storage: Storage<'_>, probe: &[u8], cache: &Path) -> Result<Self> {
+        let mut host = Self::bring_up(storage, cache).await?;
+        (host.digest, host.grant) = activate(&host.runtime, probe).await?;
+        Ok(host)
+    }
+
+    /// A host with what is stored.
+    pub(crate) async fn bring_up(storage: Storage<'_>, cache: &Path) -> Result<Self> {
+        let store = match storage {
+            Storage::Disk(folder) => Some(Arc::new(SledStore::open(folder)?)),
+            Storage::Memory => None,
+        };
+        let (journal, components): (Arc<dyn Journal>, Arc<dyn ComponentStore>) = match &store {
+            Some(store) => (Arc::clone(store) as _, Arc::clone(store) as _),
+            None => (Arc::new(MemJournal::new()), Arc::new(MemComponents::default())),
+        };
+        let options = SandboxOptions { cache_dir: Some(cache.to_owned()), ..SandboxOptions::default() };
+        let executor = Arc::new(Sandbox::new(Arc::clone(&components), options)?);
+        let (journal, jobs) = (Arc::new(Metered::new(journal)), Arc::new(FakeJobs::new()));
+        jobs.hold(HELD_JOB);
         let outside = Outside {
-            journal: Arc::clone(&store) as _,
-            components: Arc::clone(&store) as _,
+            journal: Arc::clone(&journal) as _,
+            components,
             executor: Arc::clone(&executor) as _,
             checks: Arc::new(NoChecks),
             mergeability: Arc::new(FakeMergeability::new([])),
             workspace: Arc::new(FakeWorkspace::default()),
             credentials: Arc::new(FakeCredentials::default()),
             observations: Arc::new(FakeObservations::default()),
-            jobs: Arc::new(FakeJobs::new()),
+            jobs: Arc::clone(&jobs) as _,
             effects: Arc::new(FakeEffects::new()),
             changes: Arc::new(FakeChangeSource::default()),
             clock: Arc::new(SystemClock::default()),
         };
         let runtime = Runtime::open(outside, Waker::default(), Drive::Runs).await?;
-        let info = runtime.add_component(probe.to_vec().into()).await?.info;
-        let grant = Grant {
-            imports: info.imports.clone(),
-            jobs: info.descriptor.jobs,
-            effects: info.descriptor.effects,
-            dirs: Vec::new(),
-        };
-        let request = ActivateRequest {
-            kind: "probe".to_owned(),
-            digest: info.digest.to_string(),
-            grant: Some(grant.clone()),
-            ..ActivateRequest::default()
-        };
-        runtime.activate(request).await?;
-        Ok(Self { runtime, executor, store, digest: info.digest, grant, started: Arc::default() })
-    }
-
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
+        let (digest, grant, started) = (Digest::zero(), Grant::default(), AtomicU64::default());
+        Ok(Self { runtime, executor, journal, jobs, store, digest, grant, started })
     }
 
     pub(crate) async fn close(self) {
         self.runtime.close().await;
-        self.store.close();
+        if let Some(store) = self.store {
+            store.close();
+        }
     }
 
-    /// Starts runs, so many at a time, and gives how long each took until it was durably done.
-    pub(crate) async fn runs(&self, in_flight: u32, until: Until) -> Result<Vec<Duration>> {
-        let left = Arc::new(AtomicU32::new(match until {
-            Until::Count(count) => count,
-            Until::Time(_) => u32::MAX,
-        }));
-        let tasks: Vec<_> = (0..in_flight)
-            .map(|_| {
-                let (runtime, started, left) =
-                    (self.runtime.clone(), Arc::clone(&self.started), Arc::clone(&left));
-                tokio::spawn(async move { worker(&runtime, &started, &left, until).await })
-            })
-            .collect();
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await??);
-        }
-        Ok(latencies)
+    /// Starts a run and waits until its end is durable.
+    pub(crate) async fn run(&self, shape: Shape) -> Result<RunId> {
+        let item = self.next_item();
+        let end = self.journal.end_of(&item);
+        let started = self.start_for(shape.pipeline(), item).await?;
+        let summary = if started.status.is_live() { end.await? } else { started };
+        let (status, failure) = (summary.status, summary.failure);
+        ensure!(status == RunStatus::Done, "a run ended as {status:?}: {failure:?}");
+        Ok(summary.id)
+    }
+
+    /// Starts a run that does not end.
+    pub(crate) async fn hold(&self) -> Result<()> {
+        let started = self.start(Shape::Held.pipeline()).await?;
+        ensure!(started.status.is_live(), "a run that was to be held ended as {:?}", started.status);
+        Ok(())
     }
 
     /// Makes every recorded call again, from the journal, with the component that made it; gives how many there were.
@@ -147,69 +156,60 @@ impl Host {
         Ok(report.counts.identical)
     }
 
-    /// Mean time of a call of the sandbox alone.
-    pub(crate) async fn time_calls(&self, count: u32) -> Duration {
-        let input = self.input().await;
-        let mut begin = Instant::now();
-        for call in 0..2 * count {
-            if call == count {
-                begin = Instant::now();
-            }
-            let invocation = self.executor.invoke(self.digest, &self.grant, input.clone(), &Unasked).await;
-            assert!(matches!(invocation.outcome, Outcome::Transition(_)), "{:?}", invocation.outcome);
-        }
-        begin.elapsed() / count
+    /// The calls of a real run.
+    pub(crate) async fn invocations(&self, shape: Shape) -> Result<Vec<Invocation>> {
+        let run = self.run(shape).await?;
+        let views = self.runtime.invocations(&run, None).await.context("read what a run called")?;
+        Ok(views.into_iter().map(|view| view.invocation).collect())
     }
 
-    /// The input of a real call.
-    async fn input(&self) -> StepInput {
-        let started = start(&self.runtime, "input").await.expect("a run starts on an empty store");
-        let views = self.runtime.invocations(&started, None).await.expect("its journal can be read");
-        views.into_iter().next().expect("it called a component").invocation.input
+    /// The stored records of a run.
+    pub(crate) async fn records(&self, run: &RunId) -> Result<Vec<Vec<u8>>> {
+        Ok(self.journal.records(run, 1).await?)
+    }
+
+    fn next_item(&self) -> String {
+        format!("item-{}", self.started.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Starts a run for an item of its own.
+    pub(crate) async fn start(&self, pipeline: String) -> Result<RunSummary> {
+        self.start_for(pipeline, self.next_item()).await
+    }
+
+    async fn start_for(&self, pipeline: String, item: String) -> Result<RunSummary> {
+        let request = StartRequest {
+            pipeline,
+            pipeline_file: None,
+            repository: "/repository".to_owned(),
+            branch: "work".to_owned(),
+            base: None,
+            title: None,
+            description: None,
+            pin: None,
+            item: Some(item),
+            by: None,
+            token: None,
+        };
+        Ok(self.runtime.start(request).await?)
     }
 }
 
-async fn worker(
-    runtime: &Runtime,
-    started: &AtomicU32,
-    left: &AtomicU32,
-    until: Until,
-) -> Result<Vec<Duration>> {
-    let mut latencies = Vec::new();
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-    while take() {
-        if let Until::Time(end) = until
-            && Instant::now() >= end
-        {
-            break;
-        }
-        let item = format!("item-{}", started.fetch_add(1, Ordering::Relaxed));
-        let begin = Instant::now();
-        start(runtime, &item).await?;
-        latencies.push(begin.elapsed());
-    }
-    Ok(latencies)
-}
-
-async fn start(runtime: &Runtime, item: &str) -> Result<RunId> {
-    let summary = runtime.start(request(PIPELINE, item)).await?;
-    ensure!(summary.status == RunStatus::Done, "a run ended as {:?}: {:?}", summary.status, summary.failure);
-    Ok(summary.id)
-}
-
-/// To run `pipeline` for `item`, on repositories that are fakes.
-pub(crate) fn request(pipeline: &str, item: &str) -> StartRequest {
-    StartRequest {
-        pipeline: pipeline.to_owned(),
-        pipeline_file: None,
-        repository: "/repository".to_owned(),
-        branch: "work".to_owned(),
-        base: None,
-        title: None,
-        description: None,
-        pin: None,
-        item: Some(item.to_owned()),
-        by: None,
-        token: None,
-    }
+/// Lets the kind `probe` do all that its component asks for.
+async fn activate(runtime: &Runtime, probe: &[u8]) -> Result<(Digest, Grant)> {
+    let info = runtime.add_component(probe.to_vec().into()).await?.info;
+    let grant = Grant {
+        imports: info.imports,
+        jobs: info.descriptor.jobs,
+        effects: info.descriptor.effects,
+        dirs: Vec::new(),
+    };
+    let request = ActivateRequest {
+        kind: "probe".to_owned(),
+        digest: info.digest.to_string(),
+        grant: Some(grant.clone()),
+        ..ActivateRequest::default()
+    };
+    runtime.activate(request).await?;
+    Ok((info.digest, grant))
 }

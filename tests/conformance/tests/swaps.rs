@@ -304,7 +304,10 @@ impl Host {
                 let record: TurnRecord = serde_json::from_slice(&bytes).expect("it was written by us");
                 for event in record.events {
                     if let Event::Invoked { invocation, .. } = event {
-                        called.entry(invocation.input.step.kind).or_default().insert(invocation.digest);
+                        called
+                            .entry(invocation.input.step.kind.clone())
+                            .or_default()
+                            .insert(invocation.digest);
                     }
                 }
             }

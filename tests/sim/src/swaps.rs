@@ -175,7 +175,10 @@ impl Life {
                     match event {
                         Event::Repinned(_) => self.swaps.repins += 1,
                         Event::Invoked { invocation, .. } => {
-                            called.entry(invocation.input.step.kind).or_default().insert(invocation.digest);
+                            called
+                                .entry(invocation.input.step.kind.clone())
+                                .or_default()
+                                .insert(invocation.digest);
                         }
                         _ => {}
                     }

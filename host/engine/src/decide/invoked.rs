@@ -9,6 +9,7 @@ use lockstep_types::{
     NewNotice, Next, Observation, ObservationAnswer, Outcome, Question, QuestionId, QuestionKind, Rejected,
     ReworkRequest, StepEvent, StepIx, Transition,
 };
+use std::sync::Arc;
 
 /// Calls of components in one run: far more than any loop of gates and graders makes, and an end to one that turns for ever.
 const INVOCATIONS_PER_RUN_MAX: u32 = 100_000;
@@ -34,7 +35,7 @@ struct Asked<'a> {
 }
 
 impl Decider {
-    pub(super) fn invoked(&mut self, ix: StepIx, invocation: &Invocation) -> Result<(), Rejected> {
+    pub(super) fn invoked(&mut self, ix: StepIx, invocation: &Arc<Invocation>) -> Result<(), Rejected> {
         let ready = self.run.steps.get(ix).is_some_and(|step| matches!(step.phase, Phase::Ready(_)));
         if !ready || !self.run.status.is_live() {
             return Err(Rejected::Conflict(format!("no call was due for step {ix} of {}", self.run.spec.id)));
@@ -55,7 +56,7 @@ impl Decider {
             }
         }
         let was_parked = self.run.steps[ix].is_parked();
-        self.emit(Event::Invoked { step: ix, invocation: Box::new(invocation.clone()) });
+        self.emit(Event::Invoked { step: ix, invocation: Arc::clone(invocation) });
         if was_parked && !self.run.steps[ix].is_parked() {
             // An action on a parked step was taken: the wait is over (D-7).
             self.dismiss(|kind| kind == DECISION_REQUIRED);

@@ -13,6 +13,7 @@ pub(crate) use pinned::stopped;
 
 use crate::run::{Phase, Run};
 use lockstep_types::{Admission, Event, Input, Rejected, RunSpec, StepIx, Timestamp};
+use std::sync::Arc;
 
 /// A run on its way through one input: the state so far and the events that led to it.
 pub(crate) struct Decider {
@@ -41,7 +42,7 @@ impl Decider {
     }
 
     /// A new run.
-    pub(crate) fn start(now: Timestamp, spec: &RunSpec, admission: Admission) -> Result<Self, Rejected> {
+    pub(crate) fn start(now: Timestamp, spec: &Arc<RunSpec>, admission: Admission) -> Result<Self, Rejected> {
         if spec.pipeline.steps.is_empty() {
             let name = &spec.pipeline.name;
             return Err(Rejected::Invalid(format!(
@@ -49,7 +50,7 @@ impl Decider {
             )));
         }
         pinned::refuse_start(spec, &admission.stopped)?;
-        let created = Event::Created(Box::new(spec.clone()));
+        let created = Event::Created(Arc::clone(spec));
         let run = Run::create(&created).map_err(|error| Rejected::Invalid(error.to_string()))?;
         let mut decider = Self { run, now, events: vec![created], admission };
         decider.settle();

@@ -7,6 +7,7 @@ use lockstep_types::{
     Access, Admission, Answer, Digest, Event, FailureClass, Fault, Input, JsonText, Pinning, QuestionKind,
     Rejected, Repin, StepAction,
 };
+use std::sync::Arc;
 
 const FIRST: &str = "component";
 const SECOND: &str = "component 2";
@@ -51,7 +52,7 @@ fn by_step(steps: &[&str], says: &[(&str, Vec<Says>)]) -> World {
     let mut pipeline = pipeline(steps);
     pipeline.pin = Pinning::Step;
     world.activate(FIRST);
-    world.input(&Input::Start(Box::new(spec(pipeline))));
+    world.input(&Input::Start(Arc::new(spec(pipeline))));
     world
 }
 
@@ -94,7 +95,7 @@ fn by_step_whether_a_step_may_start_beside_a_writer_is_said_by_the_component_it_
     let mut active = pins(SECOND);
     active.get_mut("reader").unwrap().access = Access::Write;
     world.admission.active = std::sync::Arc::new(active);
-    world.input(&Input::Start(Box::new(spec(steps))));
+    world.input(&Input::Start(Arc::new(spec(steps))));
     assert_eq!(
         world.run().steps()[2].status,
         lockstep_types::StepStatus::Pending,
@@ -284,7 +285,7 @@ fn what_else_can_be_called_is_called_before_the_run_is_held() {
     let mut spec = spec(pipeline(&["a needs nothing", "r? needs nothing", "w needs nothing"]));
     spec.pins.insert("reader".to_owned(), pins("component 3")["reader"].clone());
     world.stop("component 3");
-    let Err(Rejected::Conflict(why)) = world.try_input(&Input::Start(Box::new(spec.clone()))) else {
+    let Err(Rejected::Conflict(why)) = world.try_input(&Input::Start(Arc::new(spec.clone()))) else {
         panic!("a run began on a stopped component");
     };
     expect!["component a2ffcfc45cd9 of kind reader was stopped by bob (it lies): activate another one with `lockstep component activate reader DIGEST`, or let it be called again with `lockstep component resume-digest a2ffcfc45cd9`"].assert_eq(&why);
@@ -297,7 +298,7 @@ fn what_else_can_be_called_is_called_before_the_run_is_held() {
     let mut active = pins(FIRST);
     active.insert("reader".to_owned(), pins(SECOND)["reader"].clone());
     world.admission.active = std::sync::Arc::new(active);
-    world.input(&Input::Start(Box::new(spec)));
+    world.input(&Input::Start(Arc::new(spec)));
     assert_eq!(called(&world), [(1, false), (2, false)]);
     assert_eq!(world.run().held_for().map(|stop| stop.digest), Some(Digest::of(SECOND.as_bytes())));
 }

@@ -7,6 +7,7 @@ use lockstep_types::{
     Admission, Effect, Event, Input, ItemStatus, NoticeState, RunStatus, StepIx, StepStatus, Timestamp,
 };
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Rounds in which a run that is helped along comes to an end.
 const ROUNDS_MAX: usize = 500;
@@ -14,7 +15,7 @@ const ROUNDS_MAX: usize = 500;
 fn started(script: &Script) -> World {
     let says: Vec<_> = NAMES.into_iter().zip(script.says.iter().cloned()).collect();
     let mut world = World::new(&says);
-    world.input(&Input::Start(Box::new(random::spec(script))));
+    world.input(&Input::Start(Arc::new(random::spec(script))));
     world
 }
 

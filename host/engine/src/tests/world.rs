@@ -63,7 +63,7 @@ pub(super) fn pins(version: &str) -> BTreeMap<String, Pin> {
             jobs: vec!["work".to_owned(), "{role}".to_owned()],
             effects: effects.iter().map(|effect| (*effect).to_owned()).collect(),
         };
-        Pin { digest: Digest::of(version.as_bytes()), grant, access, is_canary: false }
+        Pin { digest: Digest::of(version.as_bytes()), grant: Arc::new(grant), access, is_canary: false }
     };
     [
         ("writer".to_owned(), pin(Access::Write, &["provision"])),
@@ -173,7 +173,7 @@ impl World {
 
     pub(super) fn started(steps: &[&str], says: &[(&str, Vec<Says>)]) -> Self {
         let mut world = Self::new(says);
-        world.input(&Input::Start(Box::new(spec(pipeline(steps)))));
+        world.input(&Input::Start(Arc::new(spec(pipeline(steps)))));
         world
     }
 

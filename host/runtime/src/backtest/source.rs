@@ -113,7 +113,12 @@ pub(super) async fn calls(
             if let Event::Invoked { invocation, .. } = event {
                 number += 1;
                 if wanted.takes(&invocation) {
-                    calls.push(Call { run: run.clone(), number, recorded: *invocation, dirs });
+                    calls.push(Call {
+                        run: run.clone(),
+                        number,
+                        recorded: Arc::unwrap_or_clone(invocation),
+                        dirs,
+                    });
                 }
             }
         }

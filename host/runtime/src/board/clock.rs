@@ -3,11 +3,12 @@
 //! One task sleeps until the earliest of them, and is woken when that may have become earlier.
 
 use super::Desk;
+use super::desk::late;
 use crate::runtime::{Runtime, lock};
 use lockstep_board::notices::overdue;
 use lockstep_ports::ServiceError;
-use lockstep_types::board::{Month, Settings};
-use lockstep_types::{Input, Notice, NoticeId, NoticeState, RunId, Severity, Timestamp};
+use lockstep_types::board::Month;
+use lockstep_types::{Input, NoticeId, RunId, Timestamp};
 use std::sync::Arc;
 
 /// Milliseconds before what could not be stored is tried again, as for the turns of runs.
@@ -15,7 +16,6 @@ const RETRY_MS: u64 = 1000;
 /// Milliseconds of the longest month and a day: the next one begins within.
 const MONTH_MS_MAX: u64 = 32 * DAY_MS;
 const DAY_MS: u64 = 86_400_000;
-const MINUTE_MS: u64 = 60_000;
 /// Who does what nobody asked for at that moment.
 const BY_CLOCK: &str = "schedule";
 const BY_BUDGET: &str = "budget";
@@ -29,6 +29,7 @@ impl Runtime {
             if *stopping.borrow() {
                 return;
             }
+            self.shared.boards.plan(None);
             // To its end: who lets go of a commit that is being stored does not make it true, and the next one who has the
             // gate decides on what is no longer so.
             let all_done = self.look_around(clock.now()).await;
@@ -36,6 +37,7 @@ impl Runtime {
             let retry = (!all_done).then(|| clock.now().plus_ms(RETRY_MS));
             // What could not be done now is still due: it must not keep the task busy.
             let next = retry.or(next);
+            self.shared.boards.plan(next);
             tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stopping| *stopping) => return,
@@ -101,30 +103,18 @@ impl Runtime {
         let damaged = lock(&self.shared.damaged).clone();
         let mut late = Vec::new();
         self.shared.boards.each_card(|run, row| {
-            let minutes = self.patience(row.workspace.as_ref());
+            let minutes = self.shared.boards.patience(row.workspace.as_ref());
             let overdue = overdue(&row.notices, minutes, now).filter(|_| !damaged.contains_key(run));
             late.extend(overdue.map(|notice| (run.clone(), notice.id)));
         });
         late
     }
 
-    /// Minutes until a card is urgent.
-    fn patience(&self, workspace: Option<&lockstep_types::board::WorkspaceId>) -> u32 {
-        let desk = workspace.and_then(|id| self.shared.boards.desk(id));
-        let of = |settings: &Settings| settings.waiting_escalation_minutes;
-        desk.map_or_else(|| of(&Settings::default()), |desk| desk.read(|board| of(board.settings())))
-    }
-
     /// The earliest time at which something is to be done, after now.
     fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        let waits =
-            |notice: &&Notice| notice.state == NoticeState::Open && notice.severity == Severity::Normal;
-        let late = |notice: &Notice, minutes: u32| notice.raised_at.plus_ms(u64::from(minutes) * MINUTE_MS);
         let mut times: Vec<Timestamp> = Vec::new();
-        self.shared.boards.each_card(|_, row| {
-            let minutes = self.patience(row.workspace.as_ref());
-            times.extend(row.notices.iter().filter(waits).map(|notice| late(notice, minutes)));
-        });
+        let boards = &self.shared.boards;
+        boards.each_card(|_, row| times.extend(row.late(boards.patience(row.workspace.as_ref()))));
         for desk in self.shared.boards.all() {
             if !desk.paused().is_empty() {
                 times.push(next_month(now));
@@ -133,8 +123,7 @@ impl Runtime {
                 let minutes = board.settings().waiting_escalation_minutes;
                 let enabled = board.schedules().filter(|schedule| schedule.enabled);
                 times.extend(enabled.map(|schedule| schedule.next_run));
-                let loose = board.items().flat_map(|item| &item.notices).filter(waits);
-                times.extend(loose.map(|notice| late(notice, minutes)));
+                times.extend(board.items().flat_map(|item| late(&item.notices, minutes)));
             });
         }
         // What is late already was done just now, or cannot be.

@@ -2,12 +2,17 @@
 
 use crate::runtime::lock;
 use lockstep_board::Board;
+use lockstep_engine::Run;
 use lockstep_ports::{BoardCommit, Journal, JournalError};
-use lockstep_types::board::{Change, ItemId, Row, WorkspaceId};
-use lockstep_types::{Event, Notice, RunId, RunSpec, RunStatus, RunSummary};
+use lockstep_types::board::{Change, ItemId, Row, Settings, WorkspaceId};
+use lockstep_types::{
+    Event, Notice, NoticeState, RunId, RunSpec, RunStatus, RunSummary, Severity, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, OwnedMutexGuard};
+
+const MINUTE_MS: u64 = 60_000;
 
 /// All boards of a host, and what of runs is looked up beside them.
 #[derive(Default)]
@@ -18,6 +23,8 @@ pub(crate) struct Boards {
     merged: Mutex<Vec<(Arc<Desk>, ItemId)>>,
     /// Rung when something may have to happen at another time than was thought.
     pub(crate) changed: Notify,
+    /// When that task looks around by itself.
+    planned: Mutex<Option<Timestamp>>,
     /// Held while a workspace is made.
     pub(crate) making: tokio::sync::Mutex<()>,
 }
@@ -27,6 +34,19 @@ pub(crate) struct CardRow {
     pub(crate) workspace: Option<WorkspaceId>,
     pub(crate) item: String,
     pub(crate) notices: Vec<Notice>,
+}
+
+impl CardRow {
+    /// When its cards become urgent that are not.
+    pub(crate) fn late(&self, minutes: u32) -> impl Iterator<Item = Timestamp> {
+        late(&self.notices, minutes)
+    }
+}
+
+/// When cards become urgent that are not.
+pub(crate) fn late(notices: &[Notice], minutes: u32) -> impl Iterator<Item = Timestamp> {
+    let waits = |notice: &&Notice| notice.state == NoticeState::Open && notice.severity == Severity::Normal;
+    notices.iter().filter(waits).map(move |notice| notice.raised_at.plus_ms(u64::from(minutes) * MINUTE_MS))
 }
 
 /// One workspace. Whoever changes it holds the gate from the decision until it is durable and applied; whoever reads
@@ -80,33 +100,47 @@ impl Boards {
     }
 
     /// Keeps up with a turn that is durable.
-    pub(crate) fn follow(&self, summary: &RunSummary, events: &[Event]) {
-        self.keep_cards(summary);
-        let Some(desk) = summary.workspace.as_ref().and_then(|id| self.desk(id)) else { return };
+    pub(crate) fn follow(&self, run: &Run, events: &[Event]) {
+        let open = |notice: &&Notice| notice.state == NoticeState::Open;
+        let (spec, notices) = (run.spec(), run.notices().iter().filter(open).cloned().collect());
+        let (workspace, item) = (spec.context.workspace.clone(), spec.item.clone());
+        self.keep_cards(&spec.id, run.is_errand(), CardRow { workspace, item, notices });
+        let Some(desk) = self.of(run.spec()) else { return };
         let held = |event: &Event| matches!(event, Event::RunPaused { over_budget: true, .. });
-        if summary.status != RunStatus::Paused {
-            lock(&desk.paused).remove(&summary.id);
+        if run.status() != RunStatus::Paused {
+            lock(&desk.paused).remove(&run.spec().id);
         } else if events.iter().any(held) {
-            desk.pause(&summary.id);
+            desk.pause(&run.spec().id);
             // The budget may have been raised since the turn began.
             self.changed.notify_one();
         }
     }
 
     /// Keeps the open cards of a run. An errand's are its item's, once it has ended.
-    pub(crate) fn keep_cards(&self, summary: &RunSummary) {
-        let mut cards = lock(&self.cards);
-        if summary.open_notices.is_empty() || summary.is_errand {
-            cards.remove(&summary.id);
+    pub(crate) fn keep_cards(&self, run: &RunId, is_errand: bool, row: CardRow) {
+        if row.notices.is_empty() || is_errand {
+            lock(&self.cards).remove(run);
             return;
         }
-        let notices = summary.open_notices.clone();
-        let known = cards.get(&summary.id).map(|row| row.notices.len());
-        let (workspace, item) = (summary.workspace.clone(), summary.item.clone());
-        cards.insert(summary.id.clone(), CardRow { workspace, item, notices });
-        if known != Some(summary.open_notices.len()) {
+        let late = row.late(self.patience(row.workspace.as_ref())).min();
+        lock(&self.cards).insert(run.clone(), row);
+        // Most cards are late long after others that wait already: looking at all for each would cost more and more.
+        let planned = *lock(&self.planned);
+        if late.is_some_and(|late| planned.is_none_or(|planned| late < planned)) {
             self.changed.notify_one();
         }
+    }
+
+    /// Notes when the one task for time looks around next; none while it does.
+    pub(crate) fn plan(&self, at: Option<Timestamp>) {
+        *lock(&self.planned) = at;
+    }
+
+    /// Minutes until a card is urgent.
+    pub(crate) fn patience(&self, workspace: Option<&WorkspaceId>) -> u32 {
+        let desk = workspace.and_then(|id| self.desk(id));
+        let of = |settings: &Settings| settings.waiting_escalation_minutes;
+        desk.map_or_else(|| of(&Settings::default()), |desk| desk.read(|board| of(board.settings())))
     }
 
     /// Nothing is known of a run any more.

@@ -46,7 +46,7 @@ impl Runtime {
         let known = known.filter(|notice| notice.state == NoticeState::Open).cloned();
         spec.context.notices = left::renumbered(known);
         spec.context.errand = Some(Errand { action, item_status: planned.item.status });
-        let run = self.launch(spec, None, None).await?.id;
+        let run = self.launch(Arc::new(spec), None, None).await?.id;
         self.errand_ended(&run).await
     }
 

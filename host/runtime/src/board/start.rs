@@ -86,7 +86,7 @@ impl Runtime {
         let old = self.notices_of(planned.item.current_run.as_ref()).await?;
         let spec = self.spec_on_board(&planned, sources, &kinds, by(&starting.asked), &old);
         let changes = begun(&writer, &starting, &spec)?;
-        let summary = self.launch(spec, starting.asked.token, Some((writer, changes))).await?;
+        let summary = self.launch(Arc::new(spec), starting.asked.token, Some((writer, changes))).await?;
         self.close_cards(planned.item.current_run, old);
         Ok(summary)
     }

@@ -1,5 +1,6 @@
 //! Where the turns of runs meet their boards: who may begin, what is stored with a turn, and how that is found again.
 
+use super::desk::CardRow;
 use super::{Desk, Left, Writer, left};
 use crate::actor::TurnError;
 use crate::runtime::{Runtime, RuntimeError, Shared, lock};
@@ -19,16 +20,17 @@ const DEFAULT_WORKSPACE: &str = "default";
 
 impl Shared {
     /// Makes a turn durable with what it leaves on its board, and gives its position in the feed. `begun`, with the right
-    /// to change the board, is what the beginning of the run changes there before that.
+    /// to change the board, is what the beginning of the run changes there before that. `record` is the turn's stored form.
     pub(crate) async fn commit(
         self: &Arc<Self>,
         left: Left<'_>,
+        record: Vec<u8>,
         start_token: Option<String>,
         begun: Option<(Writer, Vec<Change>)>,
     ) -> Result<u64, JournalError> {
         let spec = left.finished.recorded.run.spec();
         let Some(desk) = self.boards.of(spec).filter(|_| left.touches()) else {
-            return self.store(left.finished, start_token, None).await;
+            return self.store(left.finished, record, start_token, None).await;
         };
         if spec.context.errand.is_some() && left.ended() {
             self.hand_over(&desk, left.finished).await?;
@@ -46,7 +48,7 @@ impl Shared {
             next.apply(&begun);
             begun.iter().cloned().chain(left.changes(&next, now)).collect::<Vec<Change>>()
         });
-        let position = self.store(left.finished, start_token, writer.of(&changes)).await?;
+        let position = self.store(left.finished, record, start_token, writer.of(&changes)).await?;
         writer.apply(&self.boards, &changes);
         drop(writer);
         if left.merged()
@@ -60,14 +62,13 @@ impl Shared {
     async fn store(
         &self,
         finished: &Finished,
+        record: Vec<u8>,
         start_token: Option<String>,
         board: Option<BoardCommit>,
     ) -> Result<u64, JournalError> {
-        let row = finished.recorded.row();
-        let summary = row.summary.clone();
-        let commit = Commit { row, record: finished.bytes.clone(), start_token, board };
+        let commit = Commit { row: finished.recorded.row(), record, start_token, board };
         let position = self.outside.journal.commit(commit).await?;
-        self.boards.follow(&summary, &finished.record.events);
+        self.boards.follow(&finished.recorded.run, &finished.record.events);
         Ok(position)
     }
 
@@ -182,7 +183,8 @@ impl Shared {
         }
         for run in self.outside.journal.with_cards().await? {
             if let Some(row) = self.outside.journal.row(&run).await? {
-                self.boards.keep_cards(&row.summary);
+                let RunSummary { id, workspace, item, open_notices: notices, is_errand, .. } = row.summary;
+                self.boards.keep_cards(&id, is_errand, CardRow { workspace, item, notices });
             }
         }
         Ok(())

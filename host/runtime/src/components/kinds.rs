@@ -143,7 +143,7 @@ async fn pin(
         tracing::error!(kind, %digest, "a component that a kind points to is not stored");
         return Ok(None);
     };
-    let grant = registry.grant(kind).cloned().unwrap_or_default();
+    let grant = Arc::new(registry.grant(kind).cloned().unwrap_or_default());
     Ok(Some((Pin { digest: *digest, grant, access: descriptor.access, is_canary }, descriptor)))
 }
 

@@ -7,6 +7,7 @@ use lockstep_engine::Recorded;
 use lockstep_ports::ServiceError;
 use lockstep_types::{Pin, Repin, RunId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Runtime {
     /// What a run is to be given: components that are stored, implement their kinds, are not stopped and ask for nothing
@@ -55,13 +56,18 @@ impl Runtime {
         }
         let registry = self.registry().await?;
         guard::refuse_stopped(&info, &registry)?;
-        let of_run = recorded.run.spec().pins.get(kind).map(|pin| &pin.grant);
+        let of_run = recorded.run.spec().pins.get(kind).map(|pin| &*pin.grant);
         let grant = registry.grant(kind).or(of_run).cloned().unwrap_or_default();
         guard::refuse_excess(&info, kind, &grant, |beyond| guard::grant_command(kind, beyond))?;
         if !self.is_carried(&info.digest) {
             trust::check(&info, &registry)?;
         }
-        Ok(Pin { digest: info.digest, grant, access: info.descriptor.access, is_canary: false })
+        Ok(Pin {
+            digest: info.digest,
+            grant: Arc::new(grant),
+            access: info.descriptor.access,
+            is_canary: false,
+        })
     }
 }
 
