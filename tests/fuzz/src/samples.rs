@@ -6,6 +6,7 @@ use lockstep_types::{
     JsonText, Outcome, QuestionId, RunSpec, Timestamp, Transition,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Turns of one sample: far more than its script needs, and an end for one that runs in circles.
 const TURNS_MAX: usize = 40;
@@ -68,7 +69,7 @@ fn sample(name: &'static str, mut script: Script) -> Sample {
     script.reverse();
     let (mut recorded, mut records) = (None, Vec::new());
     let mut now = Timestamp(1000);
-    let mut input = Some(Input::Start(Box::new(spec())));
+    let mut input = Some(Input::Start(Arc::new(spec())));
     while let Some(next) = input.take().filter(|_| records.len() < TURNS_MAX) {
         let turn = Turn::begin(recorded.as_ref(), now, &next, Admission::default());
         let mut turn = turn.expect("what the run waits for is taken");

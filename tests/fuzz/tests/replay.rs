@@ -72,7 +72,7 @@ fn samples_of_today_are_in_the_corpus() {
             Event::Invoked { invocation, .. } => Some(invocation),
             _ => None,
         });
-        let capsule = Capsule::new("run-1".parse().unwrap(), 1, *called.unwrap());
+        let capsule = Capsule::new("run-1".parse().unwrap(), 1, (*called.unwrap()).clone());
         kept.push((
             format!("capsule/{}", sample.name),
             lockstep_cli::reading::write_capsule(&capsule).into_bytes(),
