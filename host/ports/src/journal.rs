@@ -163,12 +163,12 @@ pub trait Journal: Send + Sync {
     /// If the store failed.
     async fn started_under(&self, token: &str) -> Result<Option<RunId>, JournalError>;
 
-    /// Takes everything of a run away: row, records, their entries in the feed, the client token. One that is not there,
-    /// or that can still go on, is left as it is.
+    /// Takes everything of some runs away: row, records, their entries in the feed, the client token. One that is not
+    /// there, or that can still go on, is left as it is.
     ///
     /// # Errors
-    /// If it could not be written; then all of the run is still there.
-    async fn forget(&self, run: &RunId) -> Result<(), JournalError>;
+    /// If it could not be written; then all of the runs are still there.
+    async fn forget(&self, runs: &[RunId]) -> Result<(), JournalError>;
 
     /// Feed entries after a position, at most `limit`.
     ///

@@ -5,13 +5,15 @@
 
 use crate::runtime::{Runtime, Shared, lock};
 use lockstep_ports::{JournalError, ROWS_PAGE_MAX};
-use lockstep_types::{RunRow, RunStatus, Timestamp};
+use lockstep_types::{RunId, RunRow, RunStatus, Timestamp};
 use std::sync::Arc;
 
 /// Milliseconds between two looks, at most: ages are counted in days.
 const LOOK_INTERVAL_MS: u64 = 10 * 60 * 1000;
 /// Records after which there is a look at once: so many runs at most are kept beyond their number.
 const LOOK_RECORDS: u64 = 5000;
+/// Runs removed at a time. Nobody can be started meanwhile, which takes as long as one write.
+const FORGET_RUNS: usize = 64;
 const DAY_MS: u64 = 86_400_000;
 
 /// Which runs are kept. Without a limit all are.
@@ -87,33 +89,39 @@ async fn prune(shared: &Shared, retention: &Retention) -> Result<u64, JournalErr
         let page = journal.rows_from(after.as_ref(), ROWS_PAGE_MAX).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.summary.id.clone());
-        for row in page {
-            if (surplus > 0 || retention.is_too_old(&row, now)) && forget(shared, &row).await? {
-                surplus = surplus.saturating_sub(1);
-                removed += 1;
-            }
+        let wanted: Vec<RunRow> = page.into_iter().filter(|row| can_go(shared, row)).collect();
+        let due = |row: &&RunRow| {
+            let is_due = surplus > 0 || retention.is_too_old(row, now);
+            surplus = surplus.saturating_sub(u64::from(is_due));
+            is_due
+        };
+        let due: Vec<RunId> = wanted.iter().filter(due).map(|row| row.summary.id.clone()).collect();
+        for runs in due.chunks(FORGET_RUNS) {
+            removed += forget(shared, runs).await?;
         }
     }
     Ok(removed)
 }
 
-/// Removes a run and all that is kept for it outside, unless it is needed.
-async fn forget(shared: &Shared, row: &RunRow) -> Result<bool, JournalError> {
-    let summary = &row.summary;
-    if summary.status.is_live() || summary.cleanups > 0 || shared.boards.shows(summary) {
-        return Ok(false);
-    }
-    {
-        // Nobody brings it back to life meanwhile.
+/// Whether nobody needs a run any more.
+fn can_go(shared: &Shared, row: &RunRow) -> bool {
+    let RunRow { summary, .. } = row;
+    !summary.status.is_live() && summary.cleanups == 0 && !shared.boards.shows(summary)
+}
+
+/// Removes runs and all that is kept for them outside, but none that somebody has just brought back to life.
+async fn forget(shared: &Shared, runs: &[RunId]) -> Result<u64, JournalError> {
+    let ended: Vec<RunId> = {
         let live = shared.live.lock().await;
-        if live.contains_key(&summary.id) {
-            return Ok(false);
-        }
-        shared.outside.journal.forget(&summary.id).await?;
+        let ended = runs.iter().filter(|run| !live.contains_key(*run)).cloned().collect::<Vec<_>>();
+        shared.outside.journal.forget(&ended).await?;
+        ended
+    };
+    for run in &ended {
+        shared.boards.forget_cards(run);
+        lock(&shared.specs).remove(run);
+        shared.outside.jobs.forget(run).await;
+        shared.outside.effects.forget(run).await;
     }
-    shared.boards.forget_cards(&summary.id);
-    lock(&shared.specs).remove(&summary.id);
-    shared.outside.jobs.forget(&summary.id).await;
-    shared.outside.effects.forget(&summary.id).await;
-    Ok(true)
+    Ok(ended.len() as u64)
 }

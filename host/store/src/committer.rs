@@ -40,8 +40,8 @@ pub(crate) enum Write {
     Board(Vec<RowWrite>),
     /// Changes of the registry, and the entry that tells of them.
     Registry { rows: Vec<RegistryRow>, entry: Box<AuditEntry> },
-    /// Everything of a run that has ended goes.
-    Forget(RunId),
+    /// Everything of these runs goes, of those that have ended.
+    Forget(Vec<RunId>),
     /// Everything of these runs goes whatever their state, and these keys.
     Discard { runs: Vec<RunId>, keys: Vec<Vec<u8>> },
     /// The segment that is written to is closed, and a new one begun.
@@ -220,7 +220,7 @@ fn stage(
             runs.iter().try_for_each(|run| turn::discard(staging, run, feed_end))?;
             keys.iter().for_each(|key| staging.remove(key.clone()));
         }
-        Write::Forget(run) => turn::forget(staging, run, feed_end).map_err(|refused| told(refused, at))?,
+        Write::Forget(runs) => runs.iter().try_for_each(|run| turn::forget(staging, run, feed_end))?,
         Write::Carry(values) => carry(staging, log, values)?,
         Write::Import(values) => {
             for (key, value) in values {

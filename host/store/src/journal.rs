@@ -119,8 +119,8 @@ impl Journal for SledStore {
         .await
     }
 
-    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
-        self.write(Write::Forget(run.clone())).await.map(drop)
+    async fn forget(&self, runs: &[RunId]) -> Result<(), JournalError> {
+        self.write(Write::Forget(runs.to_vec())).await.map(drop)
     }
 
     fn feed_end(&self) -> u64 {

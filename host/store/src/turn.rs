@@ -77,11 +77,11 @@ fn mark(staging: &mut Staging<'_>, key: Vec<u8>, is_in: bool, seq: u64) -> Resul
 }
 
 /// Takes away everything of a run. One that is not there, or can still go on, stays as it is.
-pub(crate) fn forget(staging: &mut Staging<'_>, run: &RunId, feed_end: u64) -> Result<(), Refused> {
+pub(crate) fn forget(staging: &mut Staging<'_>, run: &RunId, feed_end: u64) -> Result<(), Failure> {
     if staging.contains(&keys::live(run))? {
         return Ok(());
     }
-    Ok(discard(staging, run, feed_end)?)
+    discard(staging, run, feed_end)
 }
 
 /// Takes away everything of a run, whatever its state. Positions in the feed, which ends at `feed_end`, are never given

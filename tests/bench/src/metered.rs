@@ -116,8 +116,8 @@ impl Journal for Metered {
         self.inner.count().await
     }
 
-    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
-        self.inner.forget(run).await
+    async fn forget(&self, runs: &[RunId]) -> Result<(), JournalError> {
+        self.inner.forget(runs).await
     }
 
     async fn live(&self) -> Result<Vec<RunId>, JournalError> {

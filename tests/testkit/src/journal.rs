@@ -322,12 +322,12 @@ impl Journal for MemJournal {
         self.read(|durable| durable.tokens.get(token).cloned())
     }
 
-    async fn forget(&self, run: &RunId) -> Result<(), JournalError> {
+    async fn forget(&self, runs: &[RunId]) -> Result<(), JournalError> {
         let mut state = lock(&self.state);
         if state.is_closed {
             return Err(JournalError::Closed);
         }
-        state.durable.forget(run);
+        runs.iter().for_each(|run| state.durable.forget(run));
         Ok(())
     }
 

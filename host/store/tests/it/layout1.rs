@@ -79,7 +79,7 @@ async fn what_layout_1_held_is_there() {
     let again = store.commit(Commit { start_token: Some("token".to_owned()), ..commit(&run_id(2), 1) }).await;
     assert!(matches!(again, Err(JournalError::TokenUsed { .. })), "{again:?}");
     store.commit(Commit { row: row(&run_id(1), 3, RunStatus::Done), ..commit(&run_id(1), 3) }).await.unwrap();
-    store.forget(&run_id(1)).await.unwrap();
+    store.forget(&[run_id(1)]).await.unwrap();
     assert_eq!(store.started_under("token").await.unwrap(), None);
     assert!(store.feed(0, 10).await.unwrap().is_empty());
 }

@@ -138,7 +138,7 @@ async fn a_backup_made_beside_a_host_restores_what_was_there() {
     fs::write(subject.folder.path().join("jobs/result"), "kept").unwrap();
     let report = backup(subject.folder.path(), &copy).unwrap();
     assert_eq!(report.runs, 5);
-    subject.store.forget(&run_id(2)).await.unwrap();
+    subject.store.forget(&[run_id(2)]).await.unwrap();
     assert!(matches!(backup(subject.folder.path(), &copy), Err(ToolError::Exists { .. })));
 
     restore(&copy, &data).unwrap();
@@ -184,9 +184,7 @@ async fn an_export_is_imported_whole_or_not_at_all() {
 #[tokio::test]
 async fn space_comes_back_when_runs_are_forgotten() {
     let mut subject = filled().await;
-    for n in 2..=4 {
-        subject.store.forget(&run_id(n)).await.unwrap();
-    }
+    subject.store.forget(&[2, 3, 4].map(run_id)).await.unwrap();
     let before = survey(subject.folder.path()).unwrap();
     let store = subject.store.clone();
     tokio::task::spawn_blocking(move || store.compact()).await.unwrap().unwrap();
