@@ -23,7 +23,7 @@ impl Mounted {
         let made = Command::new("mkfs.ext4").arg("-q").arg(image).stderr(Stdio::null()).status();
         let mounted = made.is_ok_and(|made| made.success()).then(|| Self::new(image, "loop")).flatten();
         if mounted.is_none() {
-            eprintln!("skipped: no file system can be mounted here");
+            drop(writeln!(std::io::stderr().lock(), "skipped: no file system can be mounted here"));
         }
         mounted
     }
