@@ -62,9 +62,11 @@ impl Keeper {
             match call {
                 Call::Stop => break,
                 Call::Settle => {
-                    let kept = inner.view.index.settle(Flush::WhenDue).and_then(|()| match worst(inner) {
-                        Some(segment) => compact(inner, queue, segment, false).map(drop),
-                        None => Ok(()),
+                    let kept = inner.view.index.settle(Flush::WhenDue).and_then(|()| {
+                        match worst(closed_segments(inner)) {
+                            Some(segment) => compact(inner, queue, segment, false).map(drop),
+                            None => Ok(()),
+                        }
                     });
                     if let Err(failure) = kept {
                         // The next write opens the index again, or tells whoever asked for it that it cannot.
@@ -93,10 +95,9 @@ fn closed_segments(inner: &Inner) -> Vec<(u32, SegmentUsage)> {
 }
 
 /// The segment most worth writing anew, if one is.
-fn worst(inner: &Inner) -> Option<u32> {
+fn worst(closed: Vec<(u32, SegmentUsage)>) -> Option<u32> {
     let share = |usage: &SegmentUsage| usage.dead * 100 / usage.bytes.max(1);
-    let closed = closed_segments(inner).into_iter();
-    let (segment, usage) = closed.max_by_key(|(_, usage)| share(usage))?;
+    let (segment, usage) = closed.into_iter().max_by_key(|(_, usage)| share(usage))?;
     (share(&usage) >= DEAD_PERCENT).then_some(segment)
 }
 
@@ -177,4 +178,21 @@ fn carry(inner: &Inner, queue: &mpsc::WeakSender<Request>, values: Vec<Placed>) 
     written
         .map(drop)
         .map_err(|error| Failure::Io("compact", Shared::new(format!("{}: {error}", inner.shown()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worst;
+    use crate::index::SegmentUsage;
+
+    #[test]
+    fn the_segment_with_the_most_dead_in_it_is_written_anew_if_that_is_half() {
+        let closed = |dead: &[u64]| {
+            let usage = |dead: &u64| SegmentUsage { bytes: 100, dead: *dead };
+            (1..).zip(dead.iter().map(usage)).collect::<Vec<_>>()
+        };
+        assert_eq!(worst(closed(&[])), None);
+        assert_eq!(worst(closed(&[0, 49, 10])), None);
+        assert_eq!(worst(closed(&[50, 80, 10])), Some(2));
+    }
 }

@@ -58,6 +58,7 @@ pub fn swap(seed: u64, runs: u64) -> Result<Swaps, String> {
 
 fn once(seed: u64, runs: u64, is_swapping: bool) -> Result<(BTreeMap<RunId, String>, Swaps), String> {
     let mut world = World::with_versions_alike(seed);
+    world.calm();
     let host = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let host = host.map_err(shown)?;
     host.block_on(async {

@@ -36,6 +36,7 @@ pub(super) async fn store(context: &Context, command: StoreCommand) -> anyhow::R
             Ok(Exit::Done)
         }
         StoreCommand::Compact => {
+            there_is_one(context)?;
             let _lock = host::lock(context, "store compact").await?;
             let folder = context.folder.path().to_owned();
             let freed = tokio::task::spawn_blocking(move || wiring::compact_store(&folder)).await??;
@@ -54,10 +55,20 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
 }
 
 async fn repair(context: &Context) -> anyhow::Result<Exit> {
+    there_is_one(context)?;
     let _lock = host::lock(context, "store repair").await?;
     let report = off(context, tools::repair).await?;
     context.term.show(&report, |_, report| render::store::repaired(report))?;
     Ok(Exit::Done)
+}
+
+/// Nothing is made where there is no store: a folder may be misspelled.
+fn there_is_one(context: &Context) -> anyhow::Result<()> {
+    let folder = context.folder.path();
+    if tools::has_store(folder) {
+        return Ok(());
+    }
+    Refused::because(ToolError::NoStore { path: folder.display().to_string() }.to_string())
 }
 
 /// Does something to the data folder that takes its time.

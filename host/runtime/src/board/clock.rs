@@ -32,8 +32,10 @@ impl Runtime {
             self.shared.boards.plan(None);
             // To its end: who lets go of a commit that is being stored does not make it true, and the next one who has the
             // gate decides on what is no longer so.
-            let all_done = self.look_around(clock.now()).await;
-            let next = self.next_time(clock.now());
+            let now = clock.now();
+            let all_done = self.look_around(now).await;
+            // What has become due while that was stored was not looked at yet.
+            let next = self.next_time(now);
             let retry = (!all_done).then(|| clock.now().plus_ms(RETRY_MS));
             // What could not be done now is still due: it must not keep the task busy.
             let next = retry.or(next);

@@ -67,10 +67,16 @@ impl ToolError {
     }
 }
 
+/// Whether there is a store in a data folder.
+#[must_use]
+pub fn has_store(data: &Path) -> bool {
+    data.join(STORE).join(LOG).is_dir()
+}
+
 /// The log of the store in a data folder.
 fn log_of(data: &Path) -> Result<Log, ToolError> {
     let folder = data.join(STORE).join(LOG);
-    if !folder.is_dir() {
+    if !has_store(data) {
         return Err(ToolError::NoStore { path: data.display().to_string() });
     }
     Log::new(folder.clone()).map_err(ToolError::io("read", &folder))

@@ -60,10 +60,12 @@ fn what_is_stored_is_backed_up_damaged_found_repaired_and_restored() {
 
 #[test]
 fn tools_of_the_store_say_what_is_missing() {
-    let host = Host { data: "/nowhere/at/all".into() };
-    for command in ["verify", "repair"] {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host { data: folder.path().join("data") };
+    for command in ["verify", "repair", "compact"] {
         let ran = host.run(&["store", command]);
-        assert_ne!(ran.status, Some(0), "{ran:?}");
+        assert!(ran.status == Some(5) && ran.err.contains("there is no store in "), "{ran:?}");
         assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+        assert!(!host.data.exists());
     }
 }
