@@ -13,7 +13,7 @@ const LOOK_INTERVAL_MS: u64 = 10 * 60 * 1000;
 /// Records after which there is a look at once: so many runs at most are kept beyond their number.
 const LOOK_RECORDS: u64 = 5000;
 /// Runs removed at a time. Nobody can be started meanwhile, which takes as long as one write.
-const FORGET_RUNS: usize = 64;
+const FORGET_RUNS: usize = 256;
 const DAY_MS: u64 = 86_400_000;
 
 /// Which runs are kept. Without a limit all are.
