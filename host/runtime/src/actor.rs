@@ -286,7 +286,8 @@ impl Actor {
             }
         }
         let outcome = self.turn_of(input, writer).await;
-        if revives && !self.recorded.run.status().is_live() {
+        if !self.recorded.run.status().is_live() {
+            // Before anybody is told: whoever hears that it has ended may start another, or this one again.
             shared.release(self.recorded.run.spec());
         }
         outcome

@@ -107,11 +107,7 @@ impl Runtime {
     /// Stops a run and waits until that is durable. It no longer holds its item, whatever it still has to tear down.
     pub(crate) async fn stop_run(&self, run: &RunId, reason: &str, by: &str) -> Result<(), ServiceError> {
         let reason = reason.to_owned();
-        self.act(run, RunAction::Stop { reason }, by).await?;
-        if let Some(spec) = self.shared.spec(run).await.map_err(|error| journal(&error))? {
-            self.shared.release(&spec);
-        }
-        Ok(())
+        self.act(run, RunAction::Stop { reason }, by).await.map(drop)
     }
 
     /// Checks a start against the board.
