@@ -1,9 +1,8 @@
 //! Keeping sled close behind the log.
 
 use super::checkpoint::Checkpoint;
-use super::{Access, CHECKPOINT_BYTES, Index, catch_up};
+use super::{Access, CHECKPOINT_BYTES, Index, catch_up, distance};
 use crate::error::{Failure, Shared};
-use crate::log::Position;
 use std::sync::{Arc, PoisonError};
 
 /// When sled is flushed.
@@ -55,6 +54,7 @@ impl Index {
             table.flush(through.1)?;
             let reached = checkpoint.reach(&self.folder, through, usage, is_last);
             reached.map_err(|error| Failure::of_io("write the index", error))?;
+            self.recent.write().unwrap_or_else(PoisonError::into_inner).flushed = through.0;
         }
         Ok(())
     }
@@ -95,11 +95,4 @@ impl Index {
             }
         }
     }
-}
-
-/// Bytes of the log between two places, roughly where they are in different segments.
-fn distance(from: Position, to: Position) -> u64 {
-    let segments = u64::from(to.segment.saturating_sub(from.segment));
-    (segments * u64::from(crate::log::SEGMENT_BYTES) + u64::from(to.offset))
-        .saturating_sub(u64::from(from.offset))
 }

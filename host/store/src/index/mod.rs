@@ -59,6 +59,8 @@ struct Recent {
     settling: Arc<Changes>,
     /// Where the frames of `fresh` end, and the number of the last of them.
     through: (Position, u64),
+    /// Up to where sled was flushed.
+    flushed: Position,
     usage: Usage,
 }
 
@@ -70,6 +72,18 @@ impl Recent {
         self.fresh.extend(placed);
         self.through = through;
     }
+
+    /// Whether it is time to bring sled up to date: much changed, or much would have to be read again after a crash.
+    fn is_due(&self) -> bool {
+        self.fresh.len() >= SETTLE_AT || distance(self.flushed, self.through.0) >= CHECKPOINT_BYTES
+    }
+}
+
+/// Bytes of the log between two places, roughly where they are in different segments.
+fn distance(from: Position, to: Position) -> u64 {
+    let segments = u64::from(to.segment.saturating_sub(from.segment));
+    (segments * u64::from(crate::log::SEGMENT_BYTES) + u64::from(to.offset))
+        .saturating_sub(u64::from(from.offset))
 }
 
 impl Index {
@@ -97,7 +111,7 @@ impl Index {
         let replaced = replaced(&placed, |key| self.get(key)).unwrap_or_default();
         let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         recent.take_in(placed, &replaced, through);
-        recent.fresh.len() >= SETTLE_AT
+        recent.is_due()
     }
 
     /// The segment is gone.
@@ -139,11 +153,10 @@ fn catch_up(folder: &Path, log: &Log, checkpoint: &mut Checkpoint) -> Result<(Ta
     };
     // From here on a crash of the machine may leave in sled's file what was never flushed.
     checkpoint.begin(folder).map_err(|error| Failure::of_io("open the index", error))?;
-    let mut recent = Recent { usage: checkpoint.usage.clone(), ..Recent::default() };
+    let (usage, flushed) = (checkpoint.usage.clone(), checkpoint.through);
+    let mut recent = Recent { usage, flushed, ..Recent::default() };
     let mut failed = None;
-    let mut number = checkpoint.number.unwrap_or(0);
-    let end = recover::replay(log, (checkpoint.through, checkpoint.number), |position, frame, placed| {
-        number = frame;
+    let end = recover::replay(log, (checkpoint.through, checkpoint.number), |position, number, placed| {
         let taken = replaced(&placed, |key| lookup::get(&table, &recent, key)).and_then(|replaced| {
             recent.take_in(placed, &replaced, (position, number));
             if recent.fresh.len() < SETTLE_AT {
