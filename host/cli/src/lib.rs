@@ -8,6 +8,7 @@ mod args;
 mod capsule;
 mod cases;
 mod commands;
+mod config;
 mod context;
 mod data;
 mod exit;

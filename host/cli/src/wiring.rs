@@ -1,6 +1,7 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
+use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
@@ -76,6 +77,7 @@ impl Local {
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
 pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
+    HostConfig::read(folder)?;
     let path = folder.to_owned();
     let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };

@@ -1,5 +1,6 @@
 //! Who may speak to the server, asked before any route.
 
+use crate::identity::{Identity, Role};
 use crate::problem::{self, Problem};
 use crate::state::AppState;
 use axum::extract::{OriginalUri, Request, State};
@@ -9,6 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
+
+/// Who acted, where the client does not say.
+pub(crate) const SOMEBODY: &str = "api";
 
 /// Refuses a request whose `Host` is not a loopback name. A page of another site whose name was made to resolve to
 /// this machine (DNS rebinding) sends that name, and so never reaches a route.
@@ -25,7 +29,7 @@ pub(crate) async fn host(State(state): State<AppState>, request: Request, next: 
 }
 
 /// Refuses a request without the bearer token.
-pub(crate) async fn token(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let expected = state.options().token.as_bytes();
     let right = given.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
@@ -33,6 +37,7 @@ pub(crate) async fn token(State(state): State<AppState>, request: Request, next:
         scheme.eq_ignore_ascii_case("bearer") && !expected.is_empty() && same
     });
     if right {
+        request.extensions_mut().insert(Identity { name: SOMEBODY.to_owned(), role: Role::Admin });
         next.run(request).await
     } else {
         let detail =

@@ -6,6 +6,7 @@
 
 mod extract;
 mod guard;
+mod identity;
 mod problem;
 mod routes;
 mod serve;
@@ -13,4 +14,4 @@ mod state;
 
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
-pub use state::{AppState, Options};
+pub use state::{AppState, Options, Services};

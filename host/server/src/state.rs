@@ -25,15 +25,41 @@ pub struct Options {
     pub allow_remote: bool,
 }
 
+/// The services of the host that a server stands in front of.
+#[derive(Clone)]
+pub struct Services {
+    /// Runs.
+    pub runs: Arc<dyn RunService>,
+    /// Boards.
+    pub board: Arc<dyn BoardService>,
+    /// Components.
+    pub components: Arc<dyn ComponentService>,
+    /// Backtests.
+    pub backtests: Arc<dyn BacktestService>,
+}
+
+impl Services {
+    /// Those of a host that offers them all.
+    #[must_use]
+    pub fn of<H>(host: &Arc<H>) -> Self
+    where
+        H: RunService + BoardService + ComponentService + BacktestService + 'static,
+    {
+        Self {
+            runs: Arc::<H>::clone(host),
+            board: Arc::<H>::clone(host),
+            components: Arc::<H>::clone(host),
+            backtests: Arc::<H>::clone(host),
+        }
+    }
+}
+
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
 struct Shared {
-    service: Arc<dyn RunService>,
-    board: Arc<dyn BoardService>,
-    components: Arc<dyn ComponentService>,
-    backtests: Arc<dyn BacktestService>,
+    services: Services,
     dependencies: Mutex<()>,
     options: Options,
     streams: Arc<Semaphore>,
@@ -46,18 +72,9 @@ struct Shared {
 impl AppState {
     /// The state of a server in front of the services of a host.
     #[must_use]
-    pub fn new(
-        service: Arc<dyn RunService>,
-        board: Arc<dyn BoardService>,
-        components: Arc<dyn ComponentService>,
-        backtests: Arc<dyn BacktestService>,
-        options: Options,
-    ) -> Self {
+    pub fn new(services: Services, options: Options) -> Self {
         Self(Arc::new(Shared {
-            service,
-            board,
-            components,
-            backtests,
+            services,
             dependencies: Mutex::default(),
             options,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -81,19 +98,19 @@ impl AppState {
     }
 
     pub(crate) fn service(&self) -> &Arc<dyn RunService> {
-        &self.0.service
+        &self.0.services.runs
     }
 
     pub(crate) fn board(&self) -> &Arc<dyn BoardService> {
-        &self.0.board
+        &self.0.services.board
     }
 
     pub(crate) fn components(&self) -> &Arc<dyn ComponentService> {
-        &self.0.components
+        &self.0.services.components
     }
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
-        &self.0.backtests
+        &self.0.services.backtests
     }
 
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.

@@ -2,8 +2,7 @@ use crate::fake::FakeService;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::Bytes;
-use lockstep_server::{AppState, Options, app};
-use std::sync::Arc;
+use lockstep_server::{AppState, Options, Services, app};
 use tower::ServiceExt as _;
 
 const TOKEN: &str = "right-token";
@@ -36,13 +35,8 @@ pub(crate) fn request(data: &[u8]) {
 
 async fn answer(request: Request<Full<Bytes>>) {
     let service = FakeService::new();
-    let state = AppState::new(
-        Arc::<FakeService>::clone(&service),
-        Arc::<FakeService>::clone(&service),
-        Arc::<FakeService>::clone(&service),
-        service,
-        Options { token: TOKEN.to_owned(), allow_remote: false },
-    );
+    let options = Options { token: TOKEN.to_owned(), allow_remote: false };
+    let state = AppState::new(Services::of(&service), options);
     let Ok(response) = app(state).oneshot(request).await;
     let status = response.status();
     let media = response.headers().get("content-type").cloned();

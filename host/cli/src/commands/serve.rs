@@ -6,7 +6,7 @@ use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::standard;
 use crate::wiring::Retention;
-use lockstep_server::{AppState, Options, ServeError};
+use lockstep_server::{AppState, Options, ServeError, Services};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
@@ -49,13 +49,13 @@ async fn listen(
         let folder = context.folder.path().display();
         context.term.out(&format!("listening on {}/v1, data in {folder}; Ctrl-C to end", file.url))?;
     }
-    let state = AppState::new(
-        host.service(),
-        host.board(),
-        host.components(),
-        host.backtests(),
-        Options { token, allow_remote },
-    );
+    let services = Services {
+        runs: host.service(),
+        board: host.board(),
+        components: host.components(),
+        backtests: host.backtests(),
+    };
+    let state = AppState::new(services, Options { token, allow_remote });
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)

@@ -12,7 +12,7 @@ mod folder;
 mod registry;
 
 use fake::FakeService;
-use lockstep_server::{AppState, Options, bind, serve};
+use lockstep_server::{AppState, Options, Services, bind, serve};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -38,8 +38,7 @@ impl Served {
         write(folder.path(), "token", &token);
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
-        let same = || Arc::<FakeService>::clone(&service);
-        let state = AppState::new(same(), same(), same(), same(), Options { token, allow_remote: false });
+        let state = AppState::new(Services::of(&service), Options { token, allow_remote: false });
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }

@@ -16,8 +16,7 @@ use std::sync::Arc;
 /// Most runs one list answers: some hundred kilobytes of JSON.
 const LIST_MAX: usize = 500;
 
-/// Who acted, where the client does not say.
-pub(super) const SOMEBODY: &str = "api";
+pub(super) use crate::guard::SOMEBODY;
 
 pub(super) async fn start(
     State(state): State<AppState>,

@@ -2,7 +2,7 @@ use crate::fake::FakeService;
 use crate::{answer, request, send, shown, state};
 use axum::http::StatusCode;
 use expect_test::expect;
-use lockstep_server::{AppState, Options, app};
+use lockstep_server::{AppState, Options, Services, app};
 use tower::ServiceExt;
 
 #[tokio::test]
@@ -67,13 +67,7 @@ async fn a_host_that_is_not_this_machine_is_refused() {
 #[tokio::test]
 async fn a_remote_server_answers_to_any_name_but_not_without_token() {
     let options = Options { token: "t".to_owned(), allow_remote: true };
-    let app = app(AppState::new(
-        FakeService::new(),
-        FakeService::new(),
-        FakeService::new(),
-        FakeService::new(),
-        options,
-    ));
+    let app = app(AppState::new(Services::of(&FakeService::new()), options));
     for (token, status) in [("Bearer t", 200), ("Bearer u", 401)] {
         let mut request = request("/v1/runs", "");
         request.headers_mut().insert("host", "build.example".parse().unwrap());
@@ -85,13 +79,7 @@ async fn a_remote_server_answers_to_any_name_but_not_without_token() {
 #[tokio::test]
 async fn an_empty_token_lets_nobody_in() {
     let options = Options { token: String::new(), allow_remote: false };
-    let app = app(AppState::new(
-        FakeService::new(),
-        FakeService::new(),
-        FakeService::new(),
-        FakeService::new(),
-        options,
-    ));
+    let app = app(AppState::new(Services::of(&FakeService::new()), options));
     let mut request = request("/v1/runs", "");
     request.headers_mut().insert("authorization", "Bearer ".parse().unwrap());
     assert_eq!(app.oneshot(request).await.unwrap().status(), 401);

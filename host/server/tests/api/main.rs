@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use fake::FakeService;
 use http_body_util::BodyExt;
-use lockstep_server::{AppState, Options, app};
+use lockstep_server::{AppState, Options, Services, app};
 use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -26,13 +26,7 @@ use tower::ServiceExt;
 const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
-    AppState::new(
-        Arc::<FakeService>::clone(service),
-        Arc::<FakeService>::clone(service),
-        Arc::<FakeService>::clone(service),
-        Arc::<FakeService>::clone(service),
-        Options { token: TOKEN.to_owned(), allow_remote: false },
-    )
+    AppState::new(Services::of(service), Options { token: TOKEN.to_owned(), allow_remote: false })
 }
 
 /// A request with the right token and host; `path` may be preceded by a method.
