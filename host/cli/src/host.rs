@@ -5,7 +5,7 @@ use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local, Retention};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, Replies, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,14 @@ impl Host {
         match self {
             Self::Here { local, .. } => local.backtests(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    /// Where answers to requests are kept, if that is in this process.
+    pub(crate) fn replies(&self) -> Option<Arc<dyn Replies>> {
+        match self {
+            Self::Here { local, .. } => Some(local.replies()),
+            Self::Served { .. } => None,
         }
     }
 

@@ -5,8 +5,8 @@ use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _,
+    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, Replies,
+    RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
@@ -54,6 +54,12 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// Where answers to requests are kept.
+    #[must_use]
+    pub fn replies(&self) -> Arc<dyn Replies> {
+        Arc::clone(&self.store) as _
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.

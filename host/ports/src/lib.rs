@@ -16,6 +16,7 @@ mod journal;
 mod lenient;
 mod outside;
 mod recorded;
+mod replies;
 mod service;
 mod step_executor;
 
@@ -46,6 +47,7 @@ pub use outside::{
     Observations, Wake, Workspace,
 };
 pub use recorded::RecordedObserver;
+pub use replies::{Replies, Reply, ReplyAnswer};
 pub use service::{
     FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,

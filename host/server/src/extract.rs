@@ -17,7 +17,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Largest JSON body: the longest is a pipeline file with a description, a few ten kilobytes.
-const JSON_BODY_MAX: usize = 1024 * 1024;
+pub(crate) const JSON_BODY_MAX: usize = 1024 * 1024;
 
 /// Largest component: an interpreter compiled to WebAssembly is about half of it.
 const COMPONENT_BODY_MAX: usize = 64 * 1024 * 1024;
@@ -234,7 +234,7 @@ fn has_type(headers: &HeaderMap, accepted: impl Fn(&str) -> bool) -> bool {
     accepted(&media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is larger than {limit} bytes, the most this route takes");
         Problem::new(problem::TOO_LARGE, detail)

@@ -5,10 +5,13 @@
 //! services and holds no rule about runs or boards.
 
 mod api;
+mod etag;
 mod extract;
 mod guard;
 mod identity;
+mod paging;
 mod problem;
+mod replies;
 mod routes;
 mod serve;
 mod state;

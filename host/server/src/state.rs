@@ -1,5 +1,6 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use crate::replies::Repeats;
+use lockstep_ports::{BacktestService, BoardService, ComponentService, Replies, RunService};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -36,6 +37,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
+    pub replies: Option<Arc<dyn Replies>>,
 }
 
 impl Services {
@@ -50,6 +53,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            replies: None,
         }
     }
 }
@@ -59,8 +63,9 @@ impl Services {
 pub struct AppState(Arc<Shared>);
 
 struct Shared {
+    repeats: Arc<Repeats>,
     services: Services,
-    dependencies: Mutex<()>,
+    edits: Mutex<()>,
     options: Options,
     streams: Arc<Semaphore>,
     replays: Arc<Semaphore>,
@@ -74,8 +79,9 @@ impl AppState {
     #[must_use]
     pub fn new(services: Services, options: Options) -> Self {
         Self(Arc::new(Shared {
+            repeats: Arc::new(Repeats::new(services.replies.clone())),
             services,
-            dependencies: Mutex::default(),
+            edits: Mutex::default(),
             options,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
@@ -113,9 +119,13 @@ impl AppState {
         &self.0.services.backtests
     }
 
-    /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.
-    pub(crate) fn dependencies(&self) -> &Mutex<()> {
-        &self.0.dependencies
+    pub(crate) fn repeats(&self) -> Arc<Repeats> {
+        Arc::clone(&self.0.repeats)
+    }
+
+    /// Held while something is looked at and then changed: two requests at once must not undo each other.
+    pub(crate) fn edits(&self) -> &Mutex<()> {
+        &self.0.edits
     }
 
     pub(crate) fn options(&self) -> &Options {

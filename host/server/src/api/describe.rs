@@ -1,8 +1,9 @@
 //! What the arguments and the answer of a handler say about it: the document is made of the very types that requests
 //! are read into and answers are made of.
 
-use super::operation::{Operation, Schemas};
+use super::operation::{Operation, Repeats, Schemas};
 use crate::AppState;
+use crate::etag::{Edited, IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{
     ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody, PathBoard,
     PathOf, PathOn, PathRun, QueryOf,
@@ -107,21 +108,21 @@ fn bytes() -> Value {
 impl Input for Late<ComponentBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes("application/wasm", bytes(), true);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
 impl Input for Late<Option<ComponentBody>> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes("application/wasm", bytes(), false);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
 impl Input for Late<DirBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes(DirSnapshot::MEDIA_TYPE, bytes(), true);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
@@ -132,8 +133,37 @@ impl<T: JsonSchema> Input for QueryOf<T> {
 }
 
 impl Input for ClientToken {
-    fn describe(_: &mut Operation, _: &mut Schemas) {
-        // Every POST takes the header.
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.comes_again(Repeats::WithItsOwn);
+    }
+}
+
+/// Tags of states, in the terms of JSON Schema.
+fn tags() -> Value {
+    json!({ "type": "string", "pattern": r#"^(\*|"[!#-~]+")$"# })
+}
+
+impl Input for IfMatch {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.header("If-Match", "The `ETag` it was read with: refused if it was changed since.", &tags());
+        to.may_be(problem::PRECONDITION_FAILED);
+        to.may_be(problem::INVALID);
+    }
+}
+
+impl Input for IfNoneMatch {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.header("If-None-Match", "The `ETag` it was read with: 304 if nothing changed since.", &tags());
+        to.may_be(problem::INVALID);
+    }
+}
+
+impl<T: Edited + JsonSchema> Output for Tagged<T> {
+    fn describe(to: &mut Operation, schemas: &mut Schemas) {
+        to.answers(StatusCode::OK, "application/json", schemas.given::<T>());
+        to.tells(StatusCode::OK, "ETag", "Names this state of it.");
+        to.answers_nothing(StatusCode::NOT_MODIFIED, "Nothing changed since.");
+        to.tells(StatusCode::NOT_MODIFIED, "ETag", "Names this state of it.");
     }
 }
 

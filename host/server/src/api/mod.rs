@@ -3,11 +3,13 @@
 
 mod describe;
 mod document;
+mod known;
+mod once;
 mod operation;
 mod page;
 
 pub(crate) use describe::Output;
-pub(crate) use operation::{Operation, Schemas};
+pub(crate) use operation::{Operation, Repeats, Schemas};
 
 use crate::identity::Role;
 use crate::{AppState, guard};
@@ -15,13 +17,17 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::handler::Handler;
 use axum::http::{Method, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use describe::Described;
+use std::sync::{Arc, OnceLock};
+
+/// The document and its page: every server of this process has the same routes.
+static MADE: OnceLock<(Bytes, Bytes)> = OnceLock::new();
 
 /// Takes routes up. [`Api::under`] and [`Api::tag`] hold for the routes that follow.
-#[derive(Default)]
 pub(crate) struct Api {
+    state: AppState,
     guarded: Router<AppState>,
     open: Router<AppState>,
     operations: Vec<Operation>,
@@ -44,6 +50,12 @@ macro_rules! registers {
 }
 
 impl Api {
+    pub(crate) fn new(state: AppState) -> Self {
+        let (guarded, open) = (Router::new(), Router::new());
+        let (operations, schemas) = (Vec::new(), Schemas::default());
+        Self { state, guarded, open, operations, schemas, prefix: "", tag: "" }
+    }
+
     registers! { get GET, post POST, put PUT, patch PATCH, delete DELETE }
 
     /// What the routes that follow are about.
@@ -65,30 +77,39 @@ impl Api {
         let path = format!("{}{path}", self.prefix);
         let mut operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
         H::describe(&mut operation, &mut self.schemas);
+        let handler = on(filter, handler);
+        let handler = match operation.repeats() {
+            Repeats::Anyhow => handler,
+            Repeats::Once => handler.layer(from_fn_with_state(self.state.clone(), once::at_most)),
+            Repeats::WithItsOwn => handler.layer(from_fn_with_state(self.state.clone(), once::with_its_own)),
+        };
+        let names = operation.query();
         self.operations.push(operation);
+        let known = from_fn(move |request, next| known::only(Arc::clone(&names), request, next));
         let permitted = from_fn(move |request, next| guard::permitted(role, request, next));
         let guarded = std::mem::take(&mut self.guarded);
-        self.guarded = guarded.route(&path, on(filter, handler).layer(permitted));
+        self.guarded = guarded.route(&path, handler.layer(known).layer(permitted));
     }
 
     /// The router of those that need somebody known, and that of those that do not: the document and its page, which
     /// say nothing that the project does not say in public.
     pub(crate) fn finish(mut self) -> (Router<AppState>, Router<AppState>) {
         self.operations.extend(document::operations());
-        let document = document::of(&self.operations, self.schemas);
-        let page = page::of(&document);
+        let (document, page) = MADE.get_or_init(|| {
+            let document = document::of(&self.operations, self.schemas);
+            (document.to_string().into(), page::of(&document).into())
+        });
         let open = self
             .open
-            .route("/openapi.json", text("application/json", document.to_string()))
-            .route("/docs", text("text/html; charset=utf-8", page))
-            .route("/docs.css", text("text/css; charset=utf-8", page::STYLE.to_owned()));
+            .route("/openapi.json", text("application/json", document.clone()))
+            .route("/docs", text("text/html; charset=utf-8", page.clone()))
+            .route("/docs.css", text("text/css; charset=utf-8", Bytes::from_static(page::STYLE.as_bytes())));
         (self.guarded, open)
     }
 }
 
 /// A route that always answers the same.
-fn text(media: &'static str, text: String) -> MethodRouter<AppState> {
-    let text = Bytes::from(text);
+fn text(media: &'static str, text: Bytes) -> MethodRouter<AppState> {
     let headers = [(header::CONTENT_TYPE, media), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
     on(MethodFilter::GET, async move || (headers, text))
 }

@@ -174,7 +174,8 @@ impl RunService for FakeService {
     }
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
         Self::known(run)?;
-        Ok(vec![entry(run.as_str(), after + 1)])
+        let last = if run.as_str() == "long" { 3 } else { after + 1 };
+        Ok((after + 1..=last).map(|seq| entry(run.as_str(), seq)).collect())
     }
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
         let feed = self.feed.lock().unwrap();

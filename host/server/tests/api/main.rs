@@ -5,6 +5,7 @@ mod backtests;
 mod board;
 mod board_answers;
 mod description;
+mod editing;
 mod events;
 mod fake;
 mod fake_backtest;
@@ -13,6 +14,7 @@ mod fake_components;
 mod guards;
 mod listening;
 mod registry;
+mod repeats;
 mod routes;
 
 use axum::body::Body;
