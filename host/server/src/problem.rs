@@ -41,7 +41,7 @@ macro_rules! kinds {
 
 kinds! {
     UNPARSABLE = "unparsable", BAD_REQUEST, "Cannot be parsed",
-        "The body is not JSON, or the query cannot be read.";
+        "The body is not JSON.";
     UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "Token missing or wrong",
         "Send a token of this host.";
     FORBIDDEN = "forbidden", FORBIDDEN, "Role does not allow it",
@@ -71,8 +71,6 @@ kinds! {
         "`Host` must name this machine, unless the server may be reached from others.";
     INVALID = "invalid", UNPROCESSABLE_ENTITY, "Invalid request",
         "A field, parameter or header has a value that is not taken; `errors` names it where it is known.";
-    GONE = "gone", GONE, "No longer kept",
-        "The feed no longer holds what comes after this position: read what is there now, and begin again from its end.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Fault of the host",
         "The host failed; its log says more.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Not available now",

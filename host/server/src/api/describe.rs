@@ -102,7 +102,7 @@ impl<H: JsonSchema, R: JsonSchema> Input for FlatBody<H, R> {
 
 /// Bytes, in the terms of JSON Schema.
 fn bytes() -> Value {
-    json!({})
+    json!({ "type": "string", "format": "binary" })
 }
 
 impl Input for Late<ComponentBody> {
@@ -209,6 +209,11 @@ impl Output for String {
 impl<S> Output for Sse<S> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.answers(StatusCode::OK, "text/event-stream", json!({ "type": "string" }));
+        to.note(
+            "Events: `timeline`, whose data is a FeedItem and whose id is its position; `gap`, where records between \
+             `after` and `before` are no longer kept; `problem`, the last one. A reader that comes back with \
+             `Last-Event-ID` misses nothing else. Every 15 seconds a comment says that the stream is alive.",
+        );
         to.may_be(problem::BUSY);
     }
 }

@@ -66,6 +66,8 @@ impl Schemas {
     pub(super) fn named(mut self) -> (Map<String, Value>, Renaming) {
         let mut schemas = self.given.take_definitions(true);
         let taken = self.taken.take_definitions(true);
+        let taken: Map<String, Value> =
+            taken.into_iter().map(|(name, schema)| (name, closed(schema))).collect();
         let mut apart: BTreeSet<String> = taken
             .iter()
             .filter(|(name, schema)| schemas.get(*name).is_some_and(|given| given != *schema))
@@ -90,6 +92,22 @@ impl Schemas {
         }
         (schemas, Renaming { apart })
     }
+}
+
+/// The same without room for fields it does not name, which no body may have.
+fn closed(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|value| *value = closed(value.take()));
+            let is_open = fields.contains_key("properties") && !fields.contains_key("unevaluatedProperties");
+            if is_open && fields.get("type").is_some_and(|kind| kind == "object") {
+                fields.entry("additionalProperties").or_insert(false.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| *value = closed(value.take())),
+        _ => {}
+    }
+    schema
 }
 
 /// After the names of schemas of what is taken, where it is given otherwise.
@@ -200,6 +218,9 @@ impl Operation {
             }));
         }
         let mut problems = vec![problem::WRONG_HOST, problem::INTERNAL, problem::UNAVAILABLE];
+        if !parameters.is_empty() {
+            problems.extend([problem::NOT_FOUND, problem::CONFLICT]);
+        }
         if role.is_some() {
             problems.extend([problem::UNAUTHORIZED, problem::FORBIDDEN]);
         }
@@ -238,6 +259,7 @@ impl Operation {
     pub(super) fn takes(&mut self, media: &str, schema: Value, required: bool) {
         self.body = Some(json!({ "required": required, "content": { media: { "schema": schema } } }));
         self.problems.extend([
+            problem::NOT_FOUND,
             problem::UNPARSABLE,
             problem::TOO_SLOW,
             problem::TOO_LARGE,
@@ -264,7 +286,7 @@ impl Operation {
                 "schema": field,
             }));
         }
-        self.problems.extend([problem::UNPARSABLE, problem::INVALID]);
+        self.problems.extend([problem::NOT_FOUND, problem::INVALID]);
     }
 
     /// The names of the parameters of the query.

@@ -104,3 +104,28 @@ async fn a_parameter_nobody_takes_is_refused() {
     let told = answer("POST /v1/runs/run-1/stop?x", "").await;
     assert!(told.starts_with("422 invalid: the query has \"x\""), "{told}");
 }
+
+#[tokio::test]
+async fn a_field_nobody_knows_is_refused_wherever_it_stands() {
+    for (line, body, pointer) in [
+        ("POST /v1/trust", r#"{"change":{"remove":{"name":"a","nmae":"b"}}}"#, "/change/remove/nmae"),
+        ("POST /v1/kinds/agent/grant", r#"{"grant":{"imprts":[]}}"#, "/grant/imprts"),
+        (
+            "POST /v1/kinds/agent/grant",
+            r#"{"grant":{"dirs":[{"path":"/a","digest":"0","a~/b":1}]}}"#,
+            "/grant/dirs/0/digest",
+        ),
+        (
+            "POST /v1/runs/run-1/answers",
+            r#"{"answer":"request-changes","comments":[{"body":"x","bdoy":"y"}]}"#,
+            "/comments/0/bdoy",
+        ),
+        ("PATCH /v1/workspaces/shop/items/shop-3", r#"{"tests":{"a~/b":1}}"#, "/tests/a~0~1b"),
+    ] {
+        let response = send(&FakeService::new(), request(line, body)).await;
+        assert_eq!(response.status(), 422, "{line} {body}");
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    }
+}

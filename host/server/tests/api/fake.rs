@@ -35,6 +35,11 @@ impl FakeService {
         self.end.send_replace(position);
     }
 
+    /// Takes a record out of the feed, as if its run was no longer kept.
+    pub(crate) fn forget(&self, position: u64) {
+        self.feed.lock().unwrap().retain(|item| item.position != position);
+    }
+
     pub(crate) fn called(&self, call: String) {
         self.calls.lock().unwrap().push(call);
     }

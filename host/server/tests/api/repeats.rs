@@ -183,7 +183,7 @@ async fn every_post_takes_a_key_and_refuses_what_is_none() {
         let long = "k".repeat(256);
         assert_eq!(
             ask(&server, line, "", &long).await,
-            "422 invalid: `Idempotency-Key` must be 1 to 255 ASCII characters"
+            "422 invalid: `Idempotency-Key` must be 1 to 255 visible ASCII characters"
         );
     }
     let mut upload = keyed("POST /v1/components", "x", "c");

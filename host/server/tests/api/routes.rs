@@ -158,7 +158,7 @@ async fn a_list_says_where_it_goes_on() {
         /v1/runs?limit=501
             422 invalid: `limit` must be 1 to 500
         /v1/runs?status=asleep
-            400 unparsable: the query cannot be read: Failed to deserialize query string: status: unknown variant `asleep`, expected one of `running`, `blocked`, `paused`, `done`, `failed`
+            422 invalid: the query cannot be read: status: unknown variant `asleep`, expected one of `running`, `blocked`, `paused`, `done`, `failed`
     "#]]).await;
 }
 
