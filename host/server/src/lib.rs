@@ -9,6 +9,7 @@ mod etag;
 mod extract;
 mod guard;
 mod identity;
+mod pages;
 mod paging;
 mod problem;
 mod replies;

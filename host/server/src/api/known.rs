@@ -1,12 +1,16 @@
 //! Refuses parameters of the query that a path does not take: a slip in the name of a filter must not list everything.
 
+use super::Asked;
 use crate::problem::{self, Problem};
-use axum::extract::{Query, Request};
+use axum::extract::{Query, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
 
-pub(super) async fn only(names: Arc<[String]>, request: Request, next: Next) -> Response {
+pub(super) async fn only(State(asked): State<Asked>, request: Request, next: Next) -> Response {
+    if request.uri().query().is_none() {
+        return next.run(request).await;
+    }
+    let names = &asked.query;
     // One that cannot be read is refused by whoever reads it, if anybody does.
     let given = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).map(|given| given.0);
     let given = given.unwrap_or_default();

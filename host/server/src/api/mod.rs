@@ -20,20 +20,54 @@ use axum::http::{Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use describe::Described;
-use std::sync::{Arc, OnceLock};
-
-/// The document and its page: every server of this process has the same routes.
-static MADE: OnceLock<(Bytes, Bytes)> = OnceLock::new();
+use std::sync::{Arc, LazyLock};
 
 /// Takes routes up. [`Api::under`] and [`Api::tag`] hold for the routes that follow.
 pub(crate) struct Api {
     state: AppState,
     guarded: Router<AppState>,
     open: Router<AppState>,
-    operations: Vec<Operation>,
-    schemas: Schemas,
+    told: Vec<Told>,
     prefix: &'static str,
     tag: &'static str,
+}
+
+/// A route and what adds to its description what its handler takes and answers. That is asked for when somebody wants to
+/// read it: making all schemas takes longer than starting a server.
+struct Told {
+    operation: Operation,
+    describe: fn(&mut Operation, &mut Schemas),
+}
+
+/// What the guards of a route go by: made when it is first asked, for the same reason.
+pub(crate) struct Takes {
+    /// Parameters of the query.
+    query: Vec<String>,
+    repeats: Repeats,
+}
+
+/// A [`Takes`] that is not made yet.
+pub(crate) type Asked = Arc<LazyLock<Takes, Box<dyn FnOnce() -> Takes + Send>>>;
+
+/// What there is to read of all routes.
+struct Texts {
+    document: Bytes,
+    page: Bytes,
+}
+
+impl Texts {
+    fn of(told: Vec<Told>) -> Self {
+        let mut schemas = Schemas::default();
+        let described = told.into_iter().map(|Told { mut operation, describe }| {
+            describe(&mut operation, &mut schemas);
+            operation
+        });
+        let mut operations: Vec<Operation> = described.collect();
+        operations.extend(document::operations());
+        let document = document::of(&operations, schemas);
+        let page = page::of(&document).into();
+        Self { document: document.to_string().into(), page }
+    }
 }
 
 /// A method of [`Api`] that registers a handler with the method of HTTP of the same name.
@@ -52,8 +86,7 @@ macro_rules! registers {
 impl Api {
     pub(crate) fn new(state: AppState) -> Self {
         let (guarded, open) = (Router::new(), Router::new());
-        let (operations, schemas) = (Vec::new(), Schemas::default());
-        Self { state, guarded, open, operations, schemas, prefix: "", tag: "" }
+        Self { state, guarded, open, told: Vec::new(), prefix: "", tag: "" }
     }
 
     registers! { get GET, post POST, put PUT, patch PATCH, delete DELETE }
@@ -75,41 +108,45 @@ impl Api {
     {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let path = format!("{}{path}", self.prefix);
-        let mut operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
-        H::describe(&mut operation, &mut self.schemas);
-        let handler = on(filter, handler);
-        let handler = match operation.repeats() {
-            Repeats::Anyhow => handler,
-            Repeats::Once => handler.layer(from_fn_with_state(self.state.clone(), once::at_most)),
-            Repeats::WithItsOwn => handler.layer(from_fn_with_state(self.state.clone(), once::with_its_own)),
-        };
-        let names = operation.query();
-        self.operations.push(operation);
-        let known = from_fn(move |request, next| known::only(Arc::clone(&names), request, next));
+        let of_it = Operation::new(method.clone(), path.clone(), self.tag, Some(role), summary);
+        let asked: Asked = Arc::new(LazyLock::new(Box::new(move || {
+            let mut operation = of_it;
+            H::describe(&mut operation, &mut Schemas::default());
+            Takes { query: operation.query(), repeats: operation.repeats() }
+        })));
+        let operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
+        self.told.push(Told { operation, describe: H::describe });
         let permitted = from_fn(move |request, next| guard::permitted(role, request, next));
         let guarded = std::mem::take(&mut self.guarded);
-        self.guarded = guarded.route(&path, handler.layer(known).layer(permitted));
+        let once = from_fn_with_state((self.state.clone(), Arc::clone(&asked)), once::once);
+        let known = from_fn_with_state(asked, known::only);
+        let handler = on(filter, handler).layer(once).layer(known);
+        self.guarded = guarded.route(&path, handler.layer(permitted));
     }
 
     /// The router of those that need somebody known, and that of those that do not: the document and its page, which
     /// say nothing that the project does not say in public.
-    pub(crate) fn finish(mut self) -> (Router<AppState>, Router<AppState>) {
-        self.operations.extend(document::operations());
-        let (document, page) = MADE.get_or_init(|| {
-            let document = document::of(&self.operations, self.schemas);
-            (document.to_string().into(), page::of(&document).into())
-        });
+    pub(crate) fn finish(self) -> (Router<AppState>, Router<AppState>) {
+        let told = self.told;
+        let texts = Arc::new(LazyLock::new(move || Texts::of(told)));
+        let again = Arc::clone(&texts);
         let open = self
             .open
-            .route("/openapi.json", text("application/json", document.clone()))
-            .route("/docs", text("text/html; charset=utf-8", page.clone()))
-            .route("/docs.css", text("text/css; charset=utf-8", Bytes::from_static(page::STYLE.as_bytes())));
+            .route("/openapi.json", text("application/json", move || texts.document.clone()))
+            .route("/docs", text("text/html; charset=utf-8", move || again.page.clone()))
+            .route(
+                "/docs.css",
+                text("text/css; charset=utf-8", || Bytes::from_static(page::STYLE.as_bytes())),
+            );
         (self.guarded, open)
     }
 }
 
 /// A route that always answers the same.
-fn text(media: &'static str, text: Bytes) -> MethodRouter<AppState> {
+fn text(
+    media: &'static str,
+    text: impl Fn() -> Bytes + Clone + Send + Sync + 'static,
+) -> MethodRouter<AppState> {
     let headers = [(header::CONTENT_TYPE, media), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
-    on(MethodFilter::GET, async move || (headers, text))
+    on(MethodFilter::GET, async move || (headers, text()))
 }

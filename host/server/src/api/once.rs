@@ -1,5 +1,6 @@
 //! Answers a request that comes again under its `Idempotency-Key` as it was answered the first time.
 
+use super::{Asked, Repeats};
 use crate::AppState;
 use crate::extract::{ClientToken, JSON_BODY_MAX, read};
 use crate::identity::Identity;
@@ -16,20 +17,29 @@ use lockstep_types::Digest;
 /// Headers that belong to an answer; the others are made anew for each.
 const HEADERS: [HeaderName; 4] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION, header::RETRY_AFTER];
 
+/// The header that carries a key.
+const KEY: &str = "idempotency-key";
+
 /// Says that an answer is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// For what does harm if it is carried out twice.
-pub(super) async fn at_most(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    once(state, request, next, false).await.unwrap_or_else(Problem::into_response)
+pub(super) async fn once(
+    State((state, asked)): State<(AppState, Asked)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if !request.headers().contains_key(KEY) {
+        return Ok(next.run(request).await);
+    }
+    match asked.repeats {
+        Repeats::Anyhow => Ok(next.run(request).await),
+        Repeats::Once => under_its_key(state, request, next, false).await,
+        Repeats::WithItsOwn => under_its_key(state, request, next, true).await,
+    }
 }
 
-/// For what takes the key itself, and so is carried out once however often it is asked for.
-pub(super) async fn with_its_own(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    once(state, request, next, true).await.unwrap_or_else(Problem::into_response)
-}
-
-async fn once(
+/// `is_repeatable`: the handler takes the key itself, and so is carried out once however often it is asked.
+async fn under_its_key(
     state: AppState,
     request: Request,
     next: Next,

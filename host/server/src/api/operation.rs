@@ -7,7 +7,6 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Where the document keeps schemas that have a name.
 const SCHEMAS: &str = "/components/schemas";
@@ -290,7 +289,7 @@ impl Operation {
     }
 
     /// The names of the parameters of the query.
-    pub(super) fn query(&self) -> Arc<[String]> {
+    pub(super) fn query(&self) -> Vec<String> {
         let of_query = self.parameters.iter().filter(|parameter| parameter["in"] == "query");
         of_query.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
     }

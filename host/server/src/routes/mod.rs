@@ -16,6 +16,7 @@ mod runs;
 mod schedules;
 mod table;
 
+use crate::pages::pages;
 use crate::problem::{self, Problem};
 use crate::{AppState, guard};
 use axum::extract::DefaultBodyLimit;
@@ -33,7 +34,7 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::token))
         .merge(open);
     Router::new()
-        .route("/", get(health::greeting))
+        .merge(pages(&state))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .nest("/v1", v1)
