@@ -76,6 +76,9 @@ impl Repeats {
         };
         // From here on the key is under way, and has to be let go of again whatever happens.
         let mut repeat = Repeat { key, reply: Reply { request, at, answer: None }, of: Arc::clone(&self) };
+        if !old.is_empty() {
+            self.store.forget(&old).await.map_err(failed)?;
+        }
         let stored = self.store.reply(&key).await.map_err(failed)?;
         if let Some(stored) = stored {
             return match stored.answer {
@@ -87,9 +90,6 @@ impl Repeats {
                 }
                 None => Err(Problem::new(problem::KEY_UNSETTLED, problem::KEY_UNSETTLED.meaning())),
             };
-        }
-        if !old.is_empty() {
-            self.store.forget(&old).await.map_err(failed)?;
         }
         self.store.keep(&key, &repeat.reply).await.map_err(failed)?;
         locked(known).by_age.insert((at, key));

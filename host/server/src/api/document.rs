@@ -16,7 +16,8 @@ this document and its page.
 one was, also after a restart of the host, and nothing is done twice; with another request it is refused. The newest keys are \
 kept for a day. Answers that say that nothing was done (4xx, 503) are not kept: the same key may be tried again.
 
-**Lists** answer at most `limit` rows, and `next` where there are more: give it back as `after`. What it is made of may change.
+**Lists** answer at most `limit` rows, and `next` where there are more: give it back as `after` (to the list of \
+runs as `before`). What it is made of may change.
 
 **Editing.** What can be edited is answered with an `ETag`. Sent back as `If-Match`, a change is refused if somebody else \
 changed the same fields since; sent as `If-None-Match`, a `GET` is answered with 304 if nothing changed.";

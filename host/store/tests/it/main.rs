@@ -8,6 +8,7 @@ mod device;
 mod killed;
 mod layout1;
 mod lifecycle;
+mod replies;
 
 mod tools;
 
