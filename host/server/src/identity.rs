@@ -23,6 +23,8 @@ pub(crate) struct Identity {
     /// The name that goes into journals and the audit.
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// What a form on a page must send along; empty where no page was served.
+    pub(crate) csrf: String,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Identity {

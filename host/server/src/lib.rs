@@ -7,6 +7,7 @@
 mod extract;
 mod guard;
 mod identity;
+mod pages;
 mod problem;
 mod routes;
 mod serve;

@@ -55,6 +55,18 @@ struct Document<'a> {
 }
 
 impl Problem {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.kind.title
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }

@@ -15,6 +15,7 @@ mod notices;
 mod runs;
 mod schedules;
 
+use crate::pages::pages;
 use crate::problem::{self, Problem};
 use crate::{AppState, guard};
 use axum::extract::DefaultBodyLimit;
@@ -75,7 +76,7 @@ pub fn app(state: AppState) -> Router {
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::token));
     Router::new()
-        .route("/", get(health::greeting))
+        .merge(pages(&state))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .nest("/v1", v1)
