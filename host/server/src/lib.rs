@@ -4,15 +4,21 @@
 //! [`lockstep_ports::BoardService`], and decides who may speak to it. It never stores anything, never looks behind the
 //! services and holds no rule about runs or boards.
 
+mod api;
 mod extract;
 mod guard;
 mod identity;
+mod known;
+mod limits;
+mod origin;
 mod pages;
 mod problem;
 mod routes;
 mod serve;
 mod state;
 
+pub use limits::Limits;
+pub use origin::Origin;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

@@ -19,6 +19,11 @@ const fn kind(code: &'static str, status: StatusCode, title: &'static str) -> Ki
 pub(crate) const UNPARSABLE: Kind = kind("unparsable", StatusCode::BAD_REQUEST, "Cannot be parsed");
 pub(crate) const UNAUTHORIZED: Kind =
     kind("unauthorized", StatusCode::UNAUTHORIZED, "Token missing or wrong");
+pub(crate) const FORGED: Kind =
+    kind("forged", StatusCode::FORBIDDEN, "Not sent by a page of this host");
+pub(crate) const TOO_MANY: Kind =
+    kind("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too much in too short a time");
+pub(crate) const FORBIDDEN: Kind = kind("forbidden", StatusCode::FORBIDDEN, "Role does not allow it");
 pub(crate) const NOT_FOUND: Kind = kind("not-found", StatusCode::NOT_FOUND, "Not found");
 pub(crate) const WRONG_METHOD: Kind =
     kind("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed here");
@@ -43,6 +48,8 @@ const RETRY_AFTER_S: &str = "1";
 pub(crate) struct Problem {
     kind: Kind,
     detail: String,
+    /// Seconds after which to try again; none: those of its status.
+    retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +75,11 @@ impl Problem {
     }
 
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), retry_after: None }
+    }
+
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// The problem document as one line of JSON, for an event stream that has to end with it.
@@ -93,6 +104,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound(detail) => Self::new(NOT_FOUND, detail),
             ServiceError::Conflict(detail) => Self::new(CONFLICT, detail),
             ServiceError::Invalid(detail) => Self::new(INVALID, detail),
+            ServiceError::Forbidden(detail) => Self::new(FORBIDDEN, detail),
             ServiceError::Unavailable(detail) => Self::new(UNAVAILABLE, detail),
             ServiceError::Internal(detail) => {
                 tracing::error!(detail, "a request failed");
@@ -115,6 +127,9 @@ impl IntoResponse for Problem {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

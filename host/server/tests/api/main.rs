@@ -26,7 +26,7 @@ use tower::ServiceExt;
 const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
-    AppState::new(Services::of(service), Options { token: TOKEN.to_owned(), allow_remote: false })
+    AppState::new(Services::of(service), Options { token: TOKEN.to_owned(), allow_remote: false, ..Options::default() })
 }
 
 /// A request with the right token and host; `path` may be preceded by a method.

@@ -1,0 +1,90 @@
+//! Who may speak to the host, and what was asked of it.
+
+use super::{Answer, to_the_end};
+use crate::AppState;
+use crate::extract::{JsonBody, OptionalJsonBody, PathOf, QueryOf};
+use crate::identity::Identity;
+use crate::problem::{self, Problem};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use lockstep_ports::{AuditPage, AuditQuery, IssuedToken, NewToken, TokenView};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Longest name somebody signs in under by a link.
+const NAME_MAX: usize = 64;
+
+#[derive(Serialize)]
+pub(super) struct Tokens {
+    tokens: Vec<TokenView>,
+}
+
+pub(super) async fn tokens(State(state): State<AppState>) -> Answer<Json<Tokens>> {
+    Ok(Json(Tokens { tokens: state.tokens().tokens().await? }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(flatten)]
+    token: NewToken,
+    by: Option<String>,
+}
+
+pub(super) async fn add(
+    State(state): State<AppState>,
+    identity: Identity,
+    JsonBody(Asked { token, by }): JsonBody<Asked>,
+) -> Answer<(StatusCode, Json<IssuedToken>)> {
+    let (tokens, by) = (Arc::clone(state.tokens()), by.unwrap_or_else(|| identity.name.clone()));
+    let issued = to_the_end(async move { tokens.add_token(token, &by).await }).await?;
+    Ok((StatusCode::CREATED, Json(issued)))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct By {
+    by: Option<String>,
+}
+
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    identity: Identity,
+    PathOf(name): PathOf<String>,
+    QueryOf(By { by }): QueryOf<By>,
+) -> Answer<Json<TokenView>> {
+    let (tokens, by) = (Arc::clone(state.tokens()), by.unwrap_or_else(|| identity.name.clone()));
+    to_the_end(async move { tokens.revoke_token(&name, &by).await }).await.map(Json)
+}
+
+#[derive(Serialize)]
+pub(super) struct Link {
+    /// Below the address of the server; good once, for two minutes.
+    path: String,
+}
+
+/// For the user of the data folder alone: the link is worth as much as its token.
+pub(super) async fn link(
+    State(state): State<AppState>,
+    identity: Identity,
+    OptionalJsonBody(By { by }): OptionalJsonBody<By>,
+) -> Answer<(StatusCode, Json<Link>)> {
+    if identity.via != "local" {
+        let detail = "only the token of the data folder makes log-in links: sign in with your own token";
+        return Err(Problem::new(problem::FORBIDDEN, detail));
+    }
+    let name = by.unwrap_or_else(|| identity.name.clone());
+    if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
+        let detail = format!("`by` must be 1 to {NAME_MAX} bytes without control characters");
+        return Err(Problem::new(problem::INVALID, detail));
+    }
+    let code = state.access().new_link(&name)?;
+    Ok((StatusCode::CREATED, Json(Link { path: format!("/login?once={code}") })))
+}
+
+pub(super) async fn audit(
+    State(state): State<AppState>,
+    QueryOf(query): QueryOf<AuditQuery>,
+) -> Answer<Json<AuditPage>> {
+    Ok(Json(state.tokens().audit_page(query).await?))
+}
