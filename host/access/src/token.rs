@@ -49,7 +49,8 @@ mod tests {
         let text = written(&id, &secret);
         assert_eq!(parts(&text), Some((id.as_str(), secret.as_str())));
         assert_eq!(text.len(), 85);
-        for wrong in ["", "lsk_", &text[1..], &text[..84], &format!("{text}0"), &text.replace("lsk_", "lsk-")] {
+        for wrong in ["", "lsk_", &text[1..], &text[..84], &format!("{text}0"), &text.replace("lsk_", "lsk-")]
+        {
             assert_eq!(parts(wrong), None, "{wrong}");
         }
         assert_eq!(parts(&format!("lsk_{}_{}", "é".repeat(8), "0".repeat(64))), None);

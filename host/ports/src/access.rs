@@ -83,6 +83,7 @@ pub trait AccessStore: Send + Sync {
 
 /// Asks for a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What whoever sends it is called: 1 to 64 letters, digits, `-`, `_`, `.` or `@`.
@@ -99,6 +100,7 @@ pub struct NewToken {
 
 /// A token as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenView {
     /// The part of the token that is no secret.
     pub id: String,
@@ -124,6 +126,7 @@ pub struct TokenView {
 
 /// A token that was made, with the secret, which nobody is told again.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IssuedToken {
     /// What to send.
     pub secret: String,
@@ -134,6 +137,7 @@ pub struct IssuedToken {
 
 /// Which lines of the audit to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// Those before this cursor; none: the newest.
@@ -146,6 +150,7 @@ pub struct AuditQuery {
 
 /// A line of the audit: something that was asked of the host, or a change of its components.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditLine {
     /// Its number, behind a `c` for a change of components.
     pub id: String,
@@ -179,6 +184,7 @@ pub struct AuditLine {
 
 /// Lines of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The lines, the newest first.
     pub entries: Vec<AuditLine>,

@@ -21,8 +21,8 @@ mod service;
 mod step_executor;
 
 pub use access::{
-    AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery, IssuedToken,
-    NewToken, TokenView,
+    AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
+    IssuedToken, NewToken, TokenView,
 };
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,

@@ -21,8 +21,7 @@ pub(crate) async fn host(State(state): State<AppState>, request: Request, next: 
     let named = origin::named(request.headers(), request.uri());
     if !origin::answers_to(options.origin.as_ref(), options.allow_remote, named.as_ref()) {
         let also = options.origin.as_ref().map(|origin| format!(", or {origin}")).unwrap_or_default();
-        let detail =
-            format!("the Host header must name this machine: localhost, 127.0.0.1 or [::1]{also}");
+        let detail = format!("the Host header must name this machine: localhost, 127.0.0.1 or [::1]{also}");
         return Problem::new(problem::WRONG_HOST, detail).into_response();
     }
     // Until somebody is known it is the host itself that answers: that it is well, a delivery that proves itself.

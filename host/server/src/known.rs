@@ -36,7 +36,8 @@ pub(crate) async fn sender(
     let mut in_session = false;
     let mut found = by_token(state, request.headers(), &from)?;
     if found.is_none() {
-        found = session_id(state, &request).and_then(|id| state.access().in_session(&id, state.local_digest()));
+        found =
+            session_id(state, &request).and_then(|id| state.access().in_session(&id, state.local_digest()));
         in_session = found.is_some();
     }
     state.budget().request(state.access(), found.as_ref(), &from)?;
@@ -101,8 +102,7 @@ pub(crate) fn session_id<B>(state: &AppState, request: &http::Request<B>) -> Opt
 
 /// The header that gives a browser its session, or takes it away.
 pub(crate) fn set_cookie(state: &AppState, request: &http::Request<()>, id: Option<&str>) -> HeaderValue {
-    let (name, is_secure) =
-        origin::cookie(state.options().origin.as_ref(), request.headers(), request.uri());
+    let (name, is_secure) = origin::cookie(state.options().origin.as_ref(), request.headers(), request.uri());
     let secure = if is_secure { "; Secure" } else { "" };
     let (id, ends) = id.map_or(("", "; Max-Age=0"), |id| (id, ""));
     let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{ends}");

@@ -39,9 +39,8 @@ impl Origin {
     }
 
     fn is_named(&self, host: &Authority) -> bool {
-        let port = |authority: &Authority| {
-            authority.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 })
-        };
+        let port =
+            |authority: &Authority| authority.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 });
         host.host().eq_ignore_ascii_case(self.authority.host()) && port(host) == port(&self.authority)
     }
 }
@@ -136,19 +135,29 @@ mod tests {
         for name in ["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "[::1]"] {
             assert!(is_loopback_name(name), "{name}");
         }
-        for name in
-            ["", "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "[::]", "0.0.0.0"]
-        {
+        for name in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "10.0.0.1",
+            "[::]",
+            "0.0.0.0",
+        ] {
             assert!(!is_loopback_name(name), "{name}");
         }
     }
 
     #[test]
     fn an_origin_is_a_scheme_and_a_name() {
-        for (text, secure) in [("https://a.example", true), ("https://a.example:8443/", true), ("http://a", false)] {
+        for (text, secure) in
+            [("https://a.example", true), ("https://a.example:8443/", true), ("http://a", false)]
+        {
             assert_eq!(Origin::parse(text).map(|origin| origin.is_secure()), Ok(secure), "{text}");
         }
-        for text in ["", "a.example", "https://", "https://a/b", "https://a?b", "ftp://a", "https://u@a", "null"] {
+        for text in
+            ["", "a.example", "https://", "https://a/b", "https://a?b", "ftp://a", "https://u@a", "null"]
+        {
             assert!(Origin::parse(text).is_err(), "{text}");
         }
     }

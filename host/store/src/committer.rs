@@ -1,7 +1,7 @@
 //! The one thread that writes. It takes all that waits, writes it as one batch, flushes once, then answers everybody.
 
-use crate::access;
 use crate::Inner;
+use crate::access;
 use crate::error::{Failure, Shared};
 use crate::index::Flush;
 use crate::log::{Log, Placed, Writer};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// What somebody may do; each role may do all that the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Look.
@@ -97,6 +98,7 @@ pub struct SessionRow {
 
 /// How something that was asked for ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditOutcome {
     /// It was done.

@@ -37,7 +37,11 @@ impl MemAccess {
 
     fn write<T>(&self, write: impl FnOnce(&mut State) -> T) -> Result<T, JournalError> {
         let mut state = lock(&self.0);
-        if state.fails { Err(JournalError::Full { path: "memory".to_owned() }) } else { Ok(write(&mut state)) }
+        if state.fails {
+            Err(JournalError::Full { path: "memory".to_owned() })
+        } else {
+            Ok(write(&mut state))
+        }
     }
 }
 

@@ -101,12 +101,7 @@ impl BoardService for Guarded {
         self.0.to.board.spend(workspace, month).await
     }
 
-    async fn command(
-        &self,
-        workspace: &WorkspaceId,
-        command: BoardCommand,
-        by: &str,
-    ) -> Answer<BoardReply> {
+    async fn command(&self, workspace: &WorkspaceId, command: BoardCommand, by: &str) -> Answer<BoardReply> {
         let (who, board, workspace) = (self.who()?, Arc::clone(&self.0.to.board), workspace.clone());
         self.see_board(&who, &workspace)?;
         let deed = deed(&command).on(&workspace);

@@ -167,9 +167,11 @@ impl ComponentService for Guarded {
     async fn sign_component(&self, digest: &str, signature: &str, actor: Actor) -> Answer<ComponentDetail> {
         let (digest, signature) = (digest.to_owned(), signature.to_owned());
         let deed = Deed::new("component.sign", &digest);
-        self.alters(deed, actor, |on, actor| async move {
-            on.sign_component(&digest, &signature, actor).await
-        })
+        self.alters(
+            deed,
+            actor,
+            |on, actor| async move { on.sign_component(&digest, &signature, actor).await },
+        )
         .await
     }
 

@@ -2,8 +2,8 @@ use super::{Answer, Guarded, everywhere, role};
 use crate::audit::{Came, Deed};
 use async_trait::async_trait;
 use lockstep_ports::{
-    BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FeedItem, InvocationView, ReplayReport,
-    RunAction, RunQuery, RunService, StartRequest, VerifyReport,
+    BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FeedItem, InvocationView,
+    ReplayReport, RunAction, RunQuery, RunService, StartRequest, VerifyReport,
 };
 use lockstep_types::{Role, RunId, RunSummary, RunView, TimelineEntry};
 use std::sync::Arc;
@@ -162,4 +162,3 @@ impl BacktestService for Guarded {
         self.0.to.backtests.backtest(request, progress).await
     }
 }
-

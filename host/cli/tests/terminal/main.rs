@@ -38,7 +38,10 @@ impl Served {
         write(folder.path(), "token", &token);
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
-        let state = AppState::new(Services::of(&service), Options { token, allow_remote: false, ..Options::default() });
+        let state = AppState::new(
+            Services::of(&service),
+            Options { token, allow_remote: false, ..Options::default() },
+        );
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }

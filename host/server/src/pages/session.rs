@@ -61,7 +61,11 @@ pub(super) async fn ask(
 ) -> Response {
     let head = Head::from_parts(parts, ());
     let ask = |refused: &str| {
-        rendered(&SignInPage { frame: bare("Sign in"), next: of_this_host(next), refused: refused.to_owned() })
+        rendered(&SignInPage {
+            frame: bare("Sign in"),
+            next: of_this_host(next),
+            refused: refused.to_owned(),
+        })
     };
     let Some(code) = once else { return ask("") };
     let Some(name) = state.access().use_link(&code) else {
@@ -76,7 +80,8 @@ pub(super) async fn ask(
     match begin(&state, &head, Identity::local(&name), of).await {
         Ok(cookie) => {
             // Not a redirect: a browser that was sent here by another page would not send the cookie along with it.
-            let head = [(header::SET_COOKIE, cookie), (header::REFRESH, HeaderValue::from_static("0; url=/"))];
+            let head =
+                [(header::SET_COOKIE, cookie), (header::REFRESH, HeaderValue::from_static("0; url=/"))];
             (head, rendered(&SignedInPage { frame: bare("Signed in"), name })).into_response()
         }
         Err(problem) => Refusal(bare(""), problem).into_response(),

@@ -3,19 +3,21 @@
 use super::{Answer, to_the_end};
 use crate::AppState;
 use crate::extract::{JsonBody, OptionalJsonBody, PathOf, QueryOf};
-use crate::identity::Identity;
+use crate::identity::{Identity, Role};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use lockstep_ports::{AuditPage, AuditQuery, IssuedToken, NewToken, TokenView};
+use lockstep_types::board::WorkspaceId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Longest name somebody signs in under by a link.
 const NAME_MAX: usize = 64;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Tokens {
     tokens: Vec<TokenView>,
 }
@@ -24,26 +26,36 @@ pub(super) async fn tokens(State(state): State<AppState>) -> Answer<Json<Tokens>
     Ok(Json(Tokens { tokens: state.tokens().tokens().await? }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    #[serde(flatten)]
-    token: NewToken,
+    /// What whoever sends it is called: 1 to 64 letters, digits, `-`, `_`, `.` or `@`.
+    name: String,
+    role: Role,
+    /// Workspaces it is for; none: all.
+    #[serde(default)]
+    workspaces: Vec<WorkspaceId>,
+    /// Days until it ends to be accepted; none: it is accepted until it is revoked.
+    expires_days: Option<u32>,
+    /// Who asks; taken from the user of the data folder alone.
     by: Option<String>,
 }
 
 pub(super) async fn add(
     State(state): State<AppState>,
     identity: Identity,
-    JsonBody(Asked { token, by }): JsonBody<Asked>,
+    JsonBody(Asked { name, role, workspaces, expires_days, by }): JsonBody<Asked>,
 ) -> Answer<(StatusCode, Json<IssuedToken>)> {
+    let token = NewToken { name, role, workspaces, expires_days };
     let (tokens, by) = (Arc::clone(state.tokens()), by.unwrap_or_else(|| identity.name.clone()));
     let issued = to_the_end(async move { tokens.add_token(token, &by).await }).await?;
     Ok((StatusCode::CREATED, Json(issued)))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct By {
+    /// Who asks; taken from the user of the data folder alone.
     by: Option<String>,
 }
 
@@ -57,7 +69,7 @@ pub(super) async fn revoke(
     to_the_end(async move { tokens.revoke_token(&name, &by).await }).await.map(Json)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Link {
     /// Below the address of the server; good once, for two minutes.
     path: String,

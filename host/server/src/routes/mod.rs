@@ -29,7 +29,7 @@ use std::future::Future;
 
 /// The whole server: every route with its guards.
 pub fn app(state: AppState) -> Router {
-    let (guarded, open, _) = table::all().parts();
+    let (guarded, open) = table::all().finish();
     let v1 = guarded
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)

@@ -1,7 +1,9 @@
 //! Every route under `/v1`: its path, its handler, who may ask it, and what it does. [`Role::Viewer`] looks,
 //! [`Role::Operator`] acts on runs and boards and takes the host's time, [`Role::Admin`] changes what the host runs.
 
-use super::{access, act, answer, backtests, board, components, events, items, kinds, library, money, notices};
+use super::{
+    access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
+};
 use super::{runs, schedules};
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};

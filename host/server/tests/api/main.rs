@@ -4,6 +4,7 @@
 mod backtests;
 mod board;
 mod board_answers;
+mod description;
 mod events;
 mod fake;
 mod fake_backtest;
@@ -26,7 +27,10 @@ use tower::ServiceExt;
 const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
-    AppState::new(Services::of(service), Options { token: TOKEN.to_owned(), allow_remote: false, ..Options::default() })
+    AppState::new(
+        Services::of(service),
+        Options { token: TOKEN.to_owned(), allow_remote: false, ..Options::default() },
+    )
 }
 
 /// A request with the right token and host; `path` may be preceded by a method.
