@@ -4,6 +4,7 @@
 use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
+use lockstep_access::{Access, Offered};
 use lockstep_ports::{
     BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
     Secret, StepExecutor as _,
@@ -29,6 +30,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    access: Arc<Access>,
 }
 
 impl Local {
@@ -54,6 +56,23 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// All of them, as they are behind whoever guards them.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        Offered {
+            runs: self.service(),
+            board: self.board(),
+            components: self.components(),
+            backtests: self.backtests(),
+        }
+    }
+
+    /// Who may speak to the host.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.
@@ -113,7 +132,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store })
+    let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
+    Ok(Local { runtime, store, access })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

@@ -1,5 +1,6 @@
 //! One file per command. A command opens the host, calls the service, shows the answer and says how it ends.
 
+mod access;
 mod board;
 mod capsule;
 mod component;
@@ -43,6 +44,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
     match command {
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, args).await,
+        Command::Open(args) => access::open(context, args).await,
+        Command::Token(command) => access::token(context, command).await,
+        Command::Audit(args) => access::audit(context, args).await,
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
         Command::Capsule(command) => capsule::capsule(context, command).await,
@@ -105,7 +109,8 @@ async fn with_board<T>(
 /// Makes the default workspace of a folder that no host has worked in yet, which would make it first of all.
 async fn furnish(context: &Context, host: &Host) -> anyhow::Result<()> {
     let board = host.board();
-    if host.server().is_none() && context.named_workspace.is_none() && board.workspaces().await?.is_empty() {
+    let is_default = context.names_default_workspace();
+    if host.server().is_none() && is_default && board.workspaces().await?.is_empty() {
         board.create_workspace(context.workspace()?, "Default").await?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The routes over a fake service: what each answers, to whom, and what it refuses.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod backtests;
 mod board;
 mod board_answers;
@@ -11,9 +12,12 @@ mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod guards;
+mod limits;
 mod listening;
 mod registry;
+mod roles;
 mod routes;
+mod sessions;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
