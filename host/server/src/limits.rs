@@ -36,6 +36,9 @@ impl Default for Limits {
     }
 }
 
+/// Open streams, by whose they are.
+type OpenStreams = Mutex<HashMap<String, usize>>;
+
 /// The limits, and what is used of them.
 pub(crate) struct Budget {
     limits: Limits,
@@ -43,14 +46,13 @@ pub(crate) struct Budget {
     local: Buckets,
     failures: Buckets,
     streams: Arc<Semaphore>,
-    /// Open streams by whose they are.
-    each: Arc<Mutex<HashMap<String, usize>>>,
+    each: Arc<OpenStreams>,
 }
 
 /// Held for as long as a stream is open.
 pub(crate) struct StreamPermit {
     _of_all: OwnedSemaphorePermit,
-    own: Option<(Arc<Mutex<HashMap<String, usize>>>, String)>,
+    own: Option<(Arc<OpenStreams>, String)>,
 }
 
 impl Drop for StreamPermit {

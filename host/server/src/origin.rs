@@ -39,8 +39,8 @@ impl Origin {
     }
 
     fn is_named(&self, host: &Authority) -> bool {
-        let port =
-            |authority: &Authority| authority.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 });
+        let usual = if self.is_secure() { 443 } else { 80 };
+        let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
         host.host().eq_ignore_ascii_case(self.authority.host()) && port(host) == port(&self.authority)
     }
 }

@@ -205,11 +205,11 @@ impl Guarded {
             return Ok(());
         }
         let owner = id.rsplit_once(':').map_or(id, |(owner, _)| owner);
+        let unknown = || ServiceError::NotFound(format!("there is no card {id:?}: see `lockstep notices`"));
         if let Ok(run) = owner.parse::<RunId>()
             && let Ok(place) = self.place_of(&run).await
-            && who.sees(place.as_ref())
         {
-            return Ok(());
+            return if who.sees(place.as_ref()) { Ok(()) } else { Err(unknown()) };
         }
         if let Ok(item) = owner.parse::<ItemId>() {
             for workspace in who.workspaces() {
@@ -218,6 +218,6 @@ impl Guarded {
                 }
             }
         }
-        Err(ServiceError::NotFound(format!("there is no card {id:?}: see `lockstep notices`")))
+        Err(unknown())
     }
 }

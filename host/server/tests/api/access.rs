@@ -6,8 +6,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use expect_test::expect;
-use lockstep_access::Access;
-use lockstep_ports::{AccessService, NewToken};
+use lockstep_access::{Access, Guarded, Identity, Offered, acting, carried};
+use lockstep_ports::{AccessService, NewToken, RunQuery, ServiceError};
 use lockstep_server::{AppState, Limits, Options, Origin, Services, app};
 use lockstep_testkit::MemAccess;
 use lockstep_types::{Role, Timestamp};
@@ -76,9 +76,13 @@ impl Host {
         let line = |record: lockstep_types::AuditRecord| {
             let outcome = record.outcome.map_or("unknown", |outcome| outcome.word());
             let workspace = record.workspace.map_or_else(|| "-".to_owned(), |id| id.to_string());
-            let (by, via) =
-                (record.by, record.via.split_once(' ').map_or(record.via.clone(), |(a, _)| a.to_owned()));
-            let (operation, subject, detail) = (record.operation, record.subject, record.detail);
+            let (by, via) = (record.by, record.via.split(" ").next().unwrap_or_default().to_owned());
+            let (operation, detail) = (record.operation, record.detail);
+            // The id of a token is another one each time.
+            let subject = match record.subject.split_once(' ') {
+                Some((name, _)) if operation == "token.add" => format!("{name} ID"),
+                _ => record.subject,
+            };
             format!("{by} ({via}) {operation} [{subject}] in {workspace}: {outcome} {detail}")
                 .trim_end()
                 .to_owned()
@@ -138,7 +142,16 @@ async fn what_cannot_be_a_token_is_refused_with_a_reason() {
     ] {
         text += &host.answer(TOKEN, "POST /v1/tokens", body).await;
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        409 conflict: there is a token taken already: revoke it, or choose another name
+        422 invalid: "local" stands for something else in the audit: choose another name
+        422 invalid: "" cannot name a token: use 1 to 64 letters, digits, `-`, `_`, `.` or `@`
+        422 invalid: "a\nb" cannot name a token: use 1 to 64 letters, digits, `-`, `_`, `.` or `@`
+        422 invalid: the body is not what this route takes at /role: unknown variant `root`, expected one of `viewer`, `operator`, `admin` at line 1 column 25
+        422 invalid: a token may expire in 1 to 3650 days
+        422 invalid: the body is not what this route takes at /workspaces/0: "../x" is not a workspace id: 1 to 64 letters, digits, - or _ at line 1 column 49
+        422 invalid: the body is not what this route takes at /admin: unknown field `admin`, expected one of `name`, `role`, `workspaces`, `expires_days`, `by` at line 1 column 35
+    "#]].assert_eq(&text);
 }
 
 #[tokio::test]
@@ -185,7 +198,50 @@ async fn a_limited_token_sees_and_touches_its_workspaces_alone() {
         }
         text += &format!("{line}\n    {}\n", short.chars().take(150).collect::<String>());
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        /v1/runs?limit=5
+            200 [String("shop-run")]
+        /v1/runs/shop-run/why
+            200 { "run": "shop-run", "status": "blocked", "waiting": [ { "act": "answer it", "on": "approval", "reason": "somebody must consent", "since": 5, "ste
+        /v1/runs/run-1/why
+            404 not-found: there is no run run-1: see `lockstep runs list`
+        /v1/runs/run-1/timeline
+            404 not-found: there is no run run-1: see `lockstep runs list`
+        POST /v1/runs/run-1/stop
+            404 not-found: there is no run run-1: see `lockstep runs list`
+        POST /v1/runs/shop-run/stop
+            200 { "change": { "base_branch": "main", "head_branch": "feature", "repository": "/r" }, "created_at": 1, "id": "shop-run", "item": "feature", "item_s
+        POST /v1/runs
+            403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
+        /v1/feed?after=0
+            200 { "end": 3, "items": [ { "entries": [ { "at": 1, "run": "shop-run", "seq": 1, "step": "code", "text": "begins", "what": "step-started" } ], "posit
+        /v1/workspaces
+            200 { "workspaces": [ { "created_at": 1, "id": "shop", "last_number": 4, "name": "The shop" } ] }
+        /v1/workspaces/shop/items
+            200 { "items": [ { "archived": false, "auto_start_dependents": false, "base_branch": null, "created_at": 1, "current_run": null, "depends_on": [ "shop
+        /v1/workspaces/other/items
+            404 not-found: there is no workspace other: list them, or create it
+        POST /v1/workspaces/other/items
+            404 not-found: there is no workspace other: list them, or create it
+        POST /v1/workspaces
+            403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
+        /v1/notices
+            200 { "notices": [ { "act": "merge", "id": "run-1:n1", "item": "shop-3", "notice": { "body": "", "id": 1, "kind": "merge_review", "raised_at": 3, "sev
+        /v1/notices?workspace=other
+            404 not-found: there is no workspace other: list them, or create it
+        POST /v1/notices/run-1:n1/dismiss
+            404 not-found: there is no card "run-1:n1": see `lockstep notices`
+        POST /v1/notices/shop-run:n1/dismiss
+            200 { "act": "merge", "id": "shop-run:n1", "item": "shop-3", "notice": { "body": "", "id": 1, "kind": "merge_review", "raised_at": 3, "severity": "nor
+        /v1/kinds/agent
+            200 { "active": { "at": 7, "by": "anna", "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "grant": { "effects": [], "impo
+        POST /v1/kinds/agent/rollback
+            403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
+        /v1/tokens
+            403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
+        /v1/audit
+            403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
+    "#]].assert_eq(&text);
 }
 
 #[tokio::test]
@@ -205,7 +261,15 @@ async fn whoever_has_a_token_acts_in_its_name_whatever_they_say() {
         host.ask(&token, "POST /v1/workspaces/shop/items/shop-5/start", r#"{"by":"anna"}"#).await.status(),
         201
     );
-    expect![[""]].assert_eq(&(host.service.calls() + "\n"));
+    expect![[r#"
+        run-1: Retry by anna
+        run-1: Retry by api
+        run-1: Retry by bob
+        run-1: Retry by bob
+        start feature by Some("bob") token None
+        shop by bob: CreateItem { level: Service, parent: None, item: ItemPatch { title: Some("x"), service_type: None, task_type: None, description: None, preset: None, pipeline: None, module_name: None, auto_start_dependents: None, labels: None, archived: None, responsible: None, repository: None, directory: None, base_branch: None, head_branch: None, tests: None } }
+        start shop-5 StartItem { pipeline: None, branch: None, pin: None, replace: false, by: Some("bob"), token: None }
+    "#]].assert_eq(&(host.service.calls() + "\n"));
 }
 
 #[tokio::test]
@@ -218,7 +282,7 @@ async fn every_change_is_written_down_and_nothing_that_was_sent() {
         (TOKEN, "POST /v1/runs/run-1/stop", r#"{"by":"anna","reason":"hunter2"}"#),
         (&operator, "POST /v1/runs/shop-1/answers", secret),
         (&operator, "POST /v1/workspaces/shop/items", r#"{"level":"service","title":"hunter2"}"#),
-        (&operator, "PATCH /v1/workspaces/shop/settings", r#"{"task_limit":"off"}"#),
+        (&operator, "PATCH /v1/workspaces/shop/settings", r#"{"waiting_escalation_minutes":5}"#),
         (&operator, "POST /v1/workspaces/shop/items/busy/start", "{}"),
         (&operator, "POST /v1/kinds/agent/rollback", "{}"),
         (&viewer, "POST /v1/runs/run-1/stop", "{}"),
@@ -231,7 +295,19 @@ async fn every_change_is_written_down_and_nothing_that_was_sent() {
     }
     let text = host.audit();
     assert!(!text.contains("hunter2"));
-    expect![[""]].assert_eq(&text.replace(|c: char| c.is_ascii_digit(), "0"));
+    expect![[r#"
+        anna (local) run.stop [run-1] in -: done
+        bob (token) run.answer [shop-1] in shop: done
+        bob (token) item.create [shop-5] in shop: done
+        bob (token) settings.edit [shop-5] in shop: done
+        bob (token) item.start [busy] in shop: refused conflict
+        bob (token) request [POST /v1/kinds/agent/rollback] in -: refused forbidden
+        vic (token) request [POST /v1/runs/run-1/stop] in -: refused forbidden
+        anna (local) component.rollback [agent] in -: done
+        api (local) token.add [new ID] in -: done operator of shop
+        api (local) run.stop [broken] in -: failed internal
+    "#]]
+    .assert_eq(&text);
     let page = host.answer(TOKEN, "/v1/audit?limit=2", "").await;
     assert!(page.contains("\"next\""), "{page}");
 }
@@ -241,7 +317,36 @@ async fn nothing_is_done_that_cannot_be_written_down() {
     let host = Host::new().await;
     host.store.fail(true);
     let refused = host.answer(TOKEN, "POST /v1/runs/run-1/stop", "{}").await;
-    expect![[""]].assert_eq(&refused);
+    expect![[r#"
+        503 unavailable: cannot write to memory: the disk is full; free some space, nothing stored was lost
+    "#]]
+    .assert_eq(&refused);
     assert_eq!(host.service.calls(), "");
     assert_eq!(host.ask(TOKEN, "/v1/runs", "").await.status(), 200, "what changes nothing goes on");
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_is_known_to_make_is_refused() {
+    let service = FakeService::new();
+    let offered = Offered {
+        runs: Arc::<FakeService>::clone(&service),
+        board: Arc::<FakeService>::clone(&service),
+        components: Arc::<FakeService>::clone(&service),
+        backtests: service,
+    };
+    let guarded = Guarded::new(offered, Arc::new(Access::unkept())).offered();
+    let list = || guarded.runs.list(RunQuery::default());
+    assert!(matches!(list().await, Err(ServiceError::Forbidden(_))));
+    assert!(acting(None, list()).await.is_ok(), "the host itself");
+    let runs = Arc::clone(&guarded.runs);
+    let who = Some(Arc::new(Identity::local("ann")));
+    let (alone, along) = acting(who, async move {
+        let again = Arc::clone(&runs);
+        let alone = tokio::spawn(async move { runs.list(RunQuery::default()).await });
+        let along = tokio::spawn(carried(async move { again.list(RunQuery::default()).await }));
+        (alone.await.unwrap(), along.await.unwrap())
+    })
+    .await;
+    assert!(matches!(alone, Err(ServiceError::Forbidden(_))), "a task that forgets who asks");
+    assert!(along.is_ok());
 }

@@ -14,7 +14,10 @@ async fn whoever_asks_too_often_is_told_when_to_come_back() {
     }
     let refused = host.ask(&bob, "/v1/runs", "").await;
     assert_eq!(refused.headers()["retry-after"], "10");
-    expect![[""]].assert_eq(&shown(refused).await);
+    expect![[r#"
+        429 too-many-requests: this is more than may be asked in so short a time: try again in 10 s
+    "#]]
+    .assert_eq(&shown(refused).await);
     assert_eq!(host.ask(&vic, "/v1/runs", "").await.status(), 200, "others are not held up");
     host.pass(10_000);
     assert_eq!(host.ask(&bob, "/v1/runs", "").await.status(), 200);
@@ -34,7 +37,10 @@ async fn wrong_tokens_are_counted_and_the_right_one_passes_all_the_same() {
     }
     assert_eq!(seen[..20], [401; 20]);
     assert_eq!(seen[20..], [429; 2]);
-    expect![[""]].assert_eq(&host.answer("lsk_", "/v1/runs", "").await);
+    expect![[r#"
+        429 too-many-requests: too many wrong tokens came from this address: try again in 6 s
+    "#]]
+    .assert_eq(&host.answer("lsk_", "/v1/runs", "").await);
     assert_eq!(host.ask(TOKEN, "/v1/runs", "").await.status(), 200);
     let form = || {
         let mut request = by(TOKEN, "POST /login", "token=wrong");
@@ -55,8 +61,14 @@ async fn streams_are_counted_for_each_and_for_all() {
     let first = host.ask(&bob, "/v1/events", "").await;
     let second = host.ask(&bob, "/v1/events", "").await;
     assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
-    expect![[""]].assert_eq(&host.answer(&bob, "/v1/events", "").await);
+    expect![[r#"
+        503 busy: 2 event streams of yours are open already: close one
+    "#]]
+    .assert_eq(&host.answer(&bob, "/v1/events", "").await);
     let others = [host.ask(&vic, "/v1/events", "").await, host.ask(TOKEN, "/v1/events", "").await];
     assert!(others.iter().all(|response| response.status() == 200));
-    expect![[""]].assert_eq(&host.answer(TOKEN, "/v1/events", "").await);
+    expect![[r#"
+        503 busy: 4 event streams are open already: close one
+    "#]]
+    .assert_eq(&host.answer(TOKEN, "/v1/events", "").await);
 }

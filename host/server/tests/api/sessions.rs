@@ -166,7 +166,22 @@ async fn nothing_is_changed_but_by_a_page_of_this_host() {
         let to = response.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
         text += &format!("{what}: {status} {}\n", to.unwrap_or_default());
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        no token: 403 
+        the token of another session: 403 
+        two tokens: 403 
+        a page of another site: 403 
+        another port: 403 
+        a sandboxed frame: 403 
+        another site, no origin: 403 
+        a script without a token: 403 
+        a script with a wrong token: 403 
+        a script of another site: 403 
+        a script of ours: 200 
+        a form of ours: 303 /login
+        the same once more: 303 /login?next=/
+    "#]]
+    .assert_eq(&text);
 }
 
 #[tokio::test]
@@ -200,7 +215,17 @@ async fn signing_in_takes_nothing_over_and_leads_nowhere_else() {
         assert_eq!(response.headers().get_all("set-cookie").iter().count(), 1);
         text += &format!("{next} -> {}\n", response.headers()["location"].to_str().unwrap());
     }
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        /runs -> /runs
+        //evil.example -> /
+        /%5Cevil.example -> /
+        https://evil.example -> /
+        /a%0d%0aset-cookie:x=1 -> /
+        /%09/evil.example -> /
+         -> /
+        runs -> /
+    "#]]
+    .assert_eq(&text);
     let forged = browser("POST /login", &[("origin", "http://evil.example")], format!("token={TOKEN}"));
     assert_eq!(host.send(forged).await.status(), 403, "nobody is signed in by another site");
     assert_eq!(host.send(browser("POST /login", &[], "token=wrong")).await.status(), 401);
@@ -228,8 +253,14 @@ async fn a_link_signs_in_once_and_soon() {
     host.pass(2 * 60 * 1000);
     assert_eq!(host.send(browser(&late, &[], "")).await.status(), 401);
     let admin = host.token("root", Role::Admin, &[]).await;
-    expect![[""]].assert_eq(&host.answer(&admin, "POST /v1/login-links", "{}").await);
-    expect![[""]].assert_eq(&host.audit());
+    expect![[r#"
+        403 forbidden: only the token of the data folder makes log-in links: sign in with your own token
+    "#]]
+    .assert_eq(&host.answer(&admin, "POST /v1/login-links", "{}").await);
+    expect![[r#"
+        anna (local) session.begin [local] in -: done
+    "#]]
+    .assert_eq(&host.audit());
 }
 
 #[tokio::test]
