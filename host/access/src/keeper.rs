@@ -110,6 +110,12 @@ impl Access {
         Some(of_token(&row, format!("token {}", row.id)))
     }
 
+    /// Whether the token somebody was known by is still accepted.
+    pub(crate) fn is_good(&self, identity: &Identity) -> bool {
+        let via = identity.via.strip_prefix("session of ").unwrap_or(&identity.via);
+        via.strip_prefix("token ").is_none_or(|id| self.of_token_id(id).is_some())
+    }
+
     /// Whoever a token is for, which is there and has not expired.
     pub(crate) fn of_token_id(&self, id: &str) -> Option<Identity> {
         let row = self.state().tokens.get(id).cloned()?;

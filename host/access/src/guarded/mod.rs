@@ -147,8 +147,12 @@ impl Guarded {
         Arc::new(self.clone())
     }
 
+    /// Whoever asks. A stream that was begun with a token ends with it, too.
     fn who(&self) -> Answer<Who> {
         match (current(), &self.0.otherwise) {
+            (Some(Some(identity)), _) if !self.0.access.is_good(&identity) => {
+                Err(ServiceError::Forbidden(format!("the token of {} is accepted no more", identity.name)))
+            }
             (Some(who), _) => Ok(Who(who)),
             (None, Some(identity)) => Ok(Who(Some(Arc::clone(identity)))),
             (None, None) => Err(ServiceError::Forbidden("nobody is known to ask for this".to_owned())),

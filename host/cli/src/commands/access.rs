@@ -27,7 +27,7 @@ pub(super) async fn token(context: &Context, command: TokenCommand) -> anyhow::R
                 }
                 Ok(host.access().add_token(token, &context.by).await?)
             });
-            context.term.show(&issued.await?, |style, issued| render::issued(style, issued))?;
+            context.term.show(&issued.await?, render::issued)?;
         }
         TokenCommand::List => {
             let tokens = with_host(context, "token list", async |_, host| Ok(host.access().tokens().await?));

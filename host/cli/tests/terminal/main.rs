@@ -1,6 +1,7 @@
 //! The binary as the client of a server: what it writes, how it ends, whose data folder it takes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod backtest;
 mod board;
 mod client;

@@ -1,6 +1,7 @@
 use crate::access::{Host, by};
 use crate::{TOKEN, shown};
 use expect_test::expect;
+use http_body_util::BodyExt;
 use lockstep_server::Limits;
 use lockstep_types::Role;
 
@@ -51,6 +52,20 @@ async fn wrong_tokens_are_counted_and_the_right_one_passes_all_the_same() {
     assert_eq!(host.send(form()).await.status(), 429, "nor can it be guessed by the form");
     host.pass(60_000);
     assert_eq!(host.send(form()).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_it_was_begun_with() {
+    let host = Host::new().await;
+    let bob = host.token("bob", Role::Viewer, &[]).await;
+    let mut stream = host.ask(&bob, "/v1/events?after=0", "").await;
+    let begun = stream.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(begun.starts_with(b"id: 0"));
+    assert_eq!(host.ask(TOKEN, "DELETE /v1/tokens/bob", "").await.status(), 200);
+    host.service.happen("run-1");
+    let rest = stream.into_body().collect().await.unwrap().to_bytes();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.contains("event: problem") && rest.contains("accepted no more"), "{rest}");
 }
 
 #[tokio::test]
