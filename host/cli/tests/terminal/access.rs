@@ -81,7 +81,8 @@ fn tokens_are_made_shown_once_and_revoked() {
         $ lockstep audit --before nonsense
         ! lockstep: `before` is no cursor of the audit: give the `next` of a page
         = 5
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     let listed = masked(&served.transcript("open --print"));
     let (before, after) = listed.split_once("127.0.0.1:").expect("an address");
     assert_eq!(before, "$ lockstep open --print\nhttp://");
@@ -139,7 +140,8 @@ fn commands_without_a_server_are_written_down_too() {
         $ lockstep open
         ! lockstep: no server has the data folder: start one with `lockstep serve`
         = 5
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

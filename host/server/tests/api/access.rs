@@ -154,6 +154,44 @@ async fn what_cannot_be_a_token_is_refused_with_a_reason() {
     "#]].assert_eq(&text);
 }
 
+/// What somebody asks who is limited to a workspace.
+const LIMITED: [(&str, &str); 21] = [
+    ("/v1/runs?limit=5", ""),
+    ("/v1/runs/shop-run/why", ""),
+    ("/v1/runs/run-1/why", ""),
+    ("/v1/runs/run-1/timeline", ""),
+    ("POST /v1/runs/run-1/stop", "{}"),
+    ("POST /v1/runs/shop-run/stop", "{}"),
+    ("POST /v1/runs", r#"{"pipeline":"p","repository":"/r","branch":"feature"}"#),
+    ("/v1/feed?after=0", ""),
+    ("/v1/workspaces", ""),
+    ("/v1/workspaces/shop/items", ""),
+    ("/v1/workspaces/other/items", ""),
+    ("POST /v1/workspaces/other/items", r#"{"level":"service","title":"x"}"#),
+    ("POST /v1/workspaces", r#"{"id":"mine"}"#),
+    ("/v1/notices", ""),
+    ("/v1/notices?workspace=other", ""),
+    ("POST /v1/notices/run-1:n1/dismiss", "{}"),
+    ("POST /v1/notices/shop-run:n1/dismiss", "{}"),
+    ("/v1/kinds/agent", ""),
+    ("POST /v1/kinds/agent/rollback", "{}"),
+    ("/v1/tokens", ""),
+    ("/v1/audit", ""),
+];
+
+/// An answer on one line; of a list of runs their ids.
+fn shortened(line: &str, answer: &str) -> String {
+    let short: String = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+    match short.strip_prefix("200 ").filter(|_| line.starts_with("/v1/runs?")) {
+        Some(rest) => {
+            let listed: serde_json::Value = serde_json::from_str(rest).unwrap();
+            let ids = listed["runs"].as_array().unwrap().iter().map(|run| run["id"].clone());
+            format!("200 {:?}", ids.collect::<Vec<_>>())
+        }
+        None => short.chars().take(150).collect(),
+    }
+}
+
 #[tokio::test]
 async fn a_limited_token_sees_and_touches_its_workspaces_alone() {
     let host = Host::new().await;
@@ -162,41 +200,10 @@ async fn a_limited_token_sees_and_touches_its_workspaces_alone() {
         host.service.happen(run);
     }
     let token = host.token("shopper", Role::Admin, &["shop"]).await;
-    let item = r#"{"level":"service","title":"x"}"#;
-    let start = r#"{"pipeline":"p","repository":"/r","branch":"feature"}"#;
     let mut text = String::new();
-    for (line, body) in [
-        ("/v1/runs?limit=5", ""),
-        ("/v1/runs/shop-run/why", ""),
-        ("/v1/runs/run-1/why", ""),
-        ("/v1/runs/run-1/timeline", ""),
-        ("POST /v1/runs/run-1/stop", "{}"),
-        ("POST /v1/runs/shop-run/stop", "{}"),
-        ("POST /v1/runs", start),
-        ("/v1/feed?after=0", ""),
-        ("/v1/workspaces", ""),
-        ("/v1/workspaces/shop/items", ""),
-        ("/v1/workspaces/other/items", ""),
-        ("POST /v1/workspaces/other/items", item),
-        ("POST /v1/workspaces", r#"{"id":"mine"}"#),
-        ("/v1/notices", ""),
-        ("/v1/notices?workspace=other", ""),
-        ("POST /v1/notices/run-1:n1/dismiss", "{}"),
-        ("POST /v1/notices/shop-run:n1/dismiss", "{}"),
-        ("/v1/kinds/agent", ""),
-        ("POST /v1/kinds/agent/rollback", "{}"),
-        ("/v1/tokens", ""),
-        ("/v1/audit", ""),
-    ] {
+    for (line, body) in LIMITED {
         let answer = host.answer(&token, line, body).await;
-        let mut short: String = answer.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(rest) = short.strip_prefix("200 ").filter(|_| line.starts_with("/v1/runs?")) {
-            let listed: serde_json::Value = serde_json::from_str(rest).unwrap();
-            let ids: Vec<_> =
-                listed["runs"].as_array().unwrap().iter().map(|run| run["id"].clone()).collect();
-            short = format!("200 {ids:?}");
-        }
-        text += &format!("{line}\n    {}\n", short.chars().take(150).collect::<String>());
+        text += &format!("{line}\n    {}\n", shortened(line, &answer));
     }
     expect![[r#"
         /v1/runs?limit=5
