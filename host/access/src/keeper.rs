@@ -1,11 +1,12 @@
 //! The tokens and sessions there are, in memory as they are stored.
 
+use crate::audit::{Came, Deed};
 use crate::identity::Identity;
 use crate::{sessions, token};
 use async_trait::async_trait;
 use lockstep_ports::{
-    AccessChange, AccessService, AccessStore, AuditPage, AuditQuery, IssuedToken, JournalError, NewToken,
-    ServiceError, TokenView,
+    AccessChange, AccessService, AccessStore, AuditPage, AuditQuery, DoneBeside, IssuedToken, JournalError,
+    NewToken, ServiceError, TokenView,
 };
 use lockstep_types::{Digest, SessionRow, Timestamp, TokenRow};
 use std::collections::HashMap;
@@ -220,6 +221,12 @@ impl AccessService for Access {
         theirs.iter().for_each(|id| drop(state.sessions.remove(id)));
         drop(state);
         Ok(view(&row, self.now()))
+    }
+
+    async fn note(&self, done: DoneBeside, subject: &str, by: &str) -> Result<(), ServiceError> {
+        let number = self.begin(None, by, Deed::new(done.word(), subject)).await?;
+        self.finish(number, None, Came::default()).await;
+        Ok(())
     }
 
     async fn audit_page(&self, query: AuditQuery) -> Result<AuditPage, ServiceError> {

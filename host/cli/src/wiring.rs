@@ -4,10 +4,10 @@
 use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
-use lockstep_access::{Access, Offered};
+use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _,
+    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
+    RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
@@ -145,6 +145,20 @@ pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
     let freed = store.compact()?;
     store.close();
     Ok(freed)
+}
+
+/// Writes into the audit of a data folder, which no host has open, what was done beside it.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) async fn note(folder: &Path, done: DoneBeside, subject: &str, by: &str) -> anyhow::Result<()> {
+    let path = folder.to_owned();
+    let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
+    let access = Access::open(Arc::clone(&store) as _).await?;
+    let who = Arc::new(Identity::at_terminal(by));
+    let noted = access.audited(Some(&who), done.word(), subject, async { Ok(()) }).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(noted?)
 }
 
 /// The credentials of a data folder.

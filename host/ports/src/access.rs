@@ -193,6 +193,41 @@ pub struct AuditPage {
     pub next: Option<String>,
 }
 
+/// Something that was done to a data folder beside its host, by who may write into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum DoneBeside {
+    /// A credential was kept.
+    #[serde(rename = "credential.set")]
+    CredentialSet,
+    /// A credential was forgotten.
+    #[serde(rename = "credential.remove")]
+    CredentialRemove,
+    /// What could not be read was taken out of the store.
+    #[serde(rename = "store.repair")]
+    StoreRepair,
+    /// Another store was put in its place.
+    #[serde(rename = "store.restore")]
+    StoreRestore,
+    /// What was exported elsewhere was added to the store.
+    #[serde(rename = "store.import")]
+    StoreImport,
+}
+
+impl DoneBeside {
+    /// As it is written.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CredentialSet => "credential.set",
+            Self::CredentialRemove => "credential.remove",
+            Self::StoreRepair => "store.repair",
+            Self::StoreRestore => "store.restore",
+            Self::StoreImport => "store.import",
+        }
+    }
+}
+
 /// What the host offers about who may speak to it.
 #[async_trait]
 pub trait AccessService: Send + Sync {
@@ -202,6 +237,8 @@ pub trait AccessService: Send + Sync {
     async fn tokens(&self) -> Result<Vec<TokenView>, ServiceError>;
     /// Ends a token, by its name or id, and all sessions that were begun with it.
     async fn revoke_token(&self, name: &str, by: &str) -> Result<TokenView, ServiceError>;
+    /// Writes down what was done beside the host, to what.
+    async fn note(&self, done: DoneBeside, subject: &str, by: &str) -> Result<(), ServiceError>;
     /// What was asked of the host, and what changed of its components.
     async fn audit_page(&self, query: AuditQuery) -> Result<AuditPage, ServiceError>;
 }

@@ -22,7 +22,7 @@ mod step_executor;
 
 pub use access::{
     AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
-    IssuedToken, NewToken, TokenView,
+    DoneBeside, IssuedToken, NewToken, TokenView,
 };
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,

@@ -77,6 +77,10 @@ impl Who {
         }
     }
 
+    fn names_others(&self) -> bool {
+        self.0.as_ref().is_none_or(|identity| identity.names_others)
+    }
+
     fn sees(&self, workspace: Option<&WorkspaceId>) -> bool {
         self.0.as_ref().is_none_or(|identity| identity.sees(workspace))
     }

@@ -1,7 +1,9 @@
 use super::{Answer, Guarded, as_asked, everywhere};
 use crate::audit::{Came, Deed};
 use async_trait::async_trait;
-use lockstep_ports::{AccessService, AuditPage, AuditQuery, IssuedToken, NewToken, TokenView};
+use lockstep_ports::{
+    AccessService, AuditPage, AuditQuery, DoneBeside, IssuedToken, NewToken, ServiceError, TokenView,
+};
 use lockstep_types::Role;
 use lockstep_types::board::WorkspaceId;
 use std::sync::Arc;
@@ -34,6 +36,18 @@ impl AccessService for Guarded {
         let deed = Deed::new("token.revoke", &name);
         let revoke = |by: String| async move { access.revoke_token(&name, &by).await };
         self.changes(&who, ADMIN, deed, Some(by), revoke, as_asked).await
+    }
+
+    async fn note(&self, done: DoneBeside, subject: &str, by: &str) -> Answer<()> {
+        let who = self.may(ADMIN)?;
+        // Only who may write into the data folder can have done it.
+        if !who.names_others() {
+            return Err(ServiceError::Forbidden(
+                "only the token of the data folder tells what was done beside the host".to_owned(),
+            ));
+        }
+        let deed = Deed::new(done.word(), subject);
+        self.changes(&who, ADMIN, deed, Some(by), |_| async { Ok(()) }, as_asked).await
     }
 
     async fn audit_page(&self, query: AuditQuery) -> Answer<AuditPage> {

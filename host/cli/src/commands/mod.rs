@@ -29,11 +29,12 @@ pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;
 use crate::context::Context;
+use crate::data::Locking;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::render;
-use crate::wiring::Drive;
-use lockstep_ports::{BoardService, ComponentService, RunService};
+use crate::wiring::{self, Drive};
+use lockstep_ports::{BoardService, ComponentService, DoneBeside, RunService};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -126,6 +127,23 @@ async fn with_working_board<T>(
     let result = work(host.board(), &host).await;
     host.close().await;
     result
+}
+
+/// Writes down what a command did to the data folder beside its host. It is done: if that fails, it is said and no more.
+async fn note(context: &Context, done: DoneBeside, subject: &str) {
+    // Who works beside the host need not open all of it.
+    let noted = match context.folder.try_lock("audit") {
+        Ok(Locking::Ours(_lock)) => wiring::note(context.folder.path(), done, subject, &context.by).await,
+        Ok(Locking::Held(_)) => {
+            let through = async |_, host: &Host| Ok(host.access().note(done, subject, &context.by).await?);
+            with_host(context, "audit", through).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        let done = done.word();
+        context.term.note(&format!("lockstep: warning: {done} is not in the audit: {error:#}"));
+    }
 }
 
 /// Reads a file the user named; one that is longer than `max` is refused before it is read whole.

@@ -3,7 +3,7 @@
 use super::{ANSWER_TIME, Answer, RemoteService, encoded};
 use async_trait::async_trait;
 use hyper::Method;
-use lockstep_ports::{AccessService, AuditPage, AuditQuery, IssuedToken, NewToken, TokenView};
+use lockstep_ports::{AccessService, AuditPage, AuditQuery, DoneBeside, IssuedToken, NewToken, TokenView};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,6 +41,12 @@ impl AccessService for RemoteService {
     async fn revoke_token(&self, name: &str, by: &str) -> Answer<TokenView> {
         let path = format!("/v1/tokens/{}?by={}", encoded(name), encoded(by));
         self.read(self.send(Method::DELETE, &path, None, ANSWER_TIME).await?)
+    }
+
+    async fn note(&self, done: DoneBeside, subject: &str, by: &str) -> Answer<()> {
+        let body = json!({ "operation": done, "subject": subject, "by": by }).to_string();
+        let body = Some(("application/json", body.into_bytes()));
+        self.send(Method::POST, "/v1/audit", body, ANSWER_TIME).await.map(drop)
     }
 
     async fn audit_page(&self, query: AuditQuery) -> Answer<AuditPage> {

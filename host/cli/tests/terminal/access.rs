@@ -113,6 +113,14 @@ fn commands_without_a_server_are_written_down_too() {
     ] {
         text += &said(folder.path(), line);
     }
+    let mut set = lockstep(folder.path(), "credentials set key");
+    let mut set =
+        set.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::io::Write::write_all(&mut set.stdin.take().unwrap(), b"hunter2").unwrap();
+    assert!(set.wait().unwrap().success());
+    text += &said(folder.path(), "credentials rm key");
+    text += &said(folder.path(), "audit --last 2");
+    assert!(!text.contains("hunter2"));
     expect_test::expect![[r#"
         $ lockstep workspaces add team
         added workspace team: use it with --workspace team

@@ -8,7 +8,7 @@ use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lockstep_ports::{AuditPage, AuditQuery, IssuedToken, NewToken, TokenView};
+use lockstep_ports::{AuditPage, AuditQuery, DoneBeside, IssuedToken, NewToken, TokenView};
 use lockstep_types::board::WorkspaceId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,32 @@ pub(super) async fn link(
     }
     let code = state.access().new_link(&name)?;
     Ok((StatusCode::CREATED, Json(Link { path: format!("/login?once={code}") })))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Beside {
+    operation: DoneBeside,
+    /// To what: a name, a path.
+    subject: String,
+    /// Who did it.
+    by: Option<String>,
+}
+
+/// What was written down.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Noted {
+    operation: DoneBeside,
+}
+
+pub(super) async fn note(
+    State(state): State<AppState>,
+    identity: Identity,
+    JsonBody(Beside { operation, subject, by }): JsonBody<Beside>,
+) -> Answer<(StatusCode, Json<Noted>)> {
+    let by = by.unwrap_or_else(|| identity.name.clone());
+    state.tokens().note(operation, &subject, &by).await?;
+    Ok((StatusCode::CREATED, Json(Noted { operation })))
 }
 
 pub(super) async fn audit(

@@ -163,5 +163,6 @@ fn of_access(api: &mut Api) {
     api.post("/tokens", access::add, Admin, "Makes a token, and tells its secret once");
     api.delete("/tokens/{name}", access::revoke, Admin, "Ends a token and all sessions begun with it");
     api.post("/login-links", access::link, Admin, "Makes a link with which the local user signs in once");
+    api.post("/audit", access::note, Admin, "Writes down what the local user did beside the host");
     api.get("/audit", access::audit, Admin, "Lists what was asked of the host, the newest first");
 }

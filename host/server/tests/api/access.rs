@@ -284,6 +284,7 @@ async fn every_change_is_written_down_and_nothing_that_was_sent() {
     let host = Host::new().await;
     let (viewer, operator) =
         (host.token("vic", Role::Viewer, &[]).await, host.token("bob", Role::Operator, &["shop"]).await);
+    let admin = host.token("root", Role::Admin, &[]).await;
     let secret = r#"{"answer":"choose","choice":"hunter2","text":"hunter2"}"#;
     for (token, line, body) in [
         (TOKEN, "POST /v1/runs/run-1/stop", r#"{"by":"anna","reason":"hunter2"}"#),
@@ -297,6 +298,8 @@ async fn every_change_is_written_down_and_nothing_that_was_sent() {
         (TOKEN, "POST /v1/kinds/agent/rollback", r#"{"by":"anna"}"#),
         (TOKEN, "POST /v1/tokens", r#"{"name":"new","role":"operator","workspaces":["shop"]}"#),
         (TOKEN, "POST /v1/runs/broken/stop", "{}"),
+        (TOKEN, "POST /v1/audit", r#"{"operation":"credential.set","subject":"key of anna","by":"anna"}"#),
+        (&admin, "POST /v1/audit", r#"{"operation":"credential.set","subject":"key of anna","by":"anna"}"#),
     ] {
         host.ask(token, line, body).await;
     }
@@ -313,6 +316,7 @@ async fn every_change_is_written_down_and_nothing_that_was_sent() {
         anna (local) component.rollback [agent] in -: done
         api (local) token.add [new ID] in -: done operator of shop
         api (local) run.stop [broken] in -: failed internal
+        anna (local) credential.set [key of anna] in -: done
     "#]]
     .assert_eq(&text);
     let page = host.answer(TOKEN, "/v1/audit?limit=2", "").await;
