@@ -7,7 +7,7 @@ use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
     BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
-    RunService, Secret, StepExecutor as _,
+    Replies, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
@@ -73,6 +73,12 @@ impl Local {
     #[must_use]
     pub fn access(&self) -> Arc<Access> {
         Arc::clone(&self.access)
+    }
+
+    /// Where answers to requests are kept.
+    #[must_use]
+    pub fn replies(&self) -> Arc<dyn Replies> {
+        Arc::clone(&self.store) as _
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.

@@ -17,6 +17,7 @@ mod journal;
 mod lenient;
 mod outside;
 mod recorded;
+mod replies;
 mod service;
 mod step_executor;
 
@@ -51,6 +52,7 @@ pub use outside::{
     Observations, Wake, Workspace,
 };
 pub use recorded::RecordedObserver;
+pub use replies::{Replies, Reply, ReplyAnswer};
 pub use service::{
     FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,

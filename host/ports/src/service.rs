@@ -56,6 +56,7 @@ pub struct RunQuery {
     #[serde(default)]
     pub before: Option<RunId>,
     /// At most so many; none: 50.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     #[serde(default)]
     pub limit: Option<usize>,
 }

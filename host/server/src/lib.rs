@@ -5,6 +5,7 @@
 //! services and holds no rule about runs or boards.
 
 mod api;
+mod etag;
 mod extract;
 mod guard;
 mod identity;
@@ -12,7 +13,9 @@ mod known;
 mod limits;
 mod origin;
 mod pages;
+mod paging;
 mod problem;
+mod replies;
 mod routes;
 mod serve;
 mod state;

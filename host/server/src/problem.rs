@@ -41,7 +41,7 @@ macro_rules! kinds {
 
 kinds! {
     UNPARSABLE = "unparsable", BAD_REQUEST, "Cannot be parsed",
-        "The body is not JSON, or the query cannot be read.";
+        "The body is not JSON.";
     UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "Token missing or wrong",
         "Send a token of this host.";
     FORBIDDEN = "forbidden", FORBIDDEN, "Role does not allow it",
@@ -75,8 +75,6 @@ kinds! {
         "`Host` must name this machine or the origin of the server, unless it may be reached from others.";
     INVALID = "invalid", UNPROCESSABLE_ENTITY, "Invalid request",
         "A field, parameter or header has a value that is not taken; `errors` names it where it is known.";
-    GONE = "gone", GONE, "No longer kept",
-        "The feed no longer holds what comes after this position: read what is there now, and begin again from its end.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Fault of the host",
         "The host failed; its log says more.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Not available now",
@@ -84,6 +82,9 @@ kinds! {
     BUSY = "busy", SERVICE_UNAVAILABLE, "Too much at once",
         "As much of this is under way as the host allows at once: try again after `Retry-After` seconds.";
 }
+
+/// What a problem is sent as.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Seconds after which a client may come back when the host was busy or not available.
 const RETRY_AFTER_S: &str = "1";
@@ -190,13 +191,15 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.kind.status, Json(self.document())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         match self.kind.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+                // Whoever is refused does not keep others from connecting.
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }

@@ -1,8 +1,9 @@
 use crate::limits::{Budget, Limits, StreamPermit};
 use crate::origin::Origin;
 use crate::problem::{self, Problem};
+use crate::replies::Repeats;
 use lockstep_access::{Access, Guarded, Offered};
-use lockstep_ports::{AccessService, BacktestService, BoardService, ComponentService, RunService};
+use lockstep_ports::{AccessService, BacktestService, BoardService, ComponentService, Replies, RunService};
 use lockstep_types::Digest;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
@@ -42,6 +43,8 @@ pub struct Services {
     pub backtests: Arc<dyn BacktestService>,
     /// Tokens, sessions and the audit; none: only the token of the data folder is accepted, and nothing is written down.
     pub access: Option<Arc<Access>>,
+    /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
+    pub replies: Option<Arc<dyn Replies>>,
 }
 
 impl Services {
@@ -57,6 +60,7 @@ impl Services {
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
             access: None,
+            replies: None,
         }
     }
 }
@@ -71,7 +75,8 @@ struct Shared {
     access: Arc<Access>,
     tokens: Arc<dyn AccessService>,
     budget: Budget,
-    dependencies: Mutex<()>,
+    repeats: Arc<Repeats>,
+    edits: Mutex<()>,
     options: Options,
     replays: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
@@ -91,11 +96,12 @@ impl AppState {
         (services.runs, services.board) = (runs, board);
         (services.components, services.backtests) = (components, backtests);
         Self(Arc::new(Shared {
+            repeats: Arc::new(Repeats::new(services.replies.clone())),
             services,
             access,
             tokens,
             budget: Budget::new(options.limits),
-            dependencies: Mutex::default(),
+            edits: Mutex::default(),
             options,
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
@@ -132,9 +138,13 @@ impl AppState {
         &self.0.services.backtests
     }
 
-    /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.
-    pub(crate) fn dependencies(&self) -> &Mutex<()> {
-        &self.0.dependencies
+    pub(crate) fn repeats(&self) -> Arc<Repeats> {
+        Arc::clone(&self.0.repeats)
+    }
+
+    /// Held while something is looked at and then changed: two requests at once must not undo each other.
+    pub(crate) fn edits(&self) -> &Mutex<()> {
+        &self.0.edits
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -2,7 +2,7 @@
 //! and in the order it is read.
 
 use lockstep_types::board::{RowKey, WorkspaceId};
-use lockstep_types::{Digest, RunId};
+use lockstep_types::{Digest, RunId, Timestamp};
 
 /// `r/` run, NUL, position: records.
 pub(crate) const RECORDS: &[u8] = b"r/";
@@ -32,6 +32,8 @@ pub(crate) const CANARIES: &[u8] = b"y/";
 pub(crate) const SIGNATURES: &[u8] = b"s/";
 /// Whose signatures count.
 pub(crate) const TRUST: &[u8] = b"k/trust";
+/// `q/` digest of the idempotency key, time: what requests were answered.
+pub(crate) const REPLIES: &[u8] = b"q/";
 /// `u/` number: what was written down with changes of the registry.
 pub(crate) const AUDIT: &[u8] = b"u/";
 /// `v/` number: the audit of requests.
@@ -89,6 +91,12 @@ pub(crate) fn of_text(prefix: &[u8], text: &str) -> Vec<u8> {
 /// A key of a log, behind one of the prefixes above.
 pub(crate) fn numbered(prefix: &[u8], number: u64) -> Vec<u8> {
     [prefix, &number.to_be_bytes()].concat()
+}
+
+/// The prefix of the reply to a key, which the time of the request ends.
+pub(crate) fn reply(key: &Digest, at: Option<Timestamp>) -> Vec<u8> {
+    let at = at.map(|at| at.0.to_be_bytes());
+    [of_digest(REPLIES, key).as_slice(), at.as_ref().map_or(&[], |at| at.as_slice())].concat()
 }
 
 /// `h/` kind, NUL: the prefix of the history of a kind.

@@ -18,6 +18,7 @@ mod log;
 mod migrate;
 mod open;
 mod registry;
+mod replies;
 mod staging;
 pub mod tools;
 mod turn;

@@ -60,7 +60,8 @@ async fn listen(
     standard::require(&*host.components()).await?;
     let local = host.local().context("a server needs a data folder of its own")?;
     let Offered { runs, board, components, backtests } = local.offered();
-    let services = Services { runs, board, components, backtests, access: Some(local.access()) };
+    let (access, replies) = (Some(local.access()), Some(local.replies()));
+    let services = Services { runs, board, components, backtests, access, replies };
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let announced = context.folder.announce(&file)?;
     if context.term.json {

@@ -69,10 +69,45 @@ pub(super) fn of(operations: &[Operation], mut schemas: Schemas) -> Value {
         },
     });
     renaming.apply(&mut document);
+    let schemas = document["components"]["schemas"].clone();
+    plain(&mut document, &schemas);
     document
 }
 
 /// Every code with its meaning.
 fn codes() -> Value {
     KINDS.iter().map(|kind| json!({ "const": kind.code(), "description": kind.meaning() })).collect()
+}
+
+/// Takes out of descriptions what only says something within the code: the links of its documentation.
+fn plain(within: &mut Value, schemas: &Value) {
+    match within {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "description" => *text = unlinked(text, schemas),
+                    value => plain(value, schemas),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| plain(value, schemas)),
+        _ => {}
+    }
+}
+
+fn unlinked(text: &str, schemas: &Value) -> String {
+    // A patch says of its fields that they are those of what it patches.
+    let other = text.strip_prefix("See [`").and_then(|rest| rest.strip_suffix("`].")?.split_once("::"));
+    if let Some((name, field)) = other
+        && let Some(told) = schemas[name]["properties"][field]["description"].as_str()
+    {
+        return unlinked(told, &Value::Null);
+    }
+    let mut plain = text.replace("[`", "`").replace("`]", "`").replace("crate::", "");
+    // The rules of the code's own specification.
+    while let Some(begin) = plain.find(" (SPEC ").or_else(|| plain.find(" (DEVIATIONS ")) {
+        let Some(length) = plain[begin..].find(')') else { break };
+        plain.replace_range(begin..=begin + length, "");
+    }
+    plain
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, to_the_end};
 use crate::AppState;
-use crate::extract::{JsonBody, OptionalJsonBody, PathOf, QueryOf};
+use crate::extract::{JsonBody, OptionalJsonBody, PathOf, QueryOf, SecretAnswer};
 use crate::identity::{Identity, Role};
 use crate::problem::{self, Problem};
 use axum::Json;
@@ -44,6 +44,7 @@ pub(super) struct Asked {
 pub(super) async fn add(
     State(state): State<AppState>,
     identity: Identity,
+    SecretAnswer: SecretAnswer,
     JsonBody(Asked { name, role, workspaces, expires_days, by }): JsonBody<Asked>,
 ) -> Answer<(StatusCode, Json<IssuedToken>)> {
     let token = NewToken { name, role, workspaces, expires_days };
@@ -79,6 +80,7 @@ pub(super) struct Link {
 pub(super) async fn link(
     State(state): State<AppState>,
     identity: Identity,
+    SecretAnswer: SecretAnswer,
     OptionalJsonBody(By { by }): OptionalJsonBody<By>,
 ) -> Answer<(StatusCode, Json<Link>)> {
     if identity.via != "local" {

@@ -5,11 +5,12 @@ use super::{
     access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
 };
 use super::{runs, schedules};
+use crate::AppState;
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
 
-pub(super) fn all() -> Api {
-    let mut api = Api::default();
+pub(super) fn all(state: &AppState) -> Api {
+    let mut api = Api::new(state.clone());
     of_runs(&mut api);
     of_the_feed(&mut api);
     of_notices(&mut api);
@@ -93,11 +94,13 @@ fn of_the_library(api: &mut Api) {
     api.tag("Presets");
     api.get("/presets", library::presets, Viewer, "Lists the presets, the default first");
     api.post("/presets", library::create_preset, Operator, "Makes a preset");
+    api.get("/presets/{id}", library::preset, Viewer, "Shows a preset");
     api.patch("/presets/{id}", library::edit_preset, Operator, "Changes fields of a preset");
     api.delete("/presets/{id}", library::delete_preset, Operator, "Removes a preset");
     api.tag("Pipelines");
     api.get("/pipelines", library::pipelines, Viewer, "Lists the pipelines of a workspace");
     api.post("/pipelines", library::create_pipeline, Operator, "Makes a pipeline");
+    api.get("/pipelines/{id}", library::pipeline, Viewer, "Shows a pipeline with its steps");
     api.patch("/pipelines/{id}", library::edit_pipeline, Operator, "Changes fields of a pipeline");
     api.delete("/pipelines/{id}", library::delete_pipeline, Operator, "Removes a pipeline");
     api.post("/pipelines/{id}/clone", library::clone_pipeline, Operator, "Makes a pipeline like another");
@@ -107,6 +110,7 @@ fn of_schedules(api: &mut Api) {
     api.tag("Schedules");
     api.get("/schedules", schedules::list, Viewer, "Lists the schedules of a workspace");
     api.post("/schedules", schedules::create, Operator, "Makes a schedule and the task it starts");
+    api.get("/schedules/{id}", schedules::show, Viewer, "Shows a schedule");
     api.patch("/schedules/{id}", schedules::edit, Operator, "Changes fields of a schedule");
     api.delete("/schedules/{id}", schedules::delete, Operator, "Removes a schedule with its task");
     api.post("/schedules/{id}/run", schedules::run, Operator, "Starts the task of a schedule now");

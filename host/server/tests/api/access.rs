@@ -223,7 +223,7 @@ async fn a_limited_token_sees_and_touches_its_workspaces_alone() {
         /v1/feed?after=0
             200 { "end": 3, "items": [ { "entries": [ { "at": 1, "run": "shop-run", "seq": 1, "step": "code", "text": "begins", "what": "step-started" } ], "posit
         /v1/workspaces
-            200 { "workspaces": [ { "created_at": 1, "id": "shop", "last_number": 4, "name": "The shop" } ] }
+            200 { "next": null, "workspaces": [ { "created_at": 1, "id": "shop", "last_number": 4, "name": "The shop" } ] }
         /v1/workspaces/shop/items
             200 { "items": [ { "archived": false, "auto_start_dependents": false, "base_branch": null, "created_at": 1, "current_run": null, "depends_on": [ "shop
         /v1/workspaces/other/items
@@ -233,7 +233,7 @@ async fn a_limited_token_sees_and_touches_its_workspaces_alone() {
         POST /v1/workspaces
             403 forbidden: shopper is limited to shop, and this concerns the whole host: ask somebody who is not
         /v1/notices
-            200 { "notices": [ { "act": "merge", "id": "run-1:n1", "item": "shop-3", "notice": { "body": "", "id": 1, "kind": "merge_review", "raised_at": 3, "sev
+            200 { "next": null, "notices": [ { "act": "merge", "id": "run-1:n1", "item": "shop-3", "notice": { "body": "", "id": 1, "kind": "merge_review", "raise
         /v1/notices?workspace=other
             404 not-found: there is no workspace other: list them, or create it
         POST /v1/notices/run-1:n1/dismiss

@@ -42,6 +42,11 @@ impl FakeService {
         self.end.send_replace(position);
     }
 
+    /// Takes a record out of the feed, as if its run was no longer kept.
+    pub(crate) fn forget(&self, position: u64) {
+        self.feed.lock().unwrap().retain(|item| item.position != position);
+    }
+
     pub(crate) fn called(&self, call: String) {
         self.calls.lock().unwrap().push(call);
     }
@@ -184,7 +189,8 @@ impl RunService for FakeService {
     }
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
         Self::known(run)?;
-        Ok(vec![entry(run.as_str(), after + 1)])
+        let last = if run.as_str() == "long" { 3 } else { after + 1 };
+        Ok((after + 1..=last).map(|seq| entry(run.as_str(), seq)).collect())
     }
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
         let feed = self.feed.lock().unwrap();

@@ -86,7 +86,7 @@ async fn what_is_not_understood_is_refused_before_it_is_asked() {
         400 POST /v1/components/2d71/signatures
         422 POST /v1/trust
         422 POST /v1/components/activations
-        400 GET /v1/audit?last=-1
+        422 GET /v1/audit?last=-1
         415 POST /v1/components/inspect
     "#]]
     .assert_eq(&asked.await);
