@@ -148,6 +148,15 @@ fn commands_without_a_server_are_written_down_too() {
         $ lockstep open
         ! lockstep: no server has the data folder: start one with `lockstep serve`
         = 5
+        $ lockstep credentials rm key
+        forgot key of anna
+        = 0
+        $ lockstep audit --last 2
+        NO WHEN BY WHAT TO WORKSPACE OUTCOME HOW FROM
+        6 anna credential.remove key of anna done terminal
+        5 anna credential.set key of anna done terminal
+        older: lockstep audit --before 5.-
+        = 0
     "#]]
     .assert_eq(&text);
 }
