@@ -1,5 +1,6 @@
 //! The services behind a server, as their HTTP client.
 
+mod access;
 mod backtest;
 mod board;
 mod components;
@@ -155,10 +156,11 @@ fn problem(status: StatusCode, body: &[u8]) -> ServiceError {
     let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
     let detail = problem.detail.unwrap_or_else(|| format!("the server answered {status}"));
     match status.as_u16() {
+        403 => ServiceError::Forbidden(detail),
         404 => ServiceError::NotFound(detail),
         409 => ServiceError::Conflict(detail),
+        429 | 503 => ServiceError::Unavailable(detail),
         400..=499 => ServiceError::Invalid(detail),
-        503 => ServiceError::Unavailable(detail),
         _ => ServiceError::Internal(detail),
     }
 }

@@ -4,6 +4,7 @@
 //! implementations are the observers that answer from a record, which whoever replays needs.
 #![warn(missing_docs)]
 
+mod access;
 mod backtest;
 mod board;
 mod clock;
@@ -20,6 +21,10 @@ mod replies;
 mod service;
 mod step_executor;
 
+pub use access::{
+    AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
+    DoneBeside, IssuedToken, NewToken, TokenView,
+};
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
     BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FieldDifference,

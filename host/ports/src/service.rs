@@ -208,6 +208,9 @@ pub enum ServiceError {
     /// What was given is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// Whoever asks may not do this.
+    #[error("{0}")]
+    Forbidden(String),
     /// It may be tried again later.
     #[error("{0}")]
     Unavailable(String),

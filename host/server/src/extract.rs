@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Segment, Track};
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
@@ -210,6 +211,17 @@ pub(crate) fn board_id<T: FromStr<Err = InvalidId>>(text: &str) -> Result<T, Pro
         let what = error.what.trim_end_matches(" id");
         Problem::new(problem::NOT_FOUND, format!("no such {what}: {error}"))
     })
+}
+
+/// Says of a route that its answer holds a secret: it is not kept for a request that comes again.
+pub(crate) struct SecretAnswer;
+
+impl<S: Send + Sync> FromRequestParts<S> for SecretAnswer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
 }
 
 /// The `Idempotency-Key` header.

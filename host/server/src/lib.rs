@@ -9,6 +9,9 @@ mod etag;
 mod extract;
 mod guard;
 mod identity;
+mod known;
+mod limits;
+mod origin;
 mod pages;
 mod paging;
 mod problem;
@@ -17,6 +20,8 @@ mod routes;
 mod serve;
 mod state;
 
+pub use limits::Limits;
+pub use origin::Origin;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

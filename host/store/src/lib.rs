@@ -5,6 +5,7 @@
 //! back the space of what went. Nothing here decides what a record means.
 #![warn(missing_docs)]
 
+mod access;
 mod boards;
 mod committer;
 mod components;

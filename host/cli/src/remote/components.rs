@@ -137,6 +137,6 @@ impl ComponentService for RemoteService {
     }
 
     async fn audit(&self, last: usize) -> Answer<Vec<AuditEntry>> {
-        Ok(self.get::<Audit>(&format!("/v1/audit?last={last}")).await?.entries)
+        Ok(self.get::<Audit>(&format!("/v1/components/audit?last={last}")).await?.entries)
     }
 }

@@ -6,7 +6,7 @@ use crate::AppState;
 use crate::etag::{Edited, IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{
     ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody, PathBoard,
-    PathOf, PathOn, PathRun, QueryOf,
+    PathOf, PathOn, PathRun, QueryOf, SecretAnswer,
 };
 use crate::identity::Identity;
 use crate::problem::{self, Problem};
@@ -135,6 +135,13 @@ impl<T: JsonSchema> Input for QueryOf<T> {
 impl Input for ClientToken {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.comes_again(Repeats::WithItsOwn);
+    }
+}
+
+impl Input for SecretAnswer {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.comes_again(Repeats::Anyhow);
+        to.note("Its answer holds a secret, so it is not kept under an idempotency key.");
     }
 }
 

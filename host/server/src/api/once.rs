@@ -11,6 +11,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use lockstep_access::carried;
 use lockstep_ports::ReplyAnswer;
 use lockstep_types::Digest;
 
@@ -48,7 +49,11 @@ async fn under_its_key(
     let (mut parts, body) = request.into_parts();
     let ClientToken(token) = ClientToken::from_request_parts(&mut parts, &state).await?;
     let Some(token) = token else { return Ok(next.run(Request::from_parts(parts, body)).await) };
-    let sender = parts.extensions.get::<Identity>().map(|sender| sender.name.clone()).unwrap_or_default();
+    let sender = parts
+        .extensions
+        .get::<Identity>()
+        .map(|sender| format!("{} {}", sender.via, sender.name))
+        .unwrap_or_default();
     let key = Digest::of_parts(&[sender.as_bytes(), b"\0", token.as_bytes()]);
     let request = Request::from_parts(parts, body);
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -61,12 +66,12 @@ async fn under_its_key(
     (*request.method_mut(), *request.uri_mut()) = (method, uri);
     (*request.headers_mut(), *request.extensions_mut()) = (headers, extensions);
     // To the end even if the client goes away: it will come again for the answer.
-    let answered = tokio::spawn(async move {
+    let answered = tokio::spawn(carried(async move {
         match state.repeats().begin(key, asked, is_repeatable).await? {
             Begun::Answered(answer) => Ok(again(answer)),
             Begun::New(repeat) => Ok(settled(repeat, next.run(request).await).await),
         }
-    });
+    }));
     match answered.await {
         Ok(answer) => answer,
         Err(_) => {

@@ -221,7 +221,7 @@ impl Operation {
             problems.extend([problem::NOT_FOUND, problem::CONFLICT]);
         }
         if role.is_some() {
-            problems.extend([problem::UNAUTHORIZED, problem::FORBIDDEN]);
+            problems.extend([problem::UNAUTHORIZED, problem::FORBIDDEN, problem::TOO_MANY]);
         }
         if method != Method::GET {
             problems.extend([problem::CONFLICT, problem::INVALID]);
@@ -399,6 +399,7 @@ fn named_in_a_path(name: &str) -> &'static str {
         "on" => "Id of the item that is waited for.",
         "kind" => "The step kind.",
         "digest" => "SHA-256 of the component's bytes, or a beginning of it that no other has.",
+        "name" => "Its name, or its id.",
         _ => "",
     }
 }

@@ -7,6 +7,7 @@ use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use lockstep_access::carried;
 use lockstep_ports::FeedItem;
 use lockstep_types::RunId;
 use schemars::JsonSchema;
@@ -52,10 +53,10 @@ pub(super) async fn stream(
     within(position, end)?;
     let (events, queue) = mpsc::channel(QUEUE);
     let pump = Pump { state, run: query.run, position, events };
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         pump.run().await;
         drop(permit);
-    });
+    }));
     let stream = ReceiverStream::new(queue);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("still here")))
 }

@@ -1,5 +1,6 @@
 //! One file per subject. A route reads, calls the service once and answers; it decides nothing.
 
+mod access;
 mod act;
 mod answer;
 mod backtests;
@@ -23,6 +24,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Router, response::Response};
+use lockstep_access::carried;
 use std::future::Future;
 
 /// The whole server: every route with its guards.
@@ -53,7 +55,7 @@ type Answer<T = Response> = Result<T, Problem>;
 async fn to_the_end<T: Send + 'static, E: Into<Problem> + Send + 'static>(
     call: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Answer<T> {
-    match tokio::spawn(call).await {
+    match tokio::spawn(carried(call)).await {
         Ok(result) => result.map_err(Into::into),
         Err(_) => {
             tracing::error!("a request ended in a panic");

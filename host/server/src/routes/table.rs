@@ -1,7 +1,9 @@
 //! Every route under `/v1`: its path, its handler, who may ask it, and what it does. [`Role::Viewer`] looks,
 //! [`Role::Operator`] acts on runs and boards and takes the host's time, [`Role::Admin`] changes what the host runs.
 
-use super::{act, answer, backtests, board, components, events, items, kinds, library, money, notices};
+use super::{
+    access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
+};
 use super::{runs, schedules};
 use crate::AppState;
 use crate::api::Api;
@@ -21,6 +23,7 @@ pub(super) fn all(state: &AppState) -> Api {
     api.under("");
     of_components(&mut api);
     of_kinds(&mut api);
+    of_access(&mut api);
     api
 }
 
@@ -155,5 +158,15 @@ fn of_kinds(api: &mut Api) {
     api.post("/dirs", kinds::keep_dir, Admin, "Keeps a folder that kinds can be granted");
     api.get("/trust", kinds::trust, Viewer, "Shows whose signatures count");
     api.post("/trust", kinds::change_trust, Admin, "Changes whose signatures count");
-    api.get("/audit", kinds::audit, Viewer, "Lists who changed which component or grant, and why");
+    api.get("/components/audit", kinds::audit, Admin, "Lists who changed which component or grant, and why");
+}
+
+fn of_access(api: &mut Api) {
+    api.tag("Access");
+    api.get("/tokens", access::tokens, Admin, "Lists the tokens, never their secrets");
+    api.post("/tokens", access::add, Admin, "Makes a token, and tells its secret once");
+    api.delete("/tokens/{name}", access::revoke, Admin, "Ends a token and all sessions begun with it");
+    api.post("/login-links", access::link, Admin, "Makes a link with which the local user signs in once");
+    api.post("/audit", access::note, Admin, "Writes down what the local user did beside the host");
+    api.get("/audit", access::audit, Admin, "Lists what was asked of the host, the newest first");
 }

@@ -15,13 +15,20 @@ use tokio::sync::watch;
 pub(crate) struct FakeService {
     /// What was asked, in order.
     pub(crate) calls: Mutex<Vec<String>>,
+    /// Runs that lists show beside the usual ones.
+    pub(crate) also: Mutex<Vec<&'static str>>,
     feed: Mutex<Vec<FeedItem>>,
     end: watch::Sender<u64>,
 }
 
 impl FakeService {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), feed: Mutex::default(), end: watch::Sender::new(0) })
+        Arc::new(Self {
+            calls: Mutex::default(),
+            also: Mutex::default(),
+            feed: Mutex::default(),
+            end: watch::Sender::new(0),
+        })
     }
 
     pub(crate) fn calls(&self) -> String {
@@ -77,7 +84,7 @@ pub(crate) fn summary(id: &str) -> RunSummary {
     RunSummary {
         id: id.parse().unwrap(),
         item: "feature".to_owned(),
-        workspace: None,
+        workspace: id.starts_with("shop-").then(|| "shop".parse().unwrap()),
         title: "A feature".to_owned(),
         pipeline: "small".to_owned(),
         change: Change {
@@ -156,7 +163,10 @@ impl RunService for FakeService {
     }
     async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
         self.called(format!("list {query:?}"));
-        Ok((0..query.limit.unwrap_or(50).min(3)).map(|n| summary(&format!("run-{n}"))).collect())
+        let mut runs: Vec<_> =
+            (0..query.limit.unwrap_or(50).min(3)).map(|n| summary(&format!("run-{n}"))).collect();
+        runs.extend(self.also.lock().unwrap().iter().map(|id| summary(id)));
+        Ok(runs)
     }
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
         Self::known(run)?;

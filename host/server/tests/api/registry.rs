@@ -194,14 +194,14 @@ async fn a_kind_and_its_canary_are_read() {
 
 #[tokio::test]
 async fn trust_and_the_audit_log_are_read() {
-    let answers = answers(&["/v1/trust", "/v1/audit?last=3"]);
+    let answers = answers(&["/v1/trust", "/v1/components/audit?last=3"]);
     expect![[r#"
         /v1/trust
         200 {
           "keys": [],
           "policy": "off"
         }
-        /v1/audit?last=3
+        /v1/components/audit?last=3
         200 {
           "entries": [
             {

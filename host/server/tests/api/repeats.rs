@@ -54,7 +54,7 @@ impl Replies for Kept {
 fn server(service: &Arc<FakeService>, kept: &Arc<Kept>) -> Router {
     let kept: Arc<dyn Replies> = Arc::<Kept>::clone(kept);
     let services = Services { replies: Some(kept), ..Services::of(service) };
-    app(AppState::new(services, Options { token: TOKEN.to_owned(), allow_remote: false }))
+    app(AppState::new(services, Options { token: TOKEN.to_owned(), ..Options::default() }))
 }
 
 fn keyed(line: &str, body: &'static str, key: &str) -> Request<Body> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
+mod access;
 mod components;
 mod damage;
 mod device;
