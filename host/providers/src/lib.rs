@@ -13,6 +13,7 @@ mod effects;
 mod environment;
 mod files;
 mod git;
+pub mod http;
 mod launch;
 mod mask;
 mod observations;
