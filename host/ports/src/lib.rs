@@ -19,6 +19,7 @@ mod outside;
 mod recorded;
 mod service;
 mod step_executor;
+mod tracker;
 
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
@@ -53,3 +54,4 @@ pub use service::{
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
+pub use tracker::{Ticket, TicketState, Tracker, TrackerError};
