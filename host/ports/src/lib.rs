@@ -11,6 +11,7 @@ mod component_service;
 mod components;
 mod credentials;
 mod distribution;
+mod follow;
 mod forge;
 mod journal;
 mod lenient;
@@ -40,6 +41,7 @@ pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
     Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
 };
+pub use follow::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener};
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;

@@ -24,6 +24,13 @@ pub enum Measure<'a> {
         /// Requests left until its limit is renewed.
         remaining: u64,
     },
+    /// A message to somebody who follows what happens.
+    Delivery {
+        /// Who, as the operator named it.
+        listener: &'a str,
+        /// How it ended: `delivered`, `failed` (it is sent again), `given-up`.
+        outcome: &'a str,
+    },
 }
 
 /// Counts. Called where work is done: an implementation neither blocks nor fails.

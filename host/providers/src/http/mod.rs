@@ -53,6 +53,8 @@ pub struct HttpOptions {
     pub answer_max: usize,
     /// When a request is made again.
     pub retry: Retry,
+    /// Whether the address itself is a secret, as that of a Slack webhook: messages then show its host alone.
+    pub is_secret: bool,
     /// Counts every request.
     pub meter: Arc<dyn Meter>,
     headers: HeaderMap,
@@ -69,6 +71,7 @@ impl HttpOptions {
             time: REQUEST_TIME,
             answer_max: ANSWER_MAX,
             retry: Retry::default(),
+            is_secret: false,
             meter: NoMeter::shared(),
             headers: HeaderMap::new(),
         }
@@ -90,6 +93,20 @@ impl HttpOptions {
             .map_err(|fault| HttpError::new(self.service, &self.base, fault))?;
         self.headers.insert(HeaderName::from_static(name), value);
         Ok(self)
+    }
+
+    /// An address without what may be a key to it.
+    fn shown(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        // Only an address that can have neither refuses to lose them.
+        url.set_username("").unwrap_or_default();
+        url.set_password(None).unwrap_or_default();
+        if self.is_secret {
+            url.set_path("");
+        }
+        url.to_string()
     }
 }
 
@@ -160,7 +177,7 @@ impl Http {
     }
 
     fn url_of(&self, request: &HttpRequest) -> Result<Url, HttpError> {
-        let failed = |fault| HttpError::new(self.options.service, &self.options.base, fault);
+        let failed = |fault| self.failed(&self.base, fault);
         if let Some(fault) = &request.fault {
             return Err(failed(fault.clone()));
         }
@@ -198,11 +215,11 @@ impl Http {
                 _ => return Ok(response),
             }
         }
-        Err(HttpError::new(self.options.service, &shown(&url), HttpFault::Circles))
+        Err(self.failed(&url, HttpFault::Circles))
     }
 
     async fn exchange(&self, request: &HttpRequest, url: &Url) -> Result<HttpResponse, HttpError> {
-        let failed = |fault| HttpError::new(self.options.service, &shown(url), fault);
+        let failed = |fault| self.failed(url, fault);
         let mut headers = self.options.headers.clone();
         headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         let secrets: Vec<HeaderValue> =
@@ -234,9 +251,13 @@ impl Http {
             headers: answer.headers().clone(),
             body: body.into(),
             service: self.options.service,
-            url: shown(url),
+            url: self.options.shown(url),
             secrets,
         })
+    }
+
+    fn failed(&self, url: &Url, fault: HttpFault) -> HttpError {
+        HttpError::new(self.options.service, &self.options.shown(url), fault)
     }
 
     fn count(&self, outcome: &Result<HttpResponse, HttpError>, time: Duration) {
@@ -265,7 +286,7 @@ fn is_followed(status: u16) -> bool {
 
 /// Whether somebody at this address may be spoken to.
 fn check(url: &Url, options: &HttpOptions) -> Result<(), HttpError> {
-    let failed = |fault| Err(HttpError::new(options.service, &shown(url), fault));
+    let failed = |fault| Err(HttpError::new(options.service, &options.shown(url), fault));
     match url.scheme() {
         "https" => {}
         "http" if options.allow_plain || is_loopback(url) => {}
@@ -283,15 +304,4 @@ fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// An address without what may be a key to it.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Only an address that can have neither refuses to lose them.
-    url.set_username("").unwrap_or_default();
-    url.set_password(None).unwrap_or_default();
-    url.to_string()
 }

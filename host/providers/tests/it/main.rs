@@ -15,6 +15,7 @@ mod lifetimes;
 mod looks;
 mod loopback;
 mod names;
+mod notify;
 mod observe;
 mod registry;
 mod shipping;
