@@ -104,6 +104,14 @@ impl Host {
         }
     }
 
+    /// The host in this process, if it is here.
+    pub(crate) fn local(&self) -> Option<&Local> {
+        match self {
+            Self::Here { local, .. } => Some(local),
+            Self::Served { .. } => None,
+        }
+    }
+
     /// The server's address, if there is one.
     pub(crate) fn server(&self) -> Option<&str> {
         match self {

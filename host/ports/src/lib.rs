@@ -45,7 +45,7 @@ pub use follow::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listen
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
-pub use meter::{Measure, Meter, MetricsPage, NoMeter};
+pub use meter::{Measure, Meter, MetricsPage, NoMeter, Readiness};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,

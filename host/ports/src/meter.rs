@@ -117,3 +117,10 @@ pub trait MetricsPage: Send + Sync {
     /// Everything as it is now, in the text format of Prometheus (OpenMetrics 1.0).
     async fn page(&self) -> String;
 }
+
+/// Says whether the host can do what it is there for.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// What is in the way, a line each: what, and what to do. Nothing: it is ready.
+    async fn missing(&self) -> Vec<String>;
+}

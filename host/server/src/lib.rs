@@ -8,12 +8,14 @@ mod api;
 mod extract;
 mod guard;
 mod identity;
+mod observe;
 mod pages;
 mod problem;
 mod routes;
 mod serve;
 mod state;
 
+pub use observe::Watch;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

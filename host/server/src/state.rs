@@ -1,3 +1,4 @@
+use crate::observe::Watch;
 use crate::problem::{self, Problem};
 use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// What is counted, and who says whether the host is ready.
+    pub watch: Watch,
 }
 
 impl Services {
@@ -50,6 +53,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            watch: Watch::default(),
         }
     }
 }
@@ -111,6 +115,14 @@ impl AppState {
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
         &self.0.services.backtests
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.0.services.watch
+    }
+
+    pub(crate) fn open_streams(&self) -> usize {
+        STREAMS_MAX - self.0.streams.available_permits()
     }
 
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.

@@ -1,12 +1,13 @@
 use super::run::interrupted;
 use crate::args::ServeArgs;
+use crate::config::MetricsAccess;
 use crate::context::Context;
 use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::standard;
 use crate::wiring::Retention;
-use lockstep_server::{AppState, Options, ServeError, Services};
+use lockstep_server::{AppState, Options, ServeError, Services, Watch};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
@@ -54,11 +55,25 @@ async fn listen(
         board: host.board(),
         components: host.components(),
         backtests: host.backtests(),
+        watch: watch(host, &file.url)?,
     };
     let state = AppState::new(services, Options { token, allow_remote });
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)
+}
+
+/// What the server tells of the host; from here on those are told what happens who want to be.
+fn watch(host: &Host, url: &str) -> anyhow::Result<Watch> {
+    let Some(local) = host.local() else { return Ok(Watch::default()) };
+    let config = &local.config().server;
+    local.follow(config.origin.as_deref().unwrap_or(url))?;
+    Ok(Watch {
+        meter: local.metrics(),
+        metrics: Some(local.metrics()),
+        open_metrics: config.metrics == MetricsAccess::Open,
+        readiness: Some(local.readiness()),
+    })
 }
 
 /// The address under which this machine reaches `address`.

@@ -77,6 +77,13 @@ impl HttpOptions {
         }
     }
 
+    /// Counts every request by this.
+    #[must_use]
+    pub fn metered(mut self, meter: &Arc<dyn Meter>) -> Self {
+        self.meter = Arc::clone(meter);
+        self
+    }
+
     /// Sends a header with every request.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
