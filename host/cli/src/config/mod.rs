@@ -159,6 +159,15 @@ mod tests {
             "[telemetry]\nsample = 2",
         ];
         let told: String = cases.iter().map(|text| format!("{}\n", wrong(text))).collect();
-        expect_test::expect![[""]].assert_eq(&told);
+        expect_test::expect![[r#"
+            2: unknown variant `jira`, expected `github` or `linear`
+             the repository "shop" of the tracker must be OWNER/NAME
+            1: a secret is named as { file = "PATH" } or { env = "NAME" }, and never written here
+             a release-health of datadog watches nothing: give it monitors, monitor_tags or slos
+             the name "a b" of a notify must be 1 to 64 letters, digits, - and _, and not tracker
+            4: unknown variant `burned`, expected one of `started`, `blocked`, `paused`, `done`, `failed`, `notice`
+             the origin "lockstep" of the server must begin with https:// or http://
+             the sample 2 of telemetry must be 0 to 1
+        "#]].assert_eq(&told);
     }
 }
