@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod context;
 mod data;
+mod doctor;
 mod exit;
 mod follow;
 mod host;
@@ -40,7 +41,7 @@ pub fn main() -> ExitCode {
         let code = wiring::supervise(dir);
         return ExitCode::from(u8::try_from(code).unwrap_or_else(|_| Exit::Internal.code()));
     }
-    logging::begin();
+    logging::begin(cli.log_format);
     let term = Term::of_process(cli.json);
     let mut own = "lockstep ".to_owned();
     let result = Context::new(&cli, term.clone()).and_then(|context| {

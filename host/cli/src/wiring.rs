@@ -2,7 +2,7 @@
 //! workspace knows all of them.
 
 pub(crate) mod outside;
-mod ready;
+pub(crate) mod ready;
 
 use crate::config::HostConfig;
 use crate::standard;
@@ -251,7 +251,7 @@ pub(crate) fn open_bench(folder: &Path) -> anyhow::Result<Sandbox> {
 }
 
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.
-fn cache_dir(folder: &Path) -> PathBuf {
+pub(crate) fn cache_dir(folder: &Path) -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let user = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     set("LOCKSTEP_CACHE")

@@ -47,7 +47,7 @@ pub(crate) async fn requests(State(state): State<AppState>, request: Request, ne
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, time) = (response.status().as_u16(), begun.elapsed());
     span.record("status", status);
-    span.in_scope(|| tracing::info!(status, ms = time.as_secs_f64() * 1000.0, "answered"));
+    span.in_scope(|| tracing::info!(us = time.as_micros(), "answered"));
     state.watch().meter.note(&Measure::Request { method, route: &route, status, time });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -26,7 +26,10 @@ impl Look {
         let mut files = FILES_MAX;
         let mut look = Self {
             open_fds: fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64),
-            store_bytes: size_of(&data.join("store"), DEPTH_MAX, &mut files),
+            store_bytes: ["journal", "components"]
+                .iter()
+                .map(|name| size_of(&data.join(name), DEPTH_MAX, &mut files))
+                .sum(),
             free_bytes: rustix::fs::statvfs(data).map_or(0, |disk| disk.f_bavail * disk.f_frsize),
             ..Self::default()
         };

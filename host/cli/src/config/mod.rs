@@ -92,6 +92,20 @@ impl HostConfig {
         Ok(config)
     }
 
+    /// The sections that wire something.
+    pub(crate) fn wired(&self) -> Vec<String> {
+        let count = |name: &str, count: usize| (count > 0).then(|| format!("{count} {name}"));
+        let one = |name: &str, is_there: bool| is_there.then(|| name.to_owned());
+        let sections = [
+            count("repository", self.repositories.len()),
+            one("tracker", self.tracker.is_some()),
+            count("release-health", self.release_health.len()),
+            count("notify", self.notify.len()),
+            one("telemetry", self.telemetry.otlp.is_some()),
+        ];
+        sections.into_iter().flatten().collect()
+    }
+
     fn check(&self) -> Result<(), String> {
         if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));

@@ -6,6 +6,7 @@
 mod backtest;
 mod board;
 mod component;
+pub(crate) mod doctor;
 mod item;
 mod registry;
 mod report;

@@ -3,7 +3,7 @@
 use crate::config::{Address, Format, HostConfig, NotifyConfig, ReleaseHealthConfig, TrackerConfig};
 use anyhow::Context;
 use lockstep_ports::{BoardService, Effects, Listener, Meter, Observations, Tracker};
-use lockstep_providers::http::{Http, HttpOptions};
+use lockstep_providers::http::{Http, HttpOptions, Retry};
 use lockstep_providers::{
     Datadog, GithubIssues, HealthPage, HealthSource, LinearIssues, NotifyEndpoint, NotifyFormat,
     TicketUpdates, TrackedEffects, WatchedReleases,
@@ -109,6 +109,8 @@ pub(crate) fn endpoint(
     options.allow_plain = config.allow_plain;
     // Slack's address is a key; what others put into theirs nobody knows.
     options.is_secret = true;
+    // Who follows the feed tries again by itself, and keeps count.
+    options.retry = Retry::NEVER;
     let http = Http::new(options)?;
     Ok(NotifyEndpoint::new(http, config.name.clone(), format, config.on.clone(), origin))
 }
