@@ -47,7 +47,7 @@ pub(crate) async fn requests(State(state): State<AppState>, request: Request, ne
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, time) = (response.status().as_u16(), begun.elapsed());
     span.record("status", status);
-    span.in_scope(|| tracing::info!(us = time.as_micros(), "answered"));
+    span.in_scope(|| tracing::info!(us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX), "answered"));
     state.watch().meter.note(&Measure::Request { method, route: &route, status, time });
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

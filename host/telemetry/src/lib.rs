@@ -7,7 +7,9 @@
 mod metrics;
 mod names;
 mod process;
+mod traces;
 mod watch;
 
 pub use metrics::Metrics;
+pub use traces::{Post, Traces};
 pub use watch::{WatchedEffects, WatchedExecutor, WatchedJobs, WatchedJournal};

@@ -10,6 +10,8 @@ pub(crate) struct TelemetryConfig {
     pub(crate) otlp: Option<String>,
     /// Headers it wants, as an API key.
     pub(crate) headers: BTreeMap<String, SecretSource>,
+    /// Whether it may be spoken to without TLS beyond this machine.
+    pub(crate) allow_plain: bool,
     /// Share of traces that are sent, 0 to 1; none: all.
     pub(crate) sample: Option<f64>,
 }

@@ -1,13 +1,16 @@
 //! What `config.toml` wires the host to, beside what every host has.
 
-use crate::config::{Address, Format, HostConfig, NotifyConfig, ReleaseHealthConfig, TrackerConfig};
+use crate::config::{
+    Address, Format, HostConfig, NotifyConfig, ReleaseHealthConfig, TelemetryConfig, TrackerConfig,
+};
 use anyhow::Context;
 use lockstep_ports::{BoardService, Effects, Listener, Meter, Observations, Tracker};
-use lockstep_providers::http::{Http, HttpOptions, Retry};
+use lockstep_providers::http::{Http, HttpOptions, HttpRequest, Retry};
 use lockstep_providers::{
     Datadog, GithubIssues, HealthPage, HealthSource, LinearIssues, NotifyEndpoint, NotifyFormat,
     TicketUpdates, TrackedEffects, WatchedReleases,
 };
+use lockstep_telemetry::{Post, Traces};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,9 @@ const NOTIFY_TIME: Duration = Duration::from_secs(20);
 
 /// How long a look at a release may take: a run does nothing else meanwhile.
 const HEALTH_TIME: Duration = Duration::from_secs(20);
+
+/// How long a collector may take.
+const TRACES_TIME: Duration = Duration::from_secs(5);
 
 /// Largest health report.
 const HEALTH_MAX: usize = 1 << 20;
@@ -113,6 +119,32 @@ pub(crate) fn endpoint(
     options.retry = Retry::NEVER;
     let http = Http::new(options)?;
     Ok(NotifyEndpoint::new(http, config.name.clone(), format, config.on.clone(), origin))
+}
+
+/// Traces to the collector that is wired; none if none is.
+///
+/// # Errors
+/// A secret is not to be had, or its address is none.
+pub(crate) fn traces(config: &TelemetryConfig) -> anyhow::Result<Option<Traces>> {
+    let Some(otlp) = &config.otlp else { return Ok(None) };
+    let url = format!("{}/v1/traces", otlp.trim_end_matches('/'));
+    let mut options = HttpOptions::new("otlp", url);
+    options.allow_plain = config.allow_plain;
+    options.time = TRACES_TIME;
+    options.retry = Retry::NEVER;
+    let http = Http::new(options)?;
+    let mut request = HttpRequest::post("");
+    for (name, source) in &config.headers {
+        request = request.secret(name, source.read().context("[telemetry]")?.expose());
+    }
+    let post: Post = Arc::new(move |body| {
+        let (http, request) = (http.clone(), request.clone().bytes("application/x-protobuf", body));
+        Box::pin(async move {
+            http.send(&request).await.map(|answer| answer.status).map_err(|error| error.to_string())
+        })
+    });
+    let share = config.sample.unwrap_or(1.0);
+    Traces::new(post, share, env!("CARGO_PKG_VERSION")).map(Some).map_err(anyhow::Error::msg)
 }
 
 /// Effects with the tracker that is wired.

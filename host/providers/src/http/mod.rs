@@ -23,6 +23,7 @@ use reqwest::{Client, Method, StatusCode, Url, redirect};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 /// How long a host may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -172,7 +173,9 @@ impl Http {
         let url = self.url_of(request)?;
         for attempt in 1.. {
             let begun = Instant::now();
-            let outcome = self.once(request, url.clone()).await;
+            let span = tracing::info_span!(target: "lockstep::trace", "provider call",
+                provider = self.options.service, method = %request.method, attempt);
+            let outcome = self.once(request, url.clone()).instrument(span).await;
             self.count(&outcome, begun.elapsed());
             let asked = retry::asked(&outcome, request.may_repeat());
             match asked.and_then(|asked| self.options.retry.wait(attempt, asked, retry::random())) {
