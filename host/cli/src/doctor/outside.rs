@@ -124,7 +124,7 @@ mod tests {
     fn a_listener_that_takes_nothing_is_told_with_why() {
         let well = Bookmark { delivered: 3, last_success: Some(Timestamp(0)), ..Bookmark::default() };
         let failing = Some((Timestamp(0), "notify: answered 500".to_owned()));
-        let ill = Bookmark { failing, given_up: 1, ..well.clone() };
+        let ill = Bookmark { delivered: 0, failing, given_up: 1, ..Bookmark::default() };
         let shown: String =
             [well, ill].iter().map(|bookmark| format!("{:?}\n", judge("a".into(), bookmark))).collect();
         expect_test::expect![[r#"

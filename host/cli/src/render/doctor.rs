@@ -3,7 +3,7 @@
 use super::{Style, clean};
 use crate::doctor::{Check, State};
 
-pub(crate) fn checks(_: &Style, checks: &Vec<Check>) -> String {
+pub(crate) fn checks(_: &Style, checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
     let line = |check: &Check| {
         let state = match check.state {
