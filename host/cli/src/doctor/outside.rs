@@ -129,7 +129,7 @@ mod tests {
             [well, ill].iter().map(|bookmark| format!("{:?}\n", judge("a".into(), bookmark))).collect();
         expect_test::expect![[r#"
             Check { name: "a", state: Ok, found: "3 taken, the last at 1970-01-01T00:00:00.000Z", next: None }
-            Check { name: "a", state: Failed, found: "takes none since 1970-01-01T00:00:00.000Z: notify: answered 500; 3 taken, the last at 1970-01-01T00:00:00.000Z, 1 given up", next: Some("correct its address, or make it answer: messages wait for about a day") }
+            Check { name: "a", state: Failed, found: "takes none since 1970-01-01T00:00:00.000Z: notify: answered 500; 0 taken, 1 given up", next: Some("correct its address, or make it answer: messages wait for about a day") }
         "#]].assert_eq(&shown);
     }
 }
