@@ -1,22 +1,27 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
+pub(crate) mod outside;
+pub(crate) mod ready;
+
 use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
-    Replies, RunService, Secret, StepExecutor as _,
+    BacktestService, BoardService, Bookmarks, Clock, ComponentService, Credentials, Distribution, DoneBeside,
+    Effects, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
-    CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
-    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp, ProcessJobs,
+    BookmarkFiles, CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions,
+    JobOptions, LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp,
+    ProcessJobs,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
+use lockstep_telemetry::{Metrics, WatchedEffects, WatchedExecutor, WatchedJobs, WatchedJournal};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +36,9 @@ pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
+    config: HostConfig,
+    folder: PathBuf,
 }
 
 impl Local {
@@ -86,6 +94,33 @@ impl Local {
         self.runtime.retain(retention);
     }
 
+    /// Counts what the host does, and shows it.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Says whether the host can do what it is there for.
+    pub(crate) fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(ready::Ready::new(&self.folder, self.components()))
+    }
+
+    /// What the operator wired.
+    pub(crate) fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// Tells those outside what happens in runs, for as long as the host is up; people reach it at `origin`.
+    ///
+    /// # Errors
+    /// Somebody cannot be told as `config.toml` says.
+    pub(crate) fn follow(&self, origin: &str) -> anyhow::Result<()> {
+        let meter: Arc<dyn Meter> = Arc::clone(&self.metrics) as _;
+        let listeners = outside::listeners(&self.config, self.board(), &self.folder, origin, &meter)?;
+        let bookmarks: Arc<dyn Bookmarks> = Arc::new(BookmarkFiles::new(&self.folder));
+        self.runtime.follow(listeners, &bookmarks, &meter);
+        Ok(())
+    }
+
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by
     /// themselves and are found again.
     pub async fn close(self) {
@@ -102,7 +137,9 @@ impl Local {
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
 pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
-    HostConfig::read(folder)?;
+    let config = HostConfig::read(folder)?;
+    let metrics = Arc::new(Metrics::new(folder.to_owned(), env!("CARGO_PKG_VERSION")));
+    let meter: Arc<dyn Meter> = Arc::clone(&metrics) as _;
     let path = folder.to_owned();
     let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
@@ -114,24 +151,32 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
     let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
     let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
+    let (mut effects, mut observations): (Arc<dyn Effects>, Arc<dyn Observations>) =
+        (Arc::new(effects), Arc::new(observations));
+    // A host that drives nothing asks nobody outside, and needs no secret.
+    if drive == Drive::Runs {
+        effects = outside::effects(&config, effects, folder, &meter)?;
+        observations = outside::observations(&config, observations, &meter)?;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     credentials.sweep().await;
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
     let git = Arc::new(git);
+    let journal = WatchedJournal::open(Arc::clone(&store) as _, Arc::clone(&meter)).await?;
     let outside = Outside {
-        journal: Arc::clone(&store) as _,
+        journal: Arc::new(journal),
         components: Arc::clone(&store) as _,
-        executor: Arc::new(executor),
+        executor: Arc::new(WatchedExecutor::new(executor, Arc::clone(&meter))),
         checks: Arc::new(checks),
         mergeability: Arc::clone(&git) as _,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::new(effects),
-        observations: Arc::new(observations),
+        effects: Arc::new(WatchedEffects::new(effects, Arc::clone(&meter))),
+        observations,
         credentials,
         changes: git,
-        jobs: Arc::new(jobs),
+        jobs: Arc::new(WatchedJobs::new(Arc::new(jobs), Arc::clone(&meter))),
         clock,
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
@@ -139,7 +184,7 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
-    Ok(Local { runtime, store, access })
+    Ok(Local { runtime, store, access, metrics, config, folder: folder.to_owned() })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.
@@ -246,7 +291,7 @@ pub(crate) fn open_bench(folder: &Path) -> anyhow::Result<Sandbox> {
 }
 
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.
-fn cache_dir(folder: &Path) -> PathBuf {
+pub(crate) fn cache_dir(folder: &Path) -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let user = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     set("LOCKSTEP_CACHE")

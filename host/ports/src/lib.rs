@@ -12,14 +12,17 @@ mod component_service;
 mod components;
 mod credentials;
 mod distribution;
+mod follow;
 mod forge;
 mod journal;
 mod lenient;
+mod meter;
 mod outside;
 mod recorded;
 mod replies;
 mod service;
 mod step_executor;
+mod tracker;
 
 pub use access::{
     AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
@@ -44,9 +47,11 @@ pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
     Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
 };
+pub use follow::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener};
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
+pub use meter::{Measure, Meter, MetricsPage, NoMeter, Readiness};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,
@@ -58,3 +63,4 @@ pub use service::{
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
+pub use tracker::{Ticket, TicketState, Tracker, TrackerError};

@@ -1,4 +1,5 @@
 use crate::limits::{Budget, Limits, StreamPermit};
+use crate::observe::Watch;
 use crate::origin::Origin;
 use crate::problem::{self, Problem};
 use crate::replies::Repeats;
@@ -45,6 +46,8 @@ pub struct Services {
     pub access: Option<Arc<Access>>,
     /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
     pub replies: Option<Arc<dyn Replies>>,
+    /// What is counted, and who says whether the host is ready.
+    pub watch: Watch,
 }
 
 impl Services {
@@ -61,6 +64,7 @@ impl Services {
             backtests: Arc::<H>::clone(host),
             access: None,
             replies: None,
+            watch: Watch::default(),
         }
     }
 }
@@ -136,6 +140,10 @@ impl AppState {
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
         &self.0.services.backtests
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.0.services.watch
     }
 
     pub(crate) fn repeats(&self) -> Arc<Repeats> {

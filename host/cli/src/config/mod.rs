@@ -1,13 +1,19 @@
 //! `config.toml` of the data folder: what the host is wired to. It is the operator's word; no file is as good as an empty
 //! one, and whatever is not wired answers that it is not configured.
 
+mod notify;
+mod release_health;
 mod secret;
 mod server;
+mod telemetry;
+mod tracker;
 
-#[allow(unused_imports, reason = "nothing that needs a secret is wired yet")]
+pub(crate) use notify::{Address, Format, NotifyConfig};
+pub(crate) use release_health::ReleaseHealthConfig;
 pub(crate) use secret::SecretSource;
-
-pub(crate) use server::ServerConfig;
+pub(crate) use server::{MetricsAccess, ServerConfig};
+pub(crate) use telemetry::TelemetryConfig;
+pub(crate) use tracker::TrackerConfig;
 
 use crate::exit::Refused;
 use serde::Deserialize;
@@ -28,8 +34,17 @@ pub(crate) struct HostConfig {
     /// Repositories that are more than a folder.
     #[serde(rename = "repository")]
     pub(crate) repositories: Vec<RepositoryConfig>,
-    /// How the server is reached, and how much may be asked of it.
+    /// How the host is reached.
     pub(crate) server: ServerConfig,
+    /// Where tickets go.
+    pub(crate) tracker: Option<TrackerConfig>,
+    /// What tells whether a release is well.
+    #[serde(rename = "release-health")]
+    pub(crate) release_health: Vec<ReleaseHealthConfig>,
+    /// Who is told what happens.
+    pub(crate) notify: Vec<NotifyConfig>,
+    /// Where traces go.
+    pub(crate) telemetry: TelemetryConfig,
 }
 
 /// A repository of this machine and what it is a clone of.
@@ -77,14 +92,29 @@ impl HostConfig {
         Ok(config)
     }
 
+    /// The sections that wire something.
+    pub(crate) fn wired(&self) -> Vec<String> {
+        let count = |name: &str, count: usize| (count > 0).then(|| format!("{count} {name}"));
+        let one = |name: &str, is_there: bool| is_there.then(|| name.to_owned());
+        let sections = [
+            count("repository", self.repositories.len()),
+            one("tracker", self.tracker.is_some()),
+            count("release-health", self.release_health.len()),
+            count("notify", self.notify.len()),
+            one("telemetry", self.telemetry.otlp.is_some()),
+        ];
+        sections.into_iter().flatten().collect()
+    }
+
     fn check(&self) -> Result<(), String> {
-        self.server.check()?;
-        match self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
-            Some(repository) => {
-                Err(format!(" the path {} of a repository must be absolute", repository.path.display()))
-            }
-            None => Ok(()),
+        if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
+            return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));
         }
+        self.server.check()?;
+        self.tracker.as_ref().map_or(Ok(()), TrackerConfig::check)?;
+        self.release_health.iter().try_for_each(ReleaseHealthConfig::check)?;
+        NotifyConfig::check(&self.notify)?;
+        self.telemetry.check()
     }
 }
 
@@ -104,5 +134,54 @@ mod tests {
         );
         assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
         assert!(wrong("a = ").starts_with("1: "));
+    }
+
+    #[test]
+    fn what_is_outside_is_wired_by_its_own_section() {
+        let text = r#"
+            [server]
+            origin = "https://lockstep.example.com"
+            metrics = "open"
+            [tracker]
+            provider = "github"
+            repository = "acme/shop"
+            token = { env = "GITHUB_TOKEN" }
+            [[release-health]]
+            provider = "datadog"
+            api_key = { env = "A" }
+            app_key = { file = "/run/app" }
+            monitors = [17]
+            [[notify]]
+            name = "team"
+            url = { env = "SLACK_URL" }
+            format = "slack"
+            on = ["blocked", "failed"]
+            [telemetry]
+            otlp = "http://127.0.0.1:4318"
+        "#;
+        let config = HostConfig::parse(text).unwrap();
+        assert!(config.tracker.is_some() && config.release_health.len() == 1 && config.notify.len() == 1);
+        let wrong = |text: &str| HostConfig::parse(text).unwrap_err();
+        let cases = [
+            "[tracker]\nprovider = \"jira\"",
+            "[tracker]\nprovider = \"github\"\nrepository = \"shop\"\ntoken = { env = \"T\" }",
+            "[tracker]\nprovider = \"github\"\nrepository = \"a/b\"\ntoken = \"ghp_secret\"",
+            "[[release-health]]\nprovider = \"datadog\"\napi_key = { env = \"A\" }\napp_key = { env = \"B\" }",
+            "[[notify]]\nname = \"a b\"\nurl = \"https://a\"",
+            "[[notify]]\nname = \"a\"\nurl = \"https://a\"\non = [\"burned\"]",
+            "[server]\norigin = \"lockstep\"",
+            "[telemetry]\nsample = 2",
+        ];
+        let told: String = cases.iter().map(|text| format!("{}\n", wrong(text))).collect();
+        expect_test::expect![[r#"
+            2: unknown variant `jira`, expected `github` or `linear`
+             the repository "shop" of the tracker must be OWNER/NAME
+            1: a secret is named as { file = "PATH" } or { env = "NAME" }, and never written here
+             a release-health of datadog watches nothing: give it monitors, monitor_tags or slos
+             the name "a b" of a notify must be 1 to 64 letters, digits, - and _, and not tracker
+            4: unknown variant `burned`, expected one of `started`, `blocked`, `paused`, `done`, `failed`, `notice`
+             the origin "lockstep" of the server must begin with https:// or http://
+             the sample 2 of telemetry must be 0 to 1
+        "#]].assert_eq(&told);
     }
 }
