@@ -12,6 +12,7 @@ mod debian;
 mod demo;
 mod examples;
 mod fuzz;
+mod github_mock;
 mod guests;
 mod kill;
 mod sim;
@@ -47,6 +48,8 @@ enum Task {
     Kill(kill::Args),
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
+    /// Check the GitHub provider against a mock of GitHub's published description, fetched from npm
+    GithubMock,
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
+        Task::GithubMock => github_mock::run(),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

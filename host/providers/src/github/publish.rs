@@ -212,7 +212,7 @@ fn apart(branch: &str) -> String {
 fn transfer(link: &Link, what: &str, error: &GitError) -> Trouble {
     let line = format!("nothing could be {what} {}: {error}", link.full_name());
     let GitError::Failed { reason, .. } = error else { return Trouble::ForNow(line) };
-    let lasting = ["uthentication failed", "not found", "could not read Username", "error: 403", "redirect"];
+    let lasting = ["uthentication failed", "not found", "could not read Username", "error: 403", "error: 30"];
     match lasting.iter().any(|words| reason.contains(words)) {
         true => Trouble::Lasting(format!("{line}: may the token of config.toml do that?")),
         false => Trouble::ForNow(line),
