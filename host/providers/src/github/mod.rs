@@ -29,7 +29,7 @@ use client::{Client, segment};
 use lockstep_ports::{Meter, NoMeter};
 use reqwest::Url;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -197,7 +197,7 @@ impl Inner {
     }
 }
 
-fn link(path: &PathBuf, full_name: &str) -> Result<Link, String> {
+fn link(path: &Path, full_name: &str) -> Result<Link, String> {
     let is_name = |part: &str| {
         let known = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         !part.is_empty() && part != "." && part != ".." && part.len() <= 100 && part.chars().all(known)
@@ -210,7 +210,7 @@ fn link(path: &PathBuf, full_name: &str) -> Result<Link, String> {
     // Runs name a clone by its path without links.
     let path = path.canonicalize().unwrap_or_else(|error| {
         tracing::warn!(path = %path.display(), %error, "the clone of a GitHub repository is not there yet");
-        path.clone()
+        path.to_owned()
     });
     Ok(Link {
         path: path.to_str().ok_or_else(|| format!("the path of {full_name} is no text"))?.to_owned(),
@@ -238,16 +238,17 @@ fn git_base(address: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::{git_base, link};
+    use std::path::Path;
 
     #[test]
     fn only_names_of_repositories_are_taken() {
-        let path = "/".into();
-        let one = link(&path, "acme-1/shop.js_2").unwrap();
+        let path = Path::new("/");
+        let one = link(path, "acme-1/shop.js_2").unwrap();
         assert_eq!(one.api("pulls/7"), "repos/acme-1/shop.js_2/pulls/7");
         for bad in
             ["", "shop", "acme/", "/shop", "acme/shop/x", "acme/..", "acme/a b", "acme/?x", "ac%2fme/x"]
         {
-            assert!(link(&path, bad).is_err(), "{bad}");
+            assert!(link(path, bad).is_err(), "{bad}");
         }
     }
 

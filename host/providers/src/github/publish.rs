@@ -132,7 +132,7 @@ impl Inner {
         // Written down first: if the host ends now and the push arrived, what is there is known to be ours.
         let before = self.last_push(repository, branch).await?;
         let pushed_now = vec![commit.to_owned()];
-        let either = pushed_now.iter().chain(&before).cloned().take(2).collect();
+        let either = pushed_now.iter().chain(&before).take(2).cloned().collect();
         self.keep_last_push(repository, branch, either).await?;
         let pushed = self.git.push_to(repository, &remote, (branch, commit), replaced).await;
         match &pushed {

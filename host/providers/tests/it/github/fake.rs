@@ -186,11 +186,6 @@ impl State {
     }
 
     fn served(&mut self, asked: &Asked) -> Vec<u8> {
-        let said = |status: u16, message: &str| {
-            let body =
-                json!({ "message": message, "documentation_url": "https://docs.github.com", "errors": [] });
-            reply(status, &[("content-type", "application/json")], body.to_string().as_bytes())
-        };
         if asked.header("authorization") != format!("Bearer {}", self.token) {
             return said(401, "Bad credentials");
         }
@@ -200,23 +195,7 @@ impl State {
         let parts: Vec<&str> = path.split('/').collect();
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
         match (asked.method.as_str(), parts.as_slice()) {
-            ("GET", ["git", "ref", "heads", branch @ ..]) => match self.tip(&branch.join("/")) {
-                Some(sha) => self.told("ref", 200, self.reference(&branch.join("/"), &sha), asked),
-                None => said(404, "Not Found"),
-            },
-            ("PATCH", ["git", "refs", "heads", base @ ..]) => {
-                let (base, sha) = (base.join("/"), body["sha"].as_str().unwrap().to_owned());
-                let old = self.tip(&base).unwrap();
-                if self.git(&["merge-base", "--is-ancestor", &old, &sha]).is_none() {
-                    return said(422, "Update is not a fast forward");
-                }
-                self.git(&["update-ref", &format!("refs/heads/{base}"), &sha]).unwrap();
-                for pull in self.pulls.iter_mut().filter(|pull| pull.is_open && pull.base == base) {
-                    pull.is_open = false;
-                    pull.merged = Some((sha.clone(), sha.clone()));
-                }
-                self.told("ref", 200, self.reference(&base, &sha), asked)
-            }
+            (_, ["git", ..]) => self.served_refs(&parts, &body, asked),
             ("GET", ["commits", sha, "check-runs"]) => {
                 let runs: Vec<Value> =
                     self.check_runs.iter().filter(|run| run["head_sha"] == *sha).cloned().collect();
@@ -265,11 +244,30 @@ impl State {
         }
     }
 
+    fn served_refs(&mut self, parts: &[&str], body: &Value, asked: &Asked) -> Vec<u8> {
+        match (asked.method.as_str(), parts) {
+            ("GET", ["git", "ref", "heads", branch @ ..]) => match self.tip(&branch.join("/")) {
+                Some(sha) => self.told("ref", 200, self.reference(&branch.join("/"), &sha), asked),
+                None => said(404, "Not Found"),
+            },
+            ("PATCH", ["git", "refs", "heads", base @ ..]) => {
+                let (base, sha) = (base.join("/"), body["sha"].as_str().unwrap().to_owned());
+                let old = self.tip(&base).unwrap();
+                if self.git(&["merge-base", "--is-ancestor", &old, &sha]).is_none() {
+                    return said(422, "Update is not a fast forward");
+                }
+                self.git(&["update-ref", &format!("refs/heads/{base}"), &sha]).unwrap();
+                for pull in self.pulls.iter_mut().filter(|pull| pull.is_open && pull.base == base) {
+                    pull.is_open = false;
+                    pull.merged = Some((sha.clone(), sha.clone()));
+                }
+                self.told("ref", 200, self.reference(&base, &sha), asked)
+            }
+            _ => said(404, "Not Found"),
+        }
+    }
+
     fn served_pulls(&mut self, parts: &[&str], body: &Value, asked: &Asked) -> Vec<u8> {
-        let said = |status: u16, message: &str| {
-            let body = json!({ "message": message, "documentation_url": "https://docs.github.com" });
-            reply(status, &[("content-type", "application/json")], body.to_string().as_bytes())
-        };
         match (asked.method.as_str(), parts) {
             ("GET", ["pulls"]) => {
                 let wanted = |pull: &&PullRow| {
@@ -330,8 +328,15 @@ impl State {
                 self.computing = self.computing.saturating_sub(1);
                 self.told("pull", 200, value, asked)
             }
-            ("PUT", ["pulls", number, "merge"]) => {
-                let Some(at) = self.pull(number) else { return said(404, "Not Found") };
+            ("PUT", ["pulls", number, what]) => self.served_changes(number, what, body, asked),
+            _ => said(404, "Not Found"),
+        }
+    }
+
+    fn served_changes(&mut self, number: &str, what: &str, body: &Value, asked: &Asked) -> Vec<u8> {
+        let Some(at) = self.pull(number) else { return said(404, "Not Found") };
+        match what {
+            "merge" => {
                 if let Some((status, message)) = self.refusal {
                     return said(status, message);
                 }
@@ -346,8 +351,7 @@ impl State {
                     json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" });
                 self.told("merge", 200, merged, asked)
             }
-            ("PUT", ["pulls", number, "update-branch"]) => {
-                let Some(at) = self.pull(number) else { return said(404, "Not Found") };
+            "update-branch" => {
                 let (head, base) = (self.pulls[at].head.clone(), self.pulls[at].base.clone());
                 let (tip, base) = (self.tip(&head).unwrap(), self.tip(&base).unwrap());
                 if body["expected_head_sha"] != tip {
@@ -508,6 +512,12 @@ impl State {
         headers.extend_from_slice(more);
         reply(status, &headers, body.as_bytes())
     }
+}
+
+/// A refusal.
+fn said(status: u16, message: &str) -> Vec<u8> {
+    let body = json!({ "message": message, "documentation_url": "https://docs.github.com" });
+    reply(status, &[("content-type", "application/json")], body.to_string().as_bytes())
 }
 
 /// A check run of a commit.

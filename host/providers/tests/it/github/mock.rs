@@ -124,6 +124,16 @@ impl Relay {
         pull["mergeable_state"] = "blocked".into();
     }
 
+    /// The mock does look at what it is asked.
+    fn takes_not_anything(&self) {
+        let merge = "/repos/octocat/Hello-World/pulls/1347/merge".to_owned();
+        let headers = [("content-type".to_owned(), "application/json".to_owned())].into();
+        let body = br#"{"merge_method":"fast-forward"}"#.to_vec();
+        let (status, head, _) =
+            self.passed_on(&Asked { method: "PUT".into(), target: merge, headers, body, ..Asked::default() });
+        assert!(is_wrong(status, &head), "the mock takes anything: {head}");
+    }
+
     fn tip(&self, branch: &str) -> String {
         let mut git = Command::new("git");
         git.arg("-C").arg(self.hub.join("acme/shop.git")).args([
@@ -181,12 +191,7 @@ async fn every_request_is_as_github_describes_it_and_every_answer_understood() {
     super::asked::commit_there(&world, "main", "m.txt");
     let updated = world.perform(&world.order(Effect::UpdateBranch)).await;
     assert!(matches!(&updated, EffectOutcome::Failed(why) if why.contains("took it")), "{updated:?}");
-    let merge = "/repos/octocat/Hello-World/pulls/1347/merge".to_owned();
-    let headers = [("content-type".to_owned(), "application/json".to_owned())].into();
-    let body = br#"{"merge_method":"fast-forward"}"#.to_vec();
-    let (status, head, _) =
-        relay.passed_on(&Asked { method: "PUT".into(), target: merge, headers, body, ..Asked::default() });
-    assert!(is_wrong(status, &head), "the mock takes anything: {head}");
+    relay.takes_not_anything();
     let wrong = relay.wrong.lock().unwrap().clone();
     assert!(wrong.is_empty(), "not as GitHub is described: {wrong:#?}");
     let asked: Vec<String> = relay.asked.lock().unwrap().iter().cloned().collect();
