@@ -1,16 +1,18 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
+mod forge;
 pub(crate) mod outside;
 pub(crate) mod ready;
 
+use self::forge::Asked;
 use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
     BacktestService, BoardService, Bookmarks, Clock, ComponentService, Credentials, Distribution, DoneBeside,
-    Effects, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
+    Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     BookmarkFiles, CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions,
@@ -35,6 +37,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    forge: Option<Arc<dyn Forge>>,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     config: HostConfig,
@@ -64,6 +67,12 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// The forge that repositories of this host are on, if the operator named one.
+    #[must_use]
+    pub fn forge(&self) -> Option<Arc<dyn Forge>> {
+        self.forge.clone()
     }
 
     /// All of them, as they are behind whoever guards them.
@@ -153,8 +162,10 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
     let (mut effects, mut observations): (Arc<dyn Effects>, Arc<dyn Observations>) =
         (Arc::new(effects), Arc::new(observations));
+    let mut forge = None;
     // A host that drives nothing asks nobody outside, and needs no secret.
     if drive == Drive::Runs {
+        forge = forge::open(&config, &git)?;
         effects = outside::effects(&config, effects, folder, &meter)?;
         observations = outside::observations(&config, observations, &meter)?;
     }
@@ -165,14 +176,16 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
     let git = Arc::new(git);
     let journal = WatchedJournal::open(Arc::clone(&store) as _, Arc::clone(&meter)).await?;
+    let asked = Asked { checks: Arc::new(checks), mergeability: Arc::clone(&git) as _, effects };
+    let asked = asked.of(forge.as_ref());
     let outside = Outside {
         journal: Arc::new(journal),
         components: Arc::clone(&store) as _,
         executor: Arc::new(WatchedExecutor::new(executor, Arc::clone(&meter))),
-        checks: Arc::new(checks),
-        mergeability: Arc::clone(&git) as _,
+        checks: asked.checks,
+        mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::new(WatchedEffects::new(effects, Arc::clone(&meter))),
+        effects: Arc::new(WatchedEffects::new(asked.effects, Arc::clone(&meter))),
         observations,
         credentials,
         changes: git,
@@ -184,7 +197,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
-    Ok(Local { runtime, store, access, metrics, config, folder: folder.to_owned() })
+    let forge = forge.map(|forge| Arc::new(forge) as _);
+    Ok(Local { runtime, store, forge, access, metrics, config, folder: folder.to_owned() })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

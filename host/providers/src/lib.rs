@@ -13,6 +13,7 @@ mod effects;
 mod environment;
 mod files;
 mod git;
+mod github;
 mod health;
 pub mod http;
 mod launch;
@@ -30,6 +31,10 @@ pub use credentials::LocalCredentials;
 pub use distribution::{ComponentDistribution, DistributionOptions, PlainHttp};
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
+pub use github::{
+    GitHub, GitHubChecks, GitHubCredential, GitHubEffects, GitHubError, GitHubMergeability, GitHubOptions,
+    GitHubPace,
+};
 pub use health::{Datadog, HealthPage, HealthSource, WatchedReleases};
 pub use notify::{BookmarkFiles, NotifyEndpoint, NotifyFormat};
 pub use observations::LocalObservations;

@@ -1,6 +1,7 @@
 //! `config.toml` of the data folder: what the host is wired to. It is the operator's word; no file is as good as an empty
 //! one, and whatever is not wired answers that it is not configured.
 
+mod github;
 mod notify;
 mod release_health;
 mod secret;
@@ -8,6 +9,7 @@ mod server;
 mod telemetry;
 mod tracker;
 
+pub(crate) use github::GitHubConfig;
 pub(crate) use notify::{Address, Format, NotifyConfig};
 pub(crate) use release_health::ReleaseHealthConfig;
 pub(crate) use secret::SecretSource;
@@ -34,7 +36,9 @@ pub(crate) struct HostConfig {
     /// Repositories that are more than a folder.
     #[serde(rename = "repository")]
     pub(crate) repositories: Vec<RepositoryConfig>,
-    /// How the host is reached.
+    /// How the host speaks to GitHub.
+    pub(crate) github: Option<GitHubConfig>,
+    /// How the server is reached, and how much may be asked of it.
     pub(crate) server: ServerConfig,
     /// Where tickets go.
     pub(crate) tracker: Option<TrackerConfig>,
@@ -55,7 +59,6 @@ pub(crate) struct RepositoryConfig {
     pub(crate) path: PathBuf,
     /// `OWNER/NAME` on GitHub.
     #[serde(default)]
-    #[allow(dead_code, reason = "no forge is wired yet")]
     pub(crate) github: Option<String>,
 }
 
@@ -98,6 +101,7 @@ impl HostConfig {
         let one = |name: &str, is_there: bool| is_there.then(|| name.to_owned());
         let sections = [
             count("repository", self.repositories.len()),
+            one("github", self.github.is_some()),
             one("tracker", self.tracker.is_some()),
             count("release-health", self.release_health.len()),
             count("notify", self.notify.len()),
@@ -110,6 +114,14 @@ impl HostConfig {
         if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));
         }
+        if let Some(name) = self.repositories.iter().find_map(|repository| repository.github.as_deref())
+            && self.github.is_none()
+        {
+            return Err(format!(
+                " {name} is on GitHub, and nothing says how to speak to it: add [github] with token = {{ env = \"GITHUB_TOKEN\" }}"
+            ));
+        }
+        self.github.as_ref().map_or(Ok(()), GitHubConfig::check)?;
         self.server.check()?;
         self.tracker.as_ref().map_or(Ok(()), TrackerConfig::check)?;
         self.release_health.iter().try_for_each(ReleaseHealthConfig::check)?;
@@ -126,7 +138,8 @@ mod tests {
     fn what_is_not_understood_is_named_with_its_line() {
         let wrong = |text: &str| HostConfig::parse(text).unwrap_err();
         assert!(HostConfig::parse("").unwrap().repositories.is_empty());
-        let one = HostConfig::parse("[[repository]]\npath = \"/srv/shop\"\ngithub = \"acme/shop\"").unwrap();
+        let shop = "[[repository]]\npath = \"/srv/shop\"\ngithub = \"acme/shop\"\n";
+        let one = HostConfig::parse(&format!("{shop}[github]\ntoken = {{ env = \"T\" }}")).unwrap();
         assert_eq!(one.repositories[0].github.as_deref(), Some("acme/shop"));
         assert_eq!(
             wrong("\n[[repository]]\npath = \"shop\""),
@@ -134,6 +147,21 @@ mod tests {
         );
         assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
         assert!(wrong("a = ").starts_with("1: "));
+        assert!(
+            wrong(shop).ends_with("add [github] with token = { env = \"GITHUB_TOKEN\" }"),
+            "{}",
+            wrong(shop)
+        );
+        for (text, reason) in [
+            ("[github]", " [github] needs token or app"),
+            (
+                "[github]\ntoken = { env = \"T\" }\napp = { id = 1, installation = 2, key = { file = \"k\" } }",
+                " [github] has a token and an app: leave one out",
+            ),
+        ] {
+            assert_eq!(wrong(text), reason);
+        }
+        assert!(wrong("[github]\ntoken = \"ghp_x\"").starts_with("2: "));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod commands;
 mod credentials;
 mod effects;
 mod fixture;
+mod github;
 mod health;
 mod hostile;
 mod http;
