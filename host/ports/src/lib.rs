@@ -10,6 +10,7 @@ mod clock;
 mod component_service;
 mod components;
 mod credentials;
+mod deliveries;
 mod distribution;
 mod forge;
 mod journal;
@@ -34,6 +35,9 @@ pub use component_service::{
 };
 pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use deliveries::{
+    DELIVERIES_PAGE_MAX, Deliveries, Delivery, DeliveryError, DeliveryState, NewDelivery, Settlement, Taken,
+};
 pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
     Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,

@@ -7,6 +7,8 @@
 mod clock;
 mod components;
 mod credentials;
+mod deliveries;
+pub mod deliveries_contract;
 mod executor;
 mod jobs;
 mod journal;
@@ -19,6 +21,7 @@ mod script;
 pub use clock::SimClock;
 pub use components::MemComponents;
 pub use credentials::FakeCredentials;
+pub use deliveries::MemDeliveries;
 pub use executor::ScriptedExecutor;
 pub use jobs::{FakeEffects, FakeJobs};
 pub use journal::MemJournal;

@@ -232,6 +232,15 @@ fn settle(world: &mut World, job: &JobOutcome) {
     world.settle(job, &effect.unwrap_or_else(|| EffectOutcome::Done(JsonText::null())));
 }
 
+fn send_back(steps: &[usize], again: bool) -> Input {
+    Input::SendBack {
+        steps: steps.iter().map(|step| NAMES[*step].to_owned()).collect(),
+        feedback: again.then(|| "again".to_owned()),
+        head_commit: Some("b".repeat(40)),
+        by: "github".to_owned(),
+    }
+}
+
 pub(super) fn perform(world: &mut World, act: &Act) {
     let by = || "ann".to_owned();
     let input = match act {
@@ -274,12 +283,7 @@ pub(super) fn perform(world: &mut World, act: &Act) {
         Act::Restart(step) => {
             Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by(), repin: None }
         }
-        Act::SendBack(steps, again) => Input::SendBack {
-            steps: steps.iter().map(|step| NAMES[*step].to_owned()).collect(),
-            feedback: again.then(|| "again".to_owned()),
-            head_commit: Some("b".repeat(40)),
-            by: by(),
-        },
+        Act::SendBack(steps, again) => send_back(steps, *again),
         Act::MergedOutside => Input::MergedOutside { by: by() },
         Act::RestartOn(step, version) => match world.run().spec().pipeline.steps.get(*step) {
             Some(def) => {
