@@ -23,6 +23,7 @@ pub struct NewDelivery {
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
     /// Not taken up yet, or to be tried again.
@@ -50,6 +51,7 @@ impl DeliveryState {
 
 /// A delivery as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery {
     /// Its place among all deliveries, from 1.
     pub number: u64,

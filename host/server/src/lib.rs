@@ -7,6 +7,7 @@
 mod api;
 mod extract;
 mod guard;
+mod hooks;
 mod identity;
 mod pages;
 mod problem;
@@ -14,6 +15,7 @@ mod routes;
 mod serve;
 mod state;
 
+pub use hooks::Hooks;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

@@ -1,3 +1,4 @@
+use crate::hooks::Hooks;
 use crate::problem::{self, Problem};
 use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ const UPLOADS_MAX: usize = 2;
 
 /// Backtests at once: one takes every processor there is.
 const BACKTESTS_MAX: usize = 1;
+
+/// Payloads of webhooks in memory at once: each may have 25 MB.
+const PAYLOADS_MAX: usize = 8;
 
 /// How the server is to be reached.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// Webhooks; none: this server takes none.
+    pub hooks: Option<Hooks>,
 }
 
 impl Services {
@@ -50,6 +56,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            hooks: None,
         }
     }
 }
@@ -66,6 +73,7 @@ struct Shared {
     replays: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     backtesting: Arc<Semaphore>,
+    payloads: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
@@ -81,6 +89,7 @@ impl AppState {
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             backtesting: Arc::new(Semaphore::new(BACKTESTS_MAX)),
+            payloads: Arc::new(Semaphore::new(PAYLOADS_MAX)),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -135,6 +144,16 @@ impl AppState {
     pub(crate) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         permit(&self.0.uploads, || {
             format!("{UPLOADS_MAX} uploads are under way: try again when one has ended")
+        })
+    }
+
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.0.services.hooks.as_ref()
+    }
+
+    pub(crate) fn payload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.payloads, || {
+            format!("{PAYLOADS_MAX} deliveries arrive at this moment: deliver it again")
         })
     }
 

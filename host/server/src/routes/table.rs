@@ -2,7 +2,7 @@
 //! [`Role::Operator`] acts on runs and boards and takes the host's time, [`Role::Admin`] changes what the host runs.
 
 use super::{act, answer, backtests, board, components, events, items, kinds, library, money, notices};
-use super::{runs, schedules};
+use super::{deliveries, runs, schedules};
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
 
@@ -20,6 +20,7 @@ pub(super) fn all() -> Api {
     api.under("");
     of_components(&mut api);
     of_kinds(&mut api);
+    of_deliveries(&mut api);
     api
 }
 
@@ -152,4 +153,11 @@ fn of_kinds(api: &mut Api) {
     api.get("/trust", kinds::trust, Viewer, "Shows whose signatures count");
     api.post("/trust", kinds::change_trust, Admin, "Changes whose signatures count");
     api.get("/audit", kinds::audit, Viewer, "Lists who changed which component or grant, and why");
+}
+
+fn of_deliveries(api: &mut Api) {
+    api.tag("Deliveries");
+    api.get("/deliveries", deliveries::list, Viewer, "Lists deliveries of webhooks, the newest first");
+    api.get("/deliveries/{id}", deliveries::show, Viewer, "Shows a delivery with its payload");
+    api.post("/deliveries/{id}/replay", deliveries::replay, Operator, "Has a delivery taken up again");
 }

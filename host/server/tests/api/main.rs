@@ -11,6 +11,7 @@ mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod guards;
+mod hooks;
 mod listening;
 mod registry;
 mod routes;
