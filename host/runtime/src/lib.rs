@@ -10,6 +10,7 @@ mod board;
 mod clock;
 mod components;
 mod credentials;
+mod hooks;
 mod observer;
 pub mod pipeline_file;
 mod replay;
@@ -21,5 +22,6 @@ mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;
+pub use hooks::{HookOptions, NamedRepositories};
 pub use retention::Retention;
 pub use runtime::{Drive, Outside, Runtime, RuntimeError, Waker};

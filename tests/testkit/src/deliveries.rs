@@ -24,6 +24,19 @@ impl MemDeliveries {
         *lock(&self.0.is_full) = is_full;
     }
 
+    /// What became of one is forgotten, as if the host had gone down before that was kept.
+    pub fn unsettle(&self, id: &str) {
+        let before = |known: Delivery| Delivery {
+            state: DeliveryState::Waiting,
+            outcome: None,
+            tries: 0,
+            settled_at: None,
+            ..known
+        };
+        self.change(|known| known.id == id, before);
+        self.0.arrived.notify_one();
+    }
+
     /// Changes one and gives it.
     fn change(
         &self,

@@ -8,6 +8,7 @@ mod components;
 mod crash;
 mod dirs;
 mod flow;
+mod hooks;
 mod host;
 mod outside;
 mod people;

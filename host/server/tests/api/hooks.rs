@@ -170,16 +170,10 @@ async fn deliveries_are_listed_shown_and_replayed() {
     for (id, body) in [("d1", "{\"a\": 1}"), ("d2", "not JSON")] {
         assert_eq!(send(&kept, delivery(id, body)).await.status(), 202);
     }
+    let lines =
+        ["/v1/deliveries?limit=1", "/v1/deliveries?before=2", "/v1/deliveries?limit=0", "/v1/deliveries/d2"];
     let mut told = String::new();
-    for line in [
-        "/v1/deliveries?limit=1",
-        "/v1/deliveries?before=2",
-        "/v1/deliveries?limit=0",
-        "/v1/deliveries/d2",
-        "POST /v1/deliveries/d1/replay",
-        "POST /v1/deliveries/d3/replay",
-        "/v1/deliveries/d3",
-    ] {
+    for line in lines {
         told += &shown(send(&kept, request(line, "")).await).await;
     }
     expect![[r#"
@@ -225,8 +219,21 @@ async fn deliveries_are_listed_shown_and_replayed() {
           "state": "waiting",
           "tries": 0
         }
+    "#]]
+    .assert_eq(&told);
+}
+
+#[tokio::test]
+async fn a_delivery_is_taken_up_again_when_somebody_says_so() {
+    let kept = MemDeliveries::default();
+    assert_eq!(send(&kept, delivery("d1", "{}")).await.status(), 202);
+    let mut told = String::new();
+    for line in ["POST /v1/deliveries/d1/replay", "POST /v1/deliveries/d3/replay", "/v1/deliveries/d3"] {
+        told += &shown(send(&kept, request(line, "")).await).await;
+    }
+    expect![[r#"
         200 {
-          "bytes": 8,
+          "bytes": 2,
           "event": "push",
           "id": "d1",
           "number": 1,
@@ -237,6 +244,5 @@ async fn deliveries_are_listed_shown_and_replayed() {
         }
         404 not-found: there is no delivery "d3": see `lockstep deliveries list`
         404 not-found: there is no delivery "d3": see `lockstep deliveries list`
-    "#]]
-    .assert_eq(&told);
+    "#]].assert_eq(&told);
 }
