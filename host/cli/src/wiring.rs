@@ -5,12 +5,13 @@ use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _,
+    BacktestService, BoardService, Checks, Clock, ComponentService, Credentials, Distribution, Effects,
+    Forge, Label, Mergeability, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
-    CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
-    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp, ProcessJobs,
+    CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitHub, GitHubChecks,
+    GitHubEffects, GitHubMergeability, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
+    LocalGit, LocalObservations, PlainHttp, ProcessJobs,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -29,6 +30,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    forge: Option<Arc<dyn Forge>>,
 }
 
 impl Local {
@@ -56,6 +58,12 @@ impl Local {
         Arc::new(self.runtime.clone())
     }
 
+    /// The forge that repositories of this host are on, if the operator named one.
+    #[must_use]
+    pub fn forge(&self) -> Option<Arc<dyn Forge>> {
+        self.forge.clone()
+    }
+
     /// Removes runs that need not be kept any more, for as long as the host is up.
     pub fn retain(&self, retention: Retention) {
         self.runtime.retain(retention);
@@ -77,7 +85,7 @@ impl Local {
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
 pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
-    HostConfig::read(folder)?;
+    let config = HostConfig::read(folder)?;
     let path = folder.to_owned();
     let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
@@ -94,15 +102,19 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     credentials.sweep().await;
     let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
+    let forge = forge(&config, &git)?;
     let git = Arc::new(git);
+    let asked =
+        Asked { checks: Arc::new(checks), mergeability: Arc::clone(&git) as _, effects: Arc::new(effects) };
+    let asked = asked.of(forge.as_ref());
     let outside = Outside {
         journal: Arc::clone(&store) as _,
         components: Arc::clone(&store) as _,
         executor: Arc::new(executor),
-        checks: Arc::new(checks),
-        mergeability: Arc::clone(&git) as _,
+        checks: asked.checks,
+        mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::new(effects),
+        effects: asked.effects,
         observations: Arc::new(observations),
         credentials,
         changes: git,
@@ -113,7 +125,32 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store })
+    Ok(Local { runtime, store, forge: forge.map(|forge| Arc::new(forge) as _) })
+}
+
+/// The forge that the operator's repositories are on.
+fn forge(config: &HostConfig, git: &LocalGit) -> anyhow::Result<Option<GitHub>> {
+    let Some(github) = &config.github else { return Ok(None) };
+    let Some(options) = github.options(&config.repositories)? else { return Ok(None) };
+    Ok(Some(GitHub::new(git.clone(), options)?))
+}
+
+/// What a forge answers for the repositories on it, and this machine for the others.
+struct Asked {
+    checks: Arc<dyn Checks>,
+    mergeability: Arc<dyn Mergeability>,
+    effects: Arc<dyn Effects>,
+}
+
+impl Asked {
+    fn of(self, forge: Option<&GitHub>) -> Self {
+        let Some(forge) = forge else { return self };
+        Self {
+            checks: Arc::new(GitHubChecks::new(forge.clone(), self.checks)),
+            mergeability: Arc::new(GitHubMergeability::new(forge.clone(), self.mergeability)),
+            effects: Arc::new(GitHubEffects::new(forge.clone(), self.effects)),
+        }
+    }
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

@@ -15,6 +15,7 @@ mod distribution;
 mod forge;
 mod journal;
 mod lenient;
+mod meter;
 mod outside;
 mod recorded;
 mod service;
@@ -45,6 +46,7 @@ pub use distribution::{
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
+pub use meter::{Measure, Meter, NoMeter};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,

@@ -13,6 +13,8 @@ mod effects;
 mod environment;
 mod files;
 mod git;
+mod github;
+pub mod http;
 mod launch;
 mod mask;
 mod observations;
@@ -26,6 +28,10 @@ pub use credentials::LocalCredentials;
 pub use distribution::{ComponentDistribution, DistributionOptions, PlainHttp};
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
+pub use github::{
+    GitHub, GitHubChecks, GitHubCredential, GitHubEffects, GitHubError, GitHubMergeability, GitHubOptions,
+    GitHubPace,
+};
 pub use observations::LocalObservations;
 pub use process::{JobOptions, ProcessJobs};
 pub use supervisor::supervise;

@@ -1,9 +1,10 @@
 //! `config.toml` of the data folder: what the host is wired to. It is the operator's word; no file is as good as an empty
 //! one, and whatever is not wired answers that it is not configured.
 
+mod github;
 mod secret;
 
-#[allow(unused_imports, reason = "nothing that needs a secret is wired yet")]
+pub(crate) use github::GitHubConfig;
 pub(crate) use secret::SecretSource;
 
 use crate::exit::Refused;
@@ -25,6 +26,8 @@ pub(crate) struct HostConfig {
     /// Repositories that are more than a folder.
     #[serde(rename = "repository")]
     pub(crate) repositories: Vec<RepositoryConfig>,
+    /// How the host speaks to GitHub.
+    pub(crate) github: Option<GitHubConfig>,
 }
 
 /// A repository of this machine and what it is a clone of.
@@ -35,7 +38,6 @@ pub(crate) struct RepositoryConfig {
     pub(crate) path: PathBuf,
     /// `OWNER/NAME` on GitHub.
     #[serde(default)]
-    #[allow(dead_code, reason = "no forge is wired yet")]
     pub(crate) github: Option<String>,
 }
 
@@ -73,10 +75,16 @@ impl HostConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        match self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
-            Some(repository) => {
-                Err(format!(" the path {} of a repository must be absolute", repository.path.display()))
-            }
+        if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
+            return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));
+        }
+        if let Some(github) = &self.github {
+            return github.check();
+        }
+        match self.repositories.iter().find_map(|repository| repository.github.as_deref()) {
+            Some(name) => Err(format!(
+                " {name} is on GitHub, and nothing says how to speak to it: add [github] with token = {{ env = \"GITHUB_TOKEN\" }}"
+            )),
             None => Ok(()),
         }
     }
@@ -90,7 +98,8 @@ mod tests {
     fn what_is_not_understood_is_named_with_its_line() {
         let wrong = |text: &str| HostConfig::parse(text).unwrap_err();
         assert!(HostConfig::parse("").unwrap().repositories.is_empty());
-        let one = HostConfig::parse("[[repository]]\npath = \"/srv/shop\"\ngithub = \"acme/shop\"").unwrap();
+        let shop = "[[repository]]\npath = \"/srv/shop\"\ngithub = \"acme/shop\"\n";
+        let one = HostConfig::parse(&format!("{shop}[github]\ntoken = {{ env = \"T\" }}")).unwrap();
         assert_eq!(one.repositories[0].github.as_deref(), Some("acme/shop"));
         assert_eq!(
             wrong("\n[[repository]]\npath = \"shop\""),
@@ -98,5 +107,20 @@ mod tests {
         );
         assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
         assert!(wrong("a = ").starts_with("1: "));
+        assert!(
+            wrong(shop).ends_with("add [github] with token = { env = \"GITHUB_TOKEN\" }"),
+            "{}",
+            wrong(shop)
+        );
+        for (text, reason) in [
+            ("[github]", " [github] needs token or app"),
+            (
+                "[github]\ntoken = { env = \"T\" }\napp = { id = 1, installation = 2, key = { file = \"k\" } }",
+                " [github] has a token and an app: leave one out",
+            ),
+        ] {
+            assert_eq!(wrong(text), reason);
+        }
+        assert!(wrong("[github]\ntoken = \"ghp_x\"").starts_with("2: "));
     }
 }
