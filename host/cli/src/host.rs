@@ -6,6 +6,7 @@ use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local, Retention};
 use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use lockstep_server::Hooks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,14 @@ impl Host {
         match self {
             Self::Here { local, .. } => local.backtests(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    /// What a server takes webhooks with; only of a host in this process.
+    pub(crate) fn hooks(&self) -> anyhow::Result<Option<Hooks>> {
+        match self {
+            Self::Here { local, .. } => local.hooks().map(Some),
+            Self::Served { .. } => Ok(None),
         }
     }
 

@@ -1,20 +1,23 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
-use crate::config::HostConfig;
+use crate::config::{HostConfig, SecretSource};
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
-    BacktestService, BoardService, Checks, Clock, ComponentService, Credentials, Distribution, Effects,
-    Forge, Label, Mergeability, RunService, Secret, StepExecutor as _,
+    BacktestService, BoardService, Checks, Clock, ComponentService, Credentials, Deliveries, Distribution,
+    Effects, Forge, Label, Mergeability, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitHub, GitHubChecks,
     GitHubEffects, GitHubMergeability, GitOptions, JobOptions, LocalChecks, LocalCredentials, LocalEffects,
     LocalGit, LocalObservations, PlainHttp, ProcessJobs,
 };
-use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
+use lockstep_runtime::{
+    HookOptions, NamedRepositories, Outside, Runtime, StandardComponent, SystemClock, Waker,
+};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
+use lockstep_server::Hooks;
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
 use std::ffi::OsString;
@@ -26,11 +29,17 @@ pub use lockstep_runtime::{Drive, Retention};
 /// Compiled components within a cache folder; it can be deleted at any time.
 const COMPILED: &str = "compiled";
 
+/// The label that starts a run of a pull request, unless the operator names another.
+const LABEL: &str = "lockstep";
+
 /// The host in this process. The caller holds the lock of the data folder for as long as this lives.
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
     forge: Option<Arc<dyn Forge>>,
+    checks: Arc<dyn Checks>,
+    clock: Arc<dyn Clock>,
+    config: HostConfig,
 }
 
 impl Local {
@@ -62,6 +71,37 @@ impl Local {
     #[must_use]
     pub fn forge(&self) -> Option<Arc<dyn Forge>> {
         self.forge.clone()
+    }
+
+    /// Deliveries of webhooks.
+    #[must_use]
+    pub fn deliveries(&self) -> Arc<dyn Deliveries> {
+        Arc::clone(&self.store) as _
+    }
+
+    /// What a server takes webhooks with. From now on what happens on the forge is taken up, if the operator named one.
+    ///
+    /// # Errors
+    /// The secret is not where the configuration says.
+    pub fn hooks(&self) -> anyhow::Result<Hooks> {
+        let github = self.config.github.as_ref();
+        if let Some(github) = github {
+            let forge = self.forge.clone();
+            let named = self.config.repositories.iter().filter_map(|repository| {
+                let path = repository.path.canonicalize().unwrap_or_else(|_| repository.path.clone());
+                Some((path.to_string_lossy().into_owned(), repository.github.clone()?))
+            });
+            self.runtime.take_up_hooks(HookOptions {
+                deliveries: self.deliveries(),
+                checks: forge.is_some().then(|| Arc::clone(&self.checks)),
+                forge: forge.unwrap_or_else(|| Arc::new(NamedRepositories::new(named.collect()))),
+                label: github.label.clone().unwrap_or_else(|| LABEL.to_owned()),
+                pipeline: github.pipeline.clone(),
+            });
+        }
+        let secret = github.and_then(|github| github.webhook_secret.as_ref());
+        let secret = secret.map(SecretSource::read).transpose()?;
+        Ok(Hooks { deliveries: self.deliveries(), clock: Arc::clone(&self.clock), secret })
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.
@@ -111,7 +151,7 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         journal: Arc::clone(&store) as _,
         components: Arc::clone(&store) as _,
         executor: Arc::new(executor),
-        checks: asked.checks,
+        checks: Arc::clone(&asked.checks),
         mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
         effects: asked.effects,
@@ -119,13 +159,14 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         credentials,
         changes: git,
         jobs: Arc::new(jobs),
-        clock,
+        clock: Arc::clone(&clock),
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store, forge: forge.map(|forge| Arc::new(forge) as _) })
+    let forge = forge.map(|forge| Arc::new(forge) as _);
+    Ok(Local { runtime, store, forge, checks: asked.checks, clock, config })
 }
 
 /// The forge that the operator's repositories are on.

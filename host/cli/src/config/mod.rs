@@ -113,7 +113,7 @@ mod tests {
             wrong(shop)
         );
         for (text, reason) in [
-            ("[github]", " [github] needs token or app"),
+            ("[github]", " [github] needs token or app, or webhook_secret"),
             (
                 "[github]\ntoken = { env = \"T\" }\napp = { id = 1, installation = 2, key = { file = \"k\" } }",
                 " [github] has a token and an app: leave one out",
@@ -122,5 +122,6 @@ mod tests {
             assert_eq!(wrong(text), reason);
         }
         assert!(wrong("[github]\ntoken = \"ghp_x\"").starts_with("2: "));
+        assert!(HostConfig::parse("[github]\nwebhook-secret = { file = \"hook\" }").is_ok());
     }
 }

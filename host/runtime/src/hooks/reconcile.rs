@@ -97,7 +97,14 @@ impl Hooks {
     ) -> Result<(), ObserveFailure> {
         let Some(checks) = &self.options.checks else { return Ok(()) };
         let Ok(recorded) = self.runtime.recorded(run).await else { return Ok(()) };
-        let order = CheckOrder { run, change: recorded.run.change(), commands: &BTreeMap::new() };
+        let spec = recorded.run.spec();
+        let order = CheckOrder {
+            run,
+            change: recorded.run.change(),
+            title: &spec.title,
+            description: &spec.description,
+            commands: &spec.pipeline.checks,
+        };
         let report = checks.read(order).await?;
         if let Some(red) = report.checks.iter().find(|check| is_failing(check)) {
             let happened = Happened::CheckSettled {

@@ -188,7 +188,8 @@ fn a_label_starts_one_run_of_an_item_that_is_made_however_often_it_is_told() {
         ignored: default-16 has the live run RUN
         ignored: default-16 has the live run RUN
         ignored: default-16 has the live run RUN
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
     assert_eq!(host.run(host.runtime.list(RunQuery::default())).unwrap().len(), 1);
     assert_eq!(outside.forge.fetched(), ["sum", "main"]);
 }
@@ -281,7 +282,8 @@ fn a_push_by_somebody_else_begins_again_what_came_after_the_producer_and_its_own
         ignored: it is the commit the run stands for
         done: RUN begins again with ci, look at 2222222222222222222222222222222222222222
         ignored: it is the commit the run stands for
-    "#]].assert_eq(&told.replace(run.as_str(), "RUN"));
+    "#]]
+    .assert_eq(&told.replace(run.as_str(), "RUN"));
     let view = host.get(&run);
     assert_eq!(view.summary.change.head_commit.as_deref(), Some(PUSHED));
     let attempts: Vec<u32> = view.steps.iter().map(|step| step.attempt).collect();

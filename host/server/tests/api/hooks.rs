@@ -244,5 +244,6 @@ async fn a_delivery_is_taken_up_again_when_somebody_says_so() {
         }
         404 not-found: there is no delivery "d3": see `lockstep deliveries list`
         404 not-found: there is no delivery "d3": see `lockstep deliveries list`
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
