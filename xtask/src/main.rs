@@ -14,6 +14,7 @@ mod examples;
 mod fuzz;
 mod guests;
 mod kill;
+mod payloads;
 mod sim;
 mod test;
 mod tidy;
@@ -45,6 +46,8 @@ enum Task {
     Demo,
     /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
     Kill(kill::Args),
+    /// Fetch the published payloads of webhooks, which the tests of `lockstep-hooks` then go through
+    Payloads,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
     /// Live through simulated histories of a host under faults, one for each seed
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
+        Task::Payloads => payloads::fetch(),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),

@@ -4,7 +4,7 @@ use super::Hooks;
 use super::carry_out::{Followed, person};
 use super::known::Carrier;
 use crate::board::{Desk, Starting};
-use crate::service::rejected;
+use crate::service::{change_source, rejected};
 use lockstep_board::{Board, ItemRecord};
 use lockstep_hooks::{ForgeEvent, SeenPullRequest};
 use lockstep_ports::{ServiceError, StartItem};
@@ -41,6 +41,9 @@ impl Hooks {
         for branch in [&head, &on.base_branch] {
             self.bring_forward(repository, branch).await?;
         }
+        // Before anything is made for it.
+        let changes = &self.runtime.shared.outside.changes;
+        changes.resolve(repository, &head, Some(&on.base_branch)).await.map_err(change_source)?;
         let item = match carrier.and_then(|carrier| carrier.place.as_ref()) {
             Some((_, item)) => item.clone(),
             None => self.make_item(&desk, repository, &on, &head).await?,
