@@ -105,7 +105,7 @@ mod tests {
             wrong("\n[[repository]]\npath = \"shop\""),
             " the path shop of a repository must be absolute"
         );
-        assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
+        assert!(wrong("\nforge = 3").starts_with("2: unknown field `forge`"), "{}", wrong("\nforge = 3"));
         assert!(wrong("a = ").starts_with("1: "));
         assert!(
             wrong(shop).ends_with("add [github] with token = { env = \"GITHUB_TOKEN\" }"),
