@@ -4,9 +4,10 @@
 use crate::config::{HostConfig, SecretSource};
 use crate::standard;
 use anyhow::Context;
+use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
     BacktestService, BoardService, Checks, Clock, ComponentService, Credentials, Deliveries, Distribution,
-    Effects, Forge, Label, Mergeability, RunService, Secret, StepExecutor as _,
+    DoneBeside, Effects, Forge, Label, Mergeability, Replies, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitHub, GitHubChecks,
@@ -40,6 +41,7 @@ pub struct Local {
     checks: Arc<dyn Checks>,
     clock: Arc<dyn Clock>,
     config: HostConfig,
+    access: Arc<Access>,
 }
 
 impl Local {
@@ -104,6 +106,29 @@ impl Local {
         Ok(Hooks { deliveries: self.deliveries(), clock: Arc::clone(&self.clock), secret })
     }
 
+    /// All of them, as they are behind whoever guards them.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        Offered {
+            runs: self.service(),
+            board: self.board(),
+            components: self.components(),
+            backtests: self.backtests(),
+        }
+    }
+
+    /// Who may speak to the host.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
+    }
+
+    /// Where answers to requests are kept.
+    #[must_use]
+    pub fn replies(&self) -> Arc<dyn Replies> {
+        Arc::clone(&self.store) as _
+    }
+
     /// Removes runs that need not be kept any more, for as long as the host is up.
     pub fn retain(&self, retention: Retention) {
         self.runtime.retain(retention);
@@ -166,7 +191,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let forge = forge.map(|forge| Arc::new(forge) as _);
-    Ok(Local { runtime, store, forge, checks: asked.checks, clock, config })
+    let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
+    Ok(Local { runtime, store, access, forge, checks: asked.checks, clock, config })
 }
 
 /// The forge that the operator's repositories are on.
@@ -203,6 +229,20 @@ pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
     let freed = store.compact()?;
     store.close();
     Ok(freed)
+}
+
+/// Writes into the audit of a data folder, which no host has open, what was done beside it.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) async fn note(folder: &Path, done: DoneBeside, subject: &str, by: &str) -> anyhow::Result<()> {
+    let path = folder.to_owned();
+    let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
+    let access = Access::open(Arc::clone(&store) as _).await?;
+    let who = Arc::new(Identity::at_terminal(by));
+    let noted = access.audited(Some(&who), done.word(), subject, async { Ok(()) }).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(noted?)
 }
 
 /// The credentials of a data folder.

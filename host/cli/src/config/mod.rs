@@ -3,9 +3,12 @@
 
 mod github;
 mod secret;
+mod server;
 
 pub(crate) use github::GitHubConfig;
 pub(crate) use secret::SecretSource;
+
+pub(crate) use server::ServerConfig;
 
 use crate::exit::Refused;
 use serde::Deserialize;
@@ -28,6 +31,8 @@ pub(crate) struct HostConfig {
     pub(crate) repositories: Vec<RepositoryConfig>,
     /// How the host speaks to GitHub.
     pub(crate) github: Option<GitHubConfig>,
+    /// How the server is reached, and how much may be asked of it.
+    pub(crate) server: ServerConfig,
 }
 
 /// A repository of this machine and what it is a clone of.
@@ -75,6 +80,7 @@ impl HostConfig {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.server.check()?;
         if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));
         }

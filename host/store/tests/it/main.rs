@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
+mod access;
 mod components;
 mod damage;
 mod deliveries;
@@ -9,6 +10,7 @@ mod device;
 mod killed;
 mod layout1;
 mod lifecycle;
+mod replies;
 
 mod tools;
 
