@@ -22,7 +22,7 @@ async fn send(kept: &MemDeliveries, request: Request<Body>) -> Response<Body> {
         secret: Some(Secret::new(SECRET.to_owned())),
     };
     let services = Services { hooks: Some(hooks), ..Services::of(&FakeService::new()) };
-    let options = Options { token: TOKEN.to_owned(), allow_remote: false };
+    let options = Options { token: TOKEN.to_owned(), ..Options::default() };
     app(AppState::new(services, options)).oneshot(request).await.unwrap()
 }
 
