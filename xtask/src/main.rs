@@ -15,6 +15,7 @@ mod fuzz;
 mod github_mock;
 mod guests;
 mod kill;
+mod payloads;
 mod schemathesis;
 mod sim;
 mod test;
@@ -47,6 +48,8 @@ enum Task {
     Demo,
     /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
     Kill(kill::Args),
+    /// Fetch the published payloads of webhooks, which the tests of `lockstep-hooks` then go through
+    Payloads,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
     /// Check the GitHub provider against a mock of GitHub's published description, fetched from npm
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
+        Task::Payloads => payloads::fetch(),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::GithubMock => github_mock::run(),
         Task::Schemathesis(args) => schemathesis::run_all(&args),

@@ -4,6 +4,7 @@ mod access;
 mod backtest;
 mod board;
 mod components;
+mod deliveries;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};

@@ -2,6 +2,7 @@
 //! workspace knows all of them.
 
 mod forge;
+mod hooks;
 pub(crate) mod outside;
 pub(crate) mod ready;
 
@@ -11,8 +12,9 @@ use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Bookmarks, Clock, ComponentService, Credentials, Distribution, DoneBeside,
-    Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
+    BacktestService, BoardService, Bookmarks, Checks, Clock, ComponentService, Credentials, Distribution,
+    DoneBeside, Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret,
+    StepExecutor as _,
 };
 use lockstep_providers::{
     BookmarkFiles, CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions,
@@ -38,6 +40,8 @@ pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
     forge: Option<Arc<dyn Forge>>,
+    checks: Arc<dyn Checks>,
+    clock: Arc<dyn Clock>,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     config: HostConfig,
@@ -182,7 +186,7 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         journal: Arc::new(journal),
         components: Arc::clone(&store) as _,
         executor: Arc::new(WatchedExecutor::new(executor, Arc::clone(&meter))),
-        checks: asked.checks,
+        checks: Arc::clone(&asked.checks),
         mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
         effects: Arc::new(WatchedEffects::new(asked.effects, Arc::clone(&meter))),
@@ -190,15 +194,15 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
         credentials,
         changes: git,
         jobs: Arc::new(WatchedJobs::new(Arc::new(jobs), Arc::clone(&meter))),
-        clock,
+        clock: Arc::clone(&clock),
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
-    let forge = forge.map(|forge| Arc::new(forge) as _);
-    Ok(Local { runtime, store, forge, access, metrics, config, folder: folder.to_owned() })
+    let (forge, checks) = (forge.map(|forge| Arc::new(forge) as _), asked.checks);
+    Ok(Local { runtime, store, forge, checks, clock, access, metrics, config, folder: folder.to_owned() })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

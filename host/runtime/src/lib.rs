@@ -11,6 +11,7 @@ mod clock;
 mod components;
 mod credentials;
 mod follow;
+mod hooks;
 mod observer;
 pub mod pipeline_file;
 mod replay;
@@ -22,5 +23,6 @@ mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;
+pub use hooks::{HookOptions, NamedRepositories};
 pub use retention::Retention;
 pub use runtime::{Drive, Outside, Runtime, RuntimeError, Waker};

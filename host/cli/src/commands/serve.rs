@@ -63,7 +63,8 @@ async fn listen(
     let (access, replies) = (Some(local.access()), Some(local.replies()));
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let watch = watch(host, &file.url)?;
-    let services = Services { runs, board, components, backtests, access, replies, watch };
+    let hooks = Some(local.hooks()?);
+    let services = Services { runs, board, components, backtests, access, replies, hooks, watch };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
         context.term.line(&file)?;

@@ -145,7 +145,7 @@ mod tests {
             wrong("\n[[repository]]\npath = \"shop\""),
             " the path shop of a repository must be absolute"
         );
-        assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
+        assert!(wrong("\nforge = 3").starts_with("2: unknown field `forge`"), "{}", wrong("\nforge = 3"));
         assert!(wrong("a = ").starts_with("1: "));
         assert!(
             wrong(shop).ends_with("add [github] with token = { env = \"GITHUB_TOKEN\" }"),
@@ -153,7 +153,7 @@ mod tests {
             wrong(shop)
         );
         for (text, reason) in [
-            ("[github]", " [github] needs token or app"),
+            ("[github]", " [github] needs token or app, or webhook_secret"),
             (
                 "[github]\ntoken = { env = \"T\" }\napp = { id = 1, installation = 2, key = { file = \"k\" } }",
                 " [github] has a token and an app: leave one out",
@@ -162,6 +162,7 @@ mod tests {
             assert_eq!(wrong(text), reason);
         }
         assert!(wrong("[github]\ntoken = \"ghp_x\"").starts_with("2: "));
+        assert!(HostConfig::parse("[github]\nwebhook-secret = { file = \"hook\" }").is_ok());
     }
 
     #[test]

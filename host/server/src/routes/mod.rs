@@ -6,6 +6,7 @@ mod answer;
 mod backtests;
 mod board;
 mod components;
+mod deliveries;
 mod events;
 mod health;
 mod items;
@@ -19,10 +20,10 @@ mod table;
 
 use crate::pages::pages;
 use crate::problem::{self, Problem};
-use crate::{AppState, guard, observe};
+use crate::{AppState, guard, hooks, observe};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, response::Response};
 use lockstep_access::carried;
 use std::future::Future;
@@ -50,6 +51,13 @@ pub fn app(state: AppState) -> Router {
         // The extractors of this crate have limits of their own.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), guard::host))
+        // A forge comes under whatever name the operator made public, and signs what it sends.
+        .merge(
+            Router::new()
+                .route("/hooks/github", post(hooks::github))
+                .method_not_allowed_fallback(guard::wrong_method)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .layer(from_fn_with_state(state.clone(), observe::requests))
         .with_state(state)
 }

@@ -4,7 +4,7 @@
 use super::{
     access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
 };
-use super::{runs, schedules};
+use super::{deliveries, runs, schedules};
 use crate::AppState;
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
@@ -23,6 +23,7 @@ pub(super) fn all(state: &AppState) -> Api {
     api.under("");
     of_components(&mut api);
     of_kinds(&mut api);
+    of_deliveries(&mut api);
     of_access(&mut api);
     api
 }
@@ -169,4 +170,11 @@ fn of_access(api: &mut Api) {
     api.post("/login-links", access::link, Admin, "Makes a link with which the local user signs in once");
     api.post("/audit", access::note, Admin, "Writes down what the local user did beside the host");
     api.get("/audit", access::audit, Admin, "Lists what was asked of the host, the newest first");
+}
+
+fn of_deliveries(api: &mut Api) {
+    api.tag("Deliveries");
+    api.get("/deliveries", deliveries::list, Admin, "Lists deliveries of webhooks, the newest first");
+    api.get("/deliveries/{id}", deliveries::show, Admin, "Shows a delivery with its payload");
+    api.post("/deliveries/{id}/replay", deliveries::replay, Admin, "Has a delivery taken up again");
 }

@@ -13,6 +13,7 @@ mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod guards;
+mod hooks;
 mod limits;
 mod listening;
 mod observed;
