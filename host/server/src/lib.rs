@@ -5,17 +5,25 @@
 //! services and holds no rule about runs or boards.
 
 mod api;
+mod etag;
 mod extract;
 mod guard;
 mod identity;
+mod known;
+mod limits;
 mod observe;
+mod origin;
 mod pages;
+mod paging;
 mod problem;
+mod replies;
 mod routes;
 mod serve;
 mod state;
 
+pub use limits::Limits;
 pub use observe::Watch;
+pub use origin::Origin;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

@@ -180,7 +180,7 @@ mod tests {
              a release-health of datadog watches nothing: give it monitors, monitor_tags or slos
              the name "a b" of a notify must be 1 to 64 letters, digits, - and _, and not tracker
             4: unknown variant `burned`, expected one of `started`, `blocked`, `paused`, `done`, `failed`, `notice`
-             the origin "lockstep" of the server must begin with https:// or http://
+             `origin` of [server]: "lockstep" is no origin: write https://NAME, with :PORT if it is not 443
              the sample 2 of telemetry must be 0 to 1
         "#]].assert_eq(&told);
     }

@@ -42,7 +42,7 @@ fn observed(notes: &Arc<Notes>, open_metrics: bool) -> Router {
         readiness: Some(Arc::clone(notes) as _),
     };
     let services = Services { watch, ..Services::of(&FakeService::new()) };
-    app(AppState::new(services, Options { token: TOKEN.to_owned(), allow_remote: false }))
+    app(AppState::new(services, Options { token: TOKEN.to_owned(), ..Options::default() }))
 }
 
 #[tokio::test]
