@@ -19,6 +19,7 @@ const fn kind(code: &'static str, status: StatusCode, title: &'static str) -> Ki
 pub(crate) const UNPARSABLE: Kind = kind("unparsable", StatusCode::BAD_REQUEST, "Cannot be parsed");
 pub(crate) const UNAUTHORIZED: Kind =
     kind("unauthorized", StatusCode::UNAUTHORIZED, "Token missing or wrong");
+pub(crate) const FORBIDDEN: Kind = kind("forbidden", StatusCode::FORBIDDEN, "Not allowed");
 pub(crate) const NOT_FOUND: Kind = kind("not-found", StatusCode::NOT_FOUND, "Not found");
 pub(crate) const WRONG_METHOD: Kind =
     kind("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed here");
