@@ -33,10 +33,21 @@ pub fn tone(status: &RunStatus) -> &'static str {
 pub fn question(kind: QuestionKind) -> &'static str {
     match kind {
         QuestionKind::Decision => "an answer",
-        QuestionKind::Cap => "what to do at a limit",
+        QuestionKind::Cap => "a choice at a limit",
         QuestionKind::Review => "replies to a review",
         QuestionKind::HumanTest => "somebody who tries it",
         QuestionKind::Approval => "an approval",
+    }
+}
+
+/// What a choice at a limit is called: its word is the component's.
+#[must_use]
+pub fn option(word: &str) -> &str {
+    match word {
+        "extra-round" => "One more round",
+        "proceed" => "Go on as it is",
+        "stop-reset" => "Stop the run",
+        word => word,
     }
 }
 

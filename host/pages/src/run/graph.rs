@@ -10,13 +10,13 @@ pub(crate) enum Direction {
 }
 
 /// Size of the box of a step.
-pub(crate) const BOX: (i32, i32) = (156, 48);
+pub(crate) const BOX: (i32, i32) = (144, 48);
 
 /// Room between two boxes of a layer.
 const BESIDE: i32 = 16;
 
 /// Room between two layers, for the lines.
-const BETWEEN: i32 = 34;
+const BETWEEN: i32 = 28;
 
 /// Width of the way of a line past a layer.
 const LANE: i32 = 14;
@@ -227,17 +227,17 @@ mod tests {
     #[test]
     fn steps_one_after_another_stand_in_a_row() {
         expect![[r#"
-            548 x 60
-                a         b         c
-            M162 30 L196 30
-            M352 30 L386 30
+            500 x 60
+                a        b        c
+            M150 30 L178 30
+            M322 30 L350 30
         "#]]
         .assert_eq(&drawn(&[&[], &[0], &[1]], Direction::Across));
         expect![[r#"
-            168 x 142
+            156 x 136
                 a
                 b
-            M84 54 L84 88
+            M78 54 L78 82
         "#]]
         .assert_eq(&drawn(&[&[], &[0]], Direction::Down));
         expect![[r#"
@@ -251,29 +251,29 @@ mod tests {
     #[test]
     fn a_line_past_a_layer_has_a_lane_of_its_own() {
         expect![[r#"
-            928 x 154
-                          b
-                                    d
-                a                             e         f
-                          c
-            M162 77 C179 77, 179 30, 196 30
-            M162 77 C179 77, 179 94, 196 94
-            M352 30 C369 30, 369 47, 386 47
-            M542 47 C559 47, 559 77, 576 77
-            M352 94 L386 94 L542 94 C559 94, 559 77, 576 77
-            M162 77 C179 77, 179 141, 196 141 L352 141 C369 141, 369 124, 386 124 L542 124 C559 124, 559 77, 576 77
-            M732 77 L766 77
+            844 x 154
+                         b
+                                  d
+                a                          e        f
+                         c
+            M150 77 C164 77, 164 30, 178 30
+            M150 77 C164 77, 164 94, 178 94
+            M322 30 C336 30, 336 47, 350 47
+            M494 47 C508 47, 508 77, 522 77
+            M322 94 L350 94 L494 94 C508 94, 508 77, 522 77
+            M150 77 C164 77, 164 141, 178 141 L322 141 C336 141, 336 124, 350 124 L494 124 C508 124, 508 77, 522 77
+            M666 77 L694 77
         "#]].assert_eq(&drawn(&[&[], &[0], &[0], &[1], &[3, 2, 0], &[4]], Direction::Across));
     }
 
     #[test]
     fn lines_do_not_cross_where_they_need_not() {
         expect![[r#"
-            358 x 124
-                a         d
-                b         c
-            M162 94 L196 94
-            M162 30 L196 30
+            328 x 124
+                a        d
+                b        c
+            M150 94 L178 94
+            M150 30 L178 30
         "#]]
         .assert_eq(&drawn(&[&[], &[], &[1], &[0]], Direction::Across));
     }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_need_of_what_comes_later_is_left_out() {
         expect![[r#"
-            168 x 124
+            156 x 124
                 a
                 b
 

@@ -23,7 +23,7 @@ use timeline::{Bar, attempts, bars};
 const ENTRIES_SHOWN: usize = 60;
 
 /// Letters of a name that fit a box of the graph.
-const NAME_CHARS: usize = 17;
+const NAME_CHARS: usize = 15;
 
 /// How a step stands, as people see it: by a colour and by a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

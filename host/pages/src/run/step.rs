@@ -5,7 +5,7 @@ use crate::question::Asked;
 use crate::{Frame, text};
 use askama::Template;
 use lockstep_ports::InvocationView;
-use lockstep_types::{Fact, RunSummary, RunView, StepView, TimelineEntry};
+use lockstep_types::{Fact, Progress, RunSummary, RunView, StepStatus, StepView, TimelineEntry};
 
 /// Calls shown with a step; a link shows the rest.
 const CALLS_SHOWN: usize = 15;
@@ -84,6 +84,11 @@ impl StepPage {
             question,
             log,
         }
+    }
+
+    /// How far it has come, while it goes on.
+    fn progress(&self) -> Option<&Progress> {
+        self.step.progress.as_ref().filter(|_| self.step.status != StepStatus::Done)
     }
 
     /// The call that brought the step where it stands.
