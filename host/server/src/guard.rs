@@ -55,6 +55,20 @@ pub(crate) fn is_token(state: &AppState, given: &str) -> bool {
     !expected.is_empty() && same
 }
 
+/// Refuses a request of somebody who may less than `role`.
+pub(crate) async fn permitted(role: Role, request: Request, next: Next) -> Response {
+    match request.extensions().get::<Identity>() {
+        Some(identity) if identity.role >= role => next.run(request).await,
+        Some(identity) => {
+            let (name, has) = (&identity.name, identity.role.word());
+            let needed = role.word();
+            let detail = format!("{name} is {has} and this needs {needed}: ask with a token of that role");
+            Problem::new(problem::FORBIDDEN, detail).into_response()
+        }
+        None => Problem::new(problem::UNAUTHORIZED, "nobody is known to have sent this").into_response(),
+    }
+}
+
 pub(crate) async fn unknown_path(OriginalUri(uri): OriginalUri) -> Problem {
     Problem::new(problem::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Tokens a model spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Read by the model.
     pub input_tokens: u64,
@@ -32,6 +33,7 @@ impl Usage {
 
 /// A question a job could not answer by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobQuestion {
     /// The question.
     pub prompt: String,
@@ -42,6 +44,7 @@ pub struct JobQuestion {
 
 /// What a job that ended well reported. This is also the JSON a job command writes as its result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobResult {
     /// Its text.
     #[serde(default)]
@@ -71,6 +74,7 @@ pub struct JobResult {
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum JobOutcome {
     /// Well.
@@ -90,6 +94,7 @@ pub enum JobOutcome {
 
 /// What a job is given to work with; the JSON a job command reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobContext {
     /// The run.
     pub run: String,
@@ -134,6 +139,7 @@ pub struct JobContext {
 
 /// A job handed to an executor. The same key arriving twice is one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobOrder {
     /// Idempotency key.
     pub key: JobKey,
@@ -152,6 +158,7 @@ pub struct JobOrder {
 
 /// How a change is merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MergeMethod {
     /// A merge commit.
@@ -167,6 +174,7 @@ pub enum MergeMethod {
 
 /// A change of the outside world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Merge the change into its base branch.
@@ -215,6 +223,7 @@ impl Effect {
 
 /// An effect handed to a provider. The same key arriving twice is one effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectOrder {
     /// Idempotency key.
     pub key: EffectKey,
@@ -230,6 +239,7 @@ pub struct EffectOrder {
 
 /// How an effect ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectOutcome {
     /// Performed.

@@ -36,6 +36,9 @@ pub(crate) struct Standing {
     pub(crate) word: &'static str,
 }
 
+/// A step that its run failed in.
+const FAILED: Standing = Standing { tone: "bad", sign: "✕", word: "failed" };
+
 /// How a step of a run in this state stands.
 pub(crate) fn standing(run: RunStatus, step: &StepView) -> Standing {
     let (tone, sign, word) = match step.status {
@@ -50,6 +53,12 @@ pub(crate) fn standing(run: RunStatus, step: &StepView) -> Standing {
         StepStatus::Pending => ("quiet", "○", "not begun"),
     };
     Standing { tone, sign, word }
+}
+
+/// The step a run failed in, if it failed; none also where it failed as a whole.
+fn failed_in(run: &RunView, entries: &[TimelineEntry]) -> Option<String> {
+    let failed = entries.iter().rev().find(|entry| entry.what == "run-failed");
+    failed.filter(|_| run.summary.status == RunStatus::Failed)?.step.clone()
 }
 
 /// Milliseconds a step took, without those spent waiting for people.
@@ -131,13 +140,14 @@ impl RunPage {
         let (across, down) = (layout(&needs, Direction::Across), layout(&needs, Direction::Down));
         let end = if run.summary.status.is_live() { frame.now } else { run.summary.updated_at };
         let status = run.summary.status;
+        let failed = failed_in(&run, &entries);
         let row = |(at, step): (usize, &StepView)| {
             let attempts = attempts(&entries, &step.name);
             let waited_now = step.question.as_ref().map_or(0, |asked| frame.now.ms_since(asked.asked_at));
             let waited = step.waited_ms + if status.is_live() { waited_now } else { 0 };
             let took = took_ms(step, end).map(|ms| ms.saturating_sub(waited - step.waited_ms));
             Row {
-                standing: standing(status, step),
+                standing: if failed.as_ref() == Some(&step.name) { FAILED } else { standing(status, step) },
                 bars: bars(&attempts, run.summary.created_at, end),
                 took: took.map(text::duration).unwrap_or_default(),
                 waited: if waited > 0 { text::duration(waited) } else { String::new() },
@@ -165,7 +175,14 @@ impl RunPage {
                 && self.questions.iter().any(|asked| Some(&asked.step) == notice.step.as_ref())
         };
         let open = self.run.notices.iter().filter(|notice| notice.state == NoticeState::Open);
-        open.filter(|notice| !is_asked(notice)).collect()
+        // What failed is told above, with what to do.
+        open.filter(|notice| !is_asked(notice) && (!self.is_failed() || notice.kind != "run_failed"))
+            .collect()
+    }
+
+    /// The step the run failed in.
+    fn failed_step(&self) -> Option<&str> {
+        self.rows.iter().find(|row| row.standing == FAILED).map(|row| row.step.name.as_str())
     }
 
     fn is_live(&self) -> bool {

@@ -1,6 +1,6 @@
 use super::call::{Call, json};
 use super::timeline::{Attempt, attempts};
-use super::{Standing, standing, took_ms};
+use super::{FAILED, Standing, failed_in, standing, took_ms};
 use crate::question::Asked;
 use crate::{Frame, text};
 use askama::Template;
@@ -68,10 +68,13 @@ impl StepPage {
         let hidden = if all { 0 } else { calls.len().saturating_sub(CALLS_SHOWN) };
         // The last one first: it says why the step stands where it does.
         let calls = calls.into_iter().skip(hidden).rev().map(Call::of).collect();
-        let facts = run.facts.into_iter().filter(|fact| fact.step == step.name).collect();
+        let facts = run.facts.iter().filter(|fact| fact.step == step.name).cloned().collect();
         let state = step.state.as_ref().map(|state| json(&lockstep_types::JsonText::of(state)));
         Self {
-            standing: standing(run.summary.status, &step),
+            standing: match failed_in(&run, &entries) {
+                Some(failed) if failed == step.name => FAILED,
+                _ => standing(run.summary.status, &step),
+            },
             took: took_ms(&step, frame.now).map(text::duration).unwrap_or_default(),
             attempts: attempts(&entries, &step.name),
             state: state.unwrap_or_default(),

@@ -48,7 +48,7 @@ pub(crate) fn attempts(entries: &[TimelineEntry], step: &str) -> Vec<Attempt> {
             }
             "step-completed" | "step-skipped" if is_own => close(&mut attempts, entry.at, &entry.text, false),
             "run-failed" => {
-                close(&mut attempts, entry.at, if is_own { &entry.text } else { "cut short" }, true)
+                close(&mut attempts, entry.at, if is_own { &entry.text } else { "cut short" }, true);
             }
             "retried" | "restarted" => close(&mut attempts, entry.at, &entry.text, false),
             // Any answer, and what a component makes of an action.

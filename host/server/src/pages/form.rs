@@ -62,7 +62,7 @@ fn fields<T: DeserializeOwned>(text: &str, csrf: &str) -> Result<(T, Typed), Pro
     let same: bool = named("csrf").as_bytes().ct_eq(csrf.as_bytes()).into();
     if csrf.is_empty() || !same {
         let detail = "the form is of a page from before you signed in: go back, load the page again and send it once more";
-        return Err(Problem::new(problem::FORBIDDEN, detail));
+        return Err(Problem::new(problem::FOREIGN_FORM, detail));
     }
     // Browsers end the lines of a text field with both characters, whatever the text had.
     let others = others.join("&").replace("%0D%0A", "%0A").replace("%0d%0a", "%0a");

@@ -9,6 +9,7 @@ use lockstep_ports::{
     InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService, StartRequest, VerifyReport,
 };
 use lockstep_types::{Failure, RunId, RunStatus, RunSummary, RunView, TimelineEntry, Waiting};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,13 +56,14 @@ pub(super) async fn show(State(state): State<AppState>, PathRun(run): PathRun) -
     Ok(Json(state.service().get(&run).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct After {
+    /// Only what comes after this record of the journal.
     #[serde(default)]
     after: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Timeline {
     entries: Vec<TimelineEntry>,
 }
@@ -74,7 +76,7 @@ pub(super) async fn timeline(
     Ok(Json(Timeline { entries: state.service().timeline(&run, after).await? }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Why {
     run: RunId,
     status: RunStatus,
@@ -88,20 +90,20 @@ pub(super) async fn why(State(state): State<AppState>, PathRun(run): PathRun) ->
     Ok(Json(Why { run: id, status, waiting, failure }))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct By {
     pub(super) by: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stop {
     reason: Option<String>,
     by: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Restart {
     step: String,
@@ -145,7 +147,7 @@ pub(super) async fn restart(
     act(&state, run, RunAction::Restart { step, digest }, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Repin {
     /// Digest of the component for each kind, or a beginning of it.
@@ -179,12 +181,13 @@ pub(super) async fn resume(
     act(&state, run, RunAction::Resume, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct OfStep {
+    /// Only those of this step.
     step: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Invocations {
     invocations: Vec<InvocationView>,
 }
@@ -221,7 +224,7 @@ pub(super) async fn verify(
     Ok(Json(state.service().verify(&run).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PipelineText {
     pipeline: String,
@@ -229,7 +232,7 @@ pub(super) struct PipelineText {
     pipeline_file: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Checked {
     valid: bool,
 }

@@ -4,6 +4,7 @@
 mod backtests;
 mod board;
 mod board_answers;
+mod description;
 mod events;
 mod fake;
 mod fake_backtest;
@@ -11,6 +12,7 @@ mod fake_board;
 mod fake_components;
 mod guards;
 mod listening;
+mod pages;
 mod registry;
 mod routes;
 
