@@ -14,6 +14,7 @@ mod examples;
 mod fuzz;
 mod guests;
 mod kill;
+mod schemathesis;
 mod sim;
 mod test;
 mod tidy;
@@ -47,6 +48,8 @@ enum Task {
     Kill(kill::Args),
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
+    /// Ask a real server for everything its OpenAPI document tells of, with right and wrong input
+    Schemathesis(schemathesis::Args),
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
+        Task::Schemathesis(args) => schemathesis::run_all(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

@@ -4,9 +4,10 @@
 use crate::config::HostConfig;
 use crate::standard;
 use anyhow::Context;
+use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _,
+    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
+    Replies, RunService, Secret, StepExecutor as _,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
@@ -29,6 +30,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    access: Arc<Access>,
 }
 
 impl Local {
@@ -54,6 +56,29 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// All of them, as they are behind whoever guards them.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        Offered {
+            runs: self.service(),
+            board: self.board(),
+            components: self.components(),
+            backtests: self.backtests(),
+        }
+    }
+
+    /// Who may speak to the host.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
+    }
+
+    /// Where answers to requests are kept.
+    #[must_use]
+    pub fn replies(&self) -> Arc<dyn Replies> {
+        Arc::clone(&self.store) as _
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.
@@ -113,7 +138,8 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store })
+    let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
+    Ok(Local { runtime, store, access })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.
@@ -125,6 +151,20 @@ pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
     let freed = store.compact()?;
     store.close();
     Ok(freed)
+}
+
+/// Writes into the audit of a data folder, which no host has open, what was done beside it.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) async fn note(folder: &Path, done: DoneBeside, subject: &str, by: &str) -> anyhow::Result<()> {
+    let path = folder.to_owned();
+    let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
+    let access = Access::open(Arc::clone(&store) as _).await?;
+    let who = Arc::new(Identity::at_terminal(by));
+    let noted = access.audited(Some(&who), done.word(), subject, async { Ok(()) }).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(noted?)
 }
 
 /// The credentials of a data folder.

@@ -21,4 +21,4 @@ pub use problem::ProblemPage;
 pub use question::Asked;
 pub use run::{LogPart, ReportPage, RunPage, RunParts, StepPage, StepParts, Verified};
 pub use runs::{RunFilter, RunsPage};
-pub use sign_in::SignInPage;
+pub use sign_in::{SignInPage, SignedInPage};

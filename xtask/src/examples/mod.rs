@@ -6,6 +6,8 @@
 mod build;
 mod tools;
 
+pub(crate) use tools::{Found, venv};
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +44,7 @@ struct Project {
 }
 
 /// Why a project is not built, other than by its own fault.
-struct Missing(String);
+pub(crate) struct Missing(pub(crate) String);
 
 /// How many were built and how many could not be.
 #[derive(Clone, Copy, Default)]

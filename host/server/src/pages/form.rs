@@ -62,7 +62,7 @@ fn fields<T: DeserializeOwned>(text: &str, csrf: &str) -> Result<(T, Typed), Pro
     let same: bool = named("csrf").as_bytes().ct_eq(csrf.as_bytes()).into();
     if csrf.is_empty() || !same {
         let detail = "the form is of a page from before you signed in: go back, load the page again and send it once more";
-        return Err(Problem::new(problem::FOREIGN_FORM, detail));
+        return Err(Problem::new(problem::FORGED, detail));
     }
     // Browsers end the lines of a text field with both characters, whatever the text had.
     let others = others.join("&").replace("%0D%0A", "%0A").replace("%0d%0a", "%0a");
@@ -126,7 +126,9 @@ pub(super) async fn hand_on(mut request: Request, next: Next) -> Response {
 }
 
 fn read_told(headers: &HeaderMap) -> Option<Told> {
-    let cookie = super::session::cookie(headers, TOLD)?;
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let (_, cookie) = pairs.find(|(name, _)| *name == TOLD)?;
     let (kind, encoded) = cookie.split_at_checked(1)?;
     let (words, _) = form_urlencoded::parse(encoded.as_bytes()).next()?;
     match kind {

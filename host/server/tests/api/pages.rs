@@ -1,23 +1,63 @@
 //! Pages of runs and the inbox: what they show, and what their forms ask the services.
 
-use crate::fake::FakeService;
-use crate::{TOKEN, send};
+use crate::TOKEN;
+use crate::access::Host;
+use crate::sessions::{csrf_of, log_in};
 use axum::body::Body;
 use axum::http::{Request, Response};
 use expect_test::expect;
 use http_body_util::BodyExt;
-use std::sync::Arc;
 
-fn page(line: &str, body: &str) -> Request<Body> {
-    let (method, path) = line.split_once(' ').unwrap_or(("GET", line));
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "localhost:7420")
-        .header("cookie", format!("lockstep-session={TOKEN}"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(body.to_owned()))
-        .expect("a request of constants")
+/// Somebody who has signed in, before the pages of a host.
+struct Browser {
+    host: Host,
+    cookie: String,
+}
+
+impl Browser {
+    async fn new() -> Self {
+        let host = Host::new().await;
+        let cookie = log_in(&host, TOKEN).await;
+        Self { host, cookie }
+    }
+
+    fn page(&self, line: &str, body: &str) -> Request<Body> {
+        let (method, path) = line.split_once(' ').unwrap_or(("GET", line));
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost:7420")
+            .header("cookie", &self.cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(body.to_owned()))
+            .expect("a request of constants")
+    }
+
+    async fn shown(&self, line: &str) -> String {
+        text(self.host.send(self.page(line, "")).await).await
+    }
+
+    /// Sends a form with the mark of its page: status, where it leads to, and what is told there or here.
+    async fn sent(&self, path: &str, fields: &str) -> String {
+        let csrf = csrf_of(&self.host, &self.cookie).await;
+        let form = self.page(&format!("POST {path}"), &format!("csrf={csrf}&{fields}"));
+        let response = self.host.send(form).await;
+        let head =
+            |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let (status, location, cookie) = (response.status().as_u16(), head("location"), head("set-cookie"));
+        if location.is_empty() {
+            return format!("{status} {}", said(&text(response).await));
+        }
+        let told = cookie.split(';').next().unwrap_or_default().replace('+', " ");
+        format!("{status} to {location}: {told}")
+    }
+
+    /// What was asked of runs, but for lists.
+    fn acted(&self) -> String {
+        let calls = self.host.service.calls();
+        let is_act = |call: &&str| !call.starts_with("list") && !call.starts_with("cards");
+        calls.lines().filter(is_act).collect::<Vec<_>>().join("\n")
+    }
 }
 
 async fn text(response: Response<Body>) -> String {
@@ -46,32 +86,13 @@ fn said(html: &str) -> String {
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-async fn shown(service: &Arc<FakeService>, line: &str) -> String {
-    text(send(service, page(line, "")).await).await
-}
-
-/// Sends a form with the mark of its page: status, where it leads to, and what is told there or here.
-async fn sent(service: &Arc<FakeService>, path: &str, fields: &str) -> String {
-    let html = shown(service, "/runs").await;
-    let csrf = html.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    let response = send(service, page(&format!("POST {path}"), &format!("csrf={csrf}&{fields}"))).await;
-    let head =
-        |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let (status, location, cookie) = (response.status().as_u16(), head("location"), head("set-cookie"));
-    if location.is_empty() {
-        return format!("{status} {}", said(&text(response).await));
-    }
-    let told = cookie.split(';').next().unwrap_or_default().replace('+', " ");
-    format!("{status} to {location}: {told}")
-}
-
 #[tokio::test]
 async fn the_list_asks_for_what_the_filter_says() {
-    let service = FakeService::new();
-    let html = shown(&service, "/runs?status=failed&waits=person&text=a%26b&before=run-9&all=1").await;
+    let browser = Browser::new().await;
+    let html = browser.shown("/runs?status=failed&waits=person&text=a%26b&before=run-9&all=1").await;
     expect![[r#"
         cards of None
-        list RunQuery { status: Some(Failed), waits: Some("person"), item: None, pipeline: None, text: Some("a&b"), before: Some(RunId("run-9")), limit: Some(50) }"#]].assert_eq(&service.calls());
+        list RunQuery { status: Some(Failed), waits: Some("person"), item: None, pipeline: None, text: Some("a&b"), before: Some(RunId("run-9")), limit: Some(50) }"#]].assert_eq(&browser.host.service.calls());
     assert!(
         html.contains(r#"href="/runs?text=a%26b&#38;status=failed&#38;waits=person&#38;before=run-9""#),
         "{html}"
@@ -82,8 +103,8 @@ async fn the_list_asks_for_what_the_filter_says() {
 
 #[tokio::test]
 async fn a_page_of_a_run_says_where_it_stands() {
-    let service = FakeService::new();
-    let run = said(&shown(&service, "/runs/run-1").await);
+    let browser = Browser::new().await;
+    let run = said(&browser.shown("/runs/run-1").await);
     for part in [
         "A feature blocked 1 of 2 steps",
         "Waits for an approval in merge since",
@@ -94,23 +115,23 @@ async fn a_page_of_a_run_says_where_it_stands() {
         assert!(run.contains(part), "{part}: {run}");
     }
     expect!["Not found run missing: so it is To the runs"]
-        .assert_eq(&said(&shown(&service, "/runs/missing").await));
-    let files = send(&service, page("/runs/run-1/report", "")).await;
+        .assert_eq(&said(&browser.shown("/runs/missing").await));
+    let files = browser.host.send(browser.page("/runs/run-1/report", "")).await;
     assert_eq!(files.headers()["content-disposition"], "attachment; filename=\"run-1.html\"");
     assert!(text(files).await.contains("A feature"));
-    let missing = said(&shown(&service, "/runs/run-1/calls/7/capsule").await);
+    let missing = said(&browser.shown("/runs/run-1/calls/7/capsule").await);
     assert!(missing.contains("run run-1 has no call 7"), "{missing}");
 }
 
 #[tokio::test]
 async fn many_runs_are_acted_on_each_by_itself() {
-    let service = FakeService::new();
+    let browser = Browser::new().await;
     let told = [
-        sent(&service, "/runs/bulk", "run=run-1&run=run-2&action=pause&back=/runs?status%3Drunning").await,
-        sent(&service, "/runs/bulk", "run=run-1&run=busy&run=away&action=retry").await,
-        sent(&service, "/runs/bulk", "action=retry").await,
-        sent(&service, "/runs/bulk", "run=run-1&action=stop&reason=&back=//elsewhere").await,
-        sent(&service, "/runs/bulk", "run=run-1&action=explode").await,
+        browser.sent("/runs/bulk", "run=run-1&run=run-2&action=pause&back=/runs?status%3Drunning").await,
+        browser.sent("/runs/bulk", "run=run-1&run=busy&run=away&action=retry").await,
+        browser.sent("/runs/bulk", "action=retry").await,
+        browser.sent("/runs/bulk", "run=run-1&action=stop&reason=&back=//elsewhere").await,
+        browser.sent("/runs/bulk", "run=run-1&action=explode").await,
     ];
     expect![[r#"
         303 to /runs?status=running: lockstep-told=d2 runs paused.
@@ -118,9 +139,6 @@ async fn many_runs_are_acted_on_each_by_itself() {
         303 to /runs: lockstep-told=rNo run is ticked%3A tick those that are meant.
         303 to /runs: lockstep-told=d1 run stopped.
         422 Invalid request the form cannot be read: unknown variant `explode`, expected one of `retry`, `pause`, `resume`, `stop` To the runs"#]].assert_eq(&told.join("\n"));
-    let calls = service.calls();
-    let acted: Vec<&str> =
-        calls.lines().filter(|call| !call.starts_with("list") && !call.starts_with("cards")).collect();
     expect![[r#"
         run-1: Pause by api
         run-2: Pause by api
@@ -128,34 +146,34 @@ async fn many_runs_are_acted_on_each_by_itself() {
         busy: Retry by api
         away: Retry by api
         run-1: Stop { reason: "stopped on request" } by api"#]]
-    .assert_eq(&acted.join("\n"));
+    .assert_eq(&browser.acted());
 }
 
 #[tokio::test]
 async fn forms_of_a_run_become_its_actions() {
-    let service = FakeService::new();
+    let browser = Browser::new().await;
     let told = [
-        sent(&service, "/runs/run-1/act", "action=stop&reason=%20too+old").await,
-        sent(&service, "/runs/run-1/act", "action=restart&step=ci&digest=3fa1&back=step").await,
-        sent(&service, "/runs/run-1/act", "action=restart&step=ci&digest=").await,
-        sent(&service, "/runs/run-1/act", "action=repin&kind=ci-gate&digest=3fa1&reason=why").await,
-        sent(&service, "/runs/run-1/act", "action=tear-down").await,
-        sent(&service, "/runs/run-1/act", "action=explode").await,
-        sent(&service, "/runs/run-1/answers", "answer=approve&question=q1&proposal=&back=inbox").await,
-        sent(&service, "/runs/run-1/answers", "answer=approve&question=q1&proposal=new%0D%0Atext").await,
-        sent(
-            &service,
-            "/runs/run-1/answers",
-            "answer=request-changes&question=q1&feedback=no&line-2=why%3F&line-3=",
-        )
-        .await,
-        sent(&service, "/runs/run-1/answers", "answer=reject&question=q1&reason=no").await,
-        sent(&service, "/runs/run-1/answers", "answer=choose&question=q2&choice=80&text=").await,
-        sent(&service, "/runs/run-1/answers", "answer=choose&question=q2&text=mine").await,
-        sent(&service, "/runs/run-1/actions", "action=reply&step=review&item=f1&text=euros").await,
-        sent(&service, "/runs/busy/answers", "answer=choose&question=q2&choice=80&text=my+words").await,
-        sent(&service, "/inbox/cards", "card=run-1:n1&action=dismiss").await,
-        sent(&service, "/inbox/cards", "card=run-1:n1&action=act&back=run").await,
+        browser.sent("/runs/run-1/act", "action=stop&reason=%20too+old").await,
+        browser.sent("/runs/run-1/act", "action=restart&step=ci&digest=3fa1&back=step").await,
+        browser.sent("/runs/run-1/act", "action=restart&step=ci&digest=").await,
+        browser.sent("/runs/run-1/act", "action=repin&kind=ci-gate&digest=3fa1&reason=why").await,
+        browser.sent("/runs/run-1/act", "action=tear-down").await,
+        browser.sent("/runs/run-1/act", "action=explode").await,
+        browser.sent("/runs/run-1/answers", "answer=approve&question=q1&proposal=&back=inbox").await,
+        browser.sent("/runs/run-1/answers", "answer=approve&question=q1&proposal=new%0D%0Atext").await,
+        browser
+            .sent(
+                "/runs/run-1/answers",
+                "answer=request-changes&question=q1&feedback=no&line-2=why%3F&line-3=",
+            )
+            .await,
+        browser.sent("/runs/run-1/answers", "answer=reject&question=q1&reason=no").await,
+        browser.sent("/runs/run-1/answers", "answer=choose&question=q2&choice=80&text=").await,
+        browser.sent("/runs/run-1/answers", "answer=choose&question=q2&text=mine").await,
+        browser.sent("/runs/run-1/actions", "action=reply&step=review&item=f1&text=euros").await,
+        browser.sent("/runs/busy/answers", "answer=choose&question=q2&choice=80&text=my+words").await,
+        browser.sent("/inbox/cards", "card=run-1:n1&action=dismiss").await,
+        browser.sent("/inbox/cards", "card=run-1:n1&action=act&back=run").await,
     ];
     expect![[r#"
         303 to /runs/run-1: lockstep-told=dIt is stopped.
@@ -174,9 +192,6 @@ async fn forms_of_a_run_become_its_actions() {
         409 No longer asked run busy: so it is What you wrote was not sent. It is kept here, to be copied: Your answer 80 Your answer my words To the run · To the inbox
         303 to /inbox: lockstep-told=dDismissed%3A Merge it%3F
         303 to /runs/run-1: lockstep-told=dDone%3A Merge it%3F"#]].assert_eq(&told.join("\n"));
-    let calls = service.calls();
-    let acted: Vec<&str> =
-        calls.lines().filter(|call| !call.starts_with("list") && !call.starts_with("cards")).collect();
     expect![[r#"
         run-1: Stop { reason: "too old" } by api
         run-1: Restart { step: "ci", digest: Some("3fa1") } by api
@@ -191,35 +206,35 @@ async fn forms_of_a_run_become_its_actions() {
         run-1: Act { step: Some("review"), action: "reply", input: {"item":"f1","text":"euros"} } by api
         busy: Answer { question: Some(QuestionId(2)), answer: Choose { choice: "80", text: Some("my words"), comments: [] }, token: None } by api
         Dismiss run-1:n1 by api
-        Act run-1:n1 by api"#]].assert_eq(&acted.join("\n"));
+        Act run-1:n1 by api"#]].assert_eq(&browser.acted());
 }
 
 #[tokio::test]
 async fn a_form_of_elsewhere_changes_nothing() {
-    let service = FakeService::new();
+    let browser = Browser::new().await;
     for fields in ["action=pause", "action=pause&csrf=guessed"] {
-        let response = send(&service, page("POST /runs/run-1/act", fields)).await;
+        let response = browser.host.send(browser.page("POST /runs/run-1/act", fields)).await;
         assert_eq!(response.status().as_u16(), 403);
         let said = said(&text(response).await);
-        assert!(said.contains("load the page again"), "{said}");
+        assert!(said.contains("page of this host"), "{said}");
     }
-    assert_eq!(service.calls(), "");
+    assert_eq!(browser.acted(), "");
 }
 
 #[tokio::test]
 async fn what_was_done_is_told_once() {
-    let service = FakeService::new();
+    let browser = Browser::new().await;
     let with = |name: &'static str, value: &'static str| {
-        let mut request = page("/runs", "");
-        let cookie = format!("lockstep-session={TOKEN}; lockstep-told=d1+run+%3Cb%3E");
+        let mut request = browser.page("/runs", "");
+        let cookie = format!("{}; lockstep-told=d1+run+%3Cb%3E", browser.cookie);
         request.headers_mut().insert("cookie", cookie.parse().unwrap());
         request.headers_mut().insert(name, value.parse().unwrap());
         request
     };
-    let told = send(&service, with("accept", "text/html")).await;
+    let told = browser.host.send(with("accept", "text/html")).await;
     let gone = told.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(gone.starts_with("lockstep-told=; ") && gone.contains("Max-Age=0"), "{gone}");
     assert!(text(told).await.contains(r#"<p class="done" role="status">1 run &#60;b&#62;</p>"#));
-    let fetched = send(&service, with("hx-request", "true")).await;
+    let fetched = browser.host.send(with("hx-request", "true")).await;
     assert!(!fetched.headers().contains_key("set-cookie"), "a page that a script fetches leaves it");
 }
