@@ -63,7 +63,7 @@ pub use outside::{
 pub use recorded::RecordedObserver;
 pub use replies::{Replies, Reply, ReplyAnswer};
 pub use service::{
-    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
+    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

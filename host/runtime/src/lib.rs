@@ -12,6 +12,7 @@ mod components;
 mod credentials;
 mod follow;
 mod hooks;
+mod list;
 mod observer;
 pub mod pipeline_file;
 mod replay;

@@ -190,7 +190,7 @@ fn a_label_starts_one_run_of_an_item_that_is_made_however_often_it_is_told() {
         ignored: default-16 has the live run RUN
     "#]]
     .assert_eq(&told);
-    assert_eq!(host.run(host.runtime.list(RunQuery::default())).unwrap().len(), 1);
+    assert_eq!(host.run(host.runtime.list(RunQuery::default())).unwrap().runs.len(), 1);
     assert_eq!(outside.forge.fetched(), ["sum", "main"]);
 }
 

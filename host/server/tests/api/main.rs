@@ -17,6 +17,7 @@ mod hooks;
 mod limits;
 mod listening;
 mod observed;
+mod pages;
 mod registry;
 mod repeats;
 mod roles;
