@@ -12,7 +12,7 @@ mod sign_in;
 pub mod text;
 
 pub use askama::Template;
-pub use frame::{Frame, Section};
+pub use frame::{Frame, Section, Typed};
 pub use problem::ProblemPage;
 pub use runs::RunsPage;
 pub use sign_in::SignInPage;

@@ -234,7 +234,7 @@ fn has_type(headers: &HeaderMap, accepted: impl Fn(&str) -> bool) -> bool {
     accepted(&media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is larger than {limit} bytes, the most this route takes");
         Problem::new(problem::TOO_LARGE, detail)

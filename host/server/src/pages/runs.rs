@@ -1,8 +1,7 @@
-use super::{Refusal, Shown, frame, rendered};
+use super::{Refusal, Shown, Visit, rendered};
 use crate::AppState;
-use crate::identity::Identity;
 use crate::problem::Problem;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{Query, State};
 use lockstep_pages::{RunsPage, Section};
 use lockstep_ports::RunQuery;
 use lockstep_types::{RunId, RunStatus};
@@ -18,13 +17,8 @@ pub(super) struct Filter {
     before: Option<RunId>,
 }
 
-pub(super) async fn list(
-    State(state): State<AppState>,
-    identity: Identity,
-    uri: OriginalUri,
-    Query(filter): Query<Filter>,
-) -> Shown {
-    let frame = frame(&state, &identity, "Runs", Section::Runs, &uri).await;
+pub(super) async fn list(State(state): State<AppState>, visit: Visit, Query(filter): Query<Filter>) -> Shown {
+    let frame = visit.frame(&state, "Runs", Section::Runs).await;
     let statuses =
         [RunStatus::Running, RunStatus::Blocked, RunStatus::Paused, RunStatus::Done, RunStatus::Failed];
     let status = statuses.into_iter().find(|status| status.word() == filter.status);

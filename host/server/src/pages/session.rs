@@ -1,5 +1,6 @@
 //! Who looks at a page. The cookie of a browser holds the token of the data folder.
 
+use super::form::FormOf;
 use super::{bare, rendered};
 use crate::AppState;
 use crate::guard::{self, SOMEBODY};
@@ -17,7 +18,7 @@ const COOKIE: &str = "lockstep-session";
 
 /// Lets a request pass that comes from somebody who has signed in; anybody else is asked to.
 pub(super) async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let token = cookie(request.headers()).filter(|token| guard::is_token(&state, token));
+    let token = cookie(request.headers(), COOKIE).filter(|token| guard::is_token(&state, token));
     let Some(token) = token else {
         let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let next = if request.method() == Method::GET { wanted } else { "/" };
@@ -62,14 +63,9 @@ pub(super) async fn sign_in(
 }
 
 #[derive(Deserialize)]
-pub(super) struct Out {
-    csrf: String,
-}
+pub(super) struct Out {}
 
-pub(super) async fn sign_out(identity: Identity, Form(Out { csrf }): Form<Out>) -> Response {
-    if csrf != identity.csrf {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+pub(super) async fn sign_out(FormOf(Out {}, _): FormOf<Out>) -> Response {
     let gone = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     ([(header::SET_COOKIE, gone)], Redirect::to("/login")).into_response()
 }
@@ -80,8 +76,9 @@ fn of_this_host(next: String) -> String {
     if is_ours { next } else { "/".to_owned() }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<String> {
+/// The cookie of that name.
+pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
 }
