@@ -5,6 +5,8 @@
 #![warn(missing_docs)]
 
 pub mod assets;
+pub mod board;
+mod choice;
 mod frame;
 mod problem;
 mod runs;
@@ -12,6 +14,8 @@ mod sign_in;
 pub mod text;
 
 pub use askama::Template;
+pub use board::{BoardFilter, BoardPage, DeleteItemPage, ItemPage};
+pub use choice::Choice;
 pub use frame::{Frame, Section, Typed};
 pub use problem::ProblemPage;
 pub use runs::RunsPage;

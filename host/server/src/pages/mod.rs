@@ -1,7 +1,8 @@
 //! The pages, over the same services as `/v1`. A route here reads, calls a service once, and hands what it got to
 //! `lockstep_pages`; a form that changes something is answered by a redirect to the page that shows it.
 
-#[allow(dead_code, reason = "forms are to come")]
+mod board;
+mod desk;
 mod form;
 mod live;
 mod runs;
@@ -29,6 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Every page with what it refers to.
 pub(crate) fn pages(state: &AppState) -> Router<AppState> {
     let signed_in = Router::new()
+        .merge(board::routes())
         .route("/", get(|| async { Redirect::to("/runs") }))
         .route("/runs", get(runs::list))
         .route("/live", get(live::live))
@@ -91,6 +93,8 @@ struct Visit {
     identity: Identity,
     uri: Uri,
     told: Told,
+    /// Id of the workspace that was chosen in this browser.
+    workspace: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
@@ -101,7 +105,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
         let identity = identity.map_err(|problem| Refusal(bare("Sign in"), problem))?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri).clone();
         let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
-        Ok(Self { identity, uri, told })
+        let workspace = session::cookie(&parts.headers, desk::COOKIE);
+        Ok(Self { identity, uri, told, workspace })
     }
 }
 

@@ -50,7 +50,7 @@ pub fn app(state: AppState) -> Router {
 type Answer<T = Response> = Result<T, Problem>;
 
 /// Runs `call` to its end even if the client goes away, so that an action is never left half-way by a lost connection.
-async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn to_the_end<T: Send + 'static>(
     call: impl Future<Output = Result<T, lockstep_ports::ServiceError>> + Send + 'static,
 ) -> Answer<T> {
     match tokio::spawn(call).await {
