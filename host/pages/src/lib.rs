@@ -8,6 +8,7 @@ pub mod assets;
 pub mod board;
 mod choice;
 mod frame;
+pub mod library;
 mod problem;
 mod runs;
 mod sign_in;

@@ -5,8 +5,11 @@ mod board;
 mod desk;
 mod form;
 mod live;
+mod money;
 mod runs;
+mod schedules;
 mod session;
+mod settings;
 
 use crate::AppState;
 use crate::identity::{Identity, Role};
@@ -31,6 +34,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) fn pages(state: &AppState) -> Router<AppState> {
     let signed_in = Router::new()
         .merge(board::routes())
+        .merge(money::routes())
+        .merge(schedules::routes())
+        .merge(settings::routes())
         .route("/", get(|| async { Redirect::to("/runs") }))
         .route("/runs", get(runs::list))
         .route("/live", get(live::live))
