@@ -17,6 +17,7 @@ mod lenient;
 mod outside;
 mod recorded;
 mod service;
+mod simulation;
 mod step_executor;
 
 pub use backtest::{
@@ -50,4 +51,5 @@ pub use service::{
     FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,
 };
+pub use simulation::{ScenarioView, SimulationService};
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

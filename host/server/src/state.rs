@@ -1,5 +1,5 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService, SimulationService};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -36,6 +36,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// Simulations; none: a draft of a pipeline can only be checked.
+    pub simulations: Option<Arc<dyn SimulationService>>,
 }
 
 impl Services {
@@ -50,6 +52,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            simulations: None,
         }
     }
 }
@@ -111,6 +114,10 @@ impl AppState {
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
         &self.0.services.backtests
+    }
+
+    pub(crate) fn simulations(&self) -> Option<&Arc<dyn SimulationService>> {
+        self.0.services.simulations.as_ref()
     }
 
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.

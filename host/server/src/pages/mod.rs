@@ -6,6 +6,7 @@ mod desk;
 mod form;
 mod live;
 mod money;
+mod pipelines;
 mod runs;
 mod schedules;
 mod session;
@@ -35,6 +36,7 @@ pub(crate) fn pages(state: &AppState) -> Router<AppState> {
     let signed_in = Router::new()
         .merge(board::routes())
         .merge(money::routes())
+        .merge(pipelines::routes())
         .merge(schedules::routes())
         .merge(settings::routes())
         .route("/", get(|| async { Redirect::to("/runs") }))
