@@ -10,6 +10,7 @@ mod choice;
 mod frame;
 pub mod library;
 mod problem;
+pub mod registry;
 mod runs;
 mod sign_in;
 pub mod text;

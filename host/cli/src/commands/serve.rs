@@ -4,10 +4,12 @@ use crate::context::Context;
 use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
+use crate::simulations::Simulations;
 use crate::standard;
 use crate::wiring::Retention;
 use lockstep_server::{AppState, Options, ServeError, Services};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// `lockstep serve`
@@ -54,6 +56,7 @@ async fn listen(
         board: host.board(),
         components: host.components(),
         backtests: host.backtests(),
+        simulations: Some(Arc::new(Simulations::new(context.folder.path().to_owned()))),
     };
     let state = AppState::new(services, Options { token, allow_remote });
     lockstep_server::serve(listener, state, interrupted).await;

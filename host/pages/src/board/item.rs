@@ -96,10 +96,16 @@ impl ItemPage {
 
     fn pipelines(&self, form: &str) -> Vec<Choice> {
         let own = self.view.item.pipeline.as_ref().map_or("", |id| id.as_str());
-        let none = if form == "start" { "as the item or the workspace says" } else { "as named at the start" };
+        let none =
+            if form == "start" { "as the item or the workspace says" } else { "as named at the start" };
         let all = self.pipelines.iter().filter(|one| !one.archived || one.id.as_str() == own);
         let all = all.map(|one| (one.id.to_string(), one.name.clone()));
-        choices(&self.frame, (form, "pipeline"), own, std::iter::once((String::new(), none.to_owned())).chain(all))
+        choices(
+            &self.frame,
+            (form, "pipeline"),
+            own,
+            std::iter::once((String::new(), none.to_owned())).chain(all),
+        )
     }
 
     fn presets(&self, form: &str) -> Vec<Choice> {
@@ -113,7 +119,8 @@ impl ItemPage {
     fn types(&self) -> Vec<Choice> {
         let own = &self.view.item;
         if self.is_service() {
-            let current = SERVICE_TYPES.iter().find(|(_, of)| *of == own.service_type).map_or("", |(word, _)| word);
+            let current =
+                SERVICE_TYPES.iter().find(|(_, of)| *of == own.service_type).map_or("", |(word, _)| word);
             let all = SERVICE_TYPES.map(|(word, of)| (word, of.label()));
             return choices(&self.frame, ("edit", "service_type"), current, all);
         }

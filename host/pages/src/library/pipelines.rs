@@ -139,7 +139,12 @@ impl PipelinePage {
 
     fn pins(&self) -> Vec<Choice> {
         let current = if self.pipeline.pin == Pinning::Step { "step" } else { "run" };
-        choices(&self.frame, ("edit", "pin"), current, [("run", "when the run starts"), ("step", "when each step starts")])
+        choices(
+            &self.frame,
+            ("edit", "pin"),
+            current,
+            [("run", "when the run starts"), ("step", "when each step starts")],
+        )
     }
 
     fn is_open(&self, form: &str) -> bool {

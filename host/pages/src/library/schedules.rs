@@ -2,7 +2,9 @@ use crate::choice::choices;
 use crate::{Choice, Frame, text};
 use askama::Template;
 use lockstep_types::ItemLevel;
-use lockstep_types::board::{Item, PipelineDef, Recurrence, Schedule, ScheduleRun, ScheduleRunState, Weekday};
+use lockstep_types::board::{
+    Item, PipelineDef, Recurrence, Schedule, ScheduleRun, ScheduleRunState, Weekday,
+};
 
 /// All schedules of a workspace.
 #[derive(Template)]

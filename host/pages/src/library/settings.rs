@@ -131,8 +131,20 @@ fn preset_fields(preset: Option<&Preset>) -> Vec<PresetField> {
         field("max_risk", "Most risk, 0 to 1", value(&|one| one.max_risk.to_string())),
         field("max_impact", "Most impact, 0 to 1", value(&|one| one.max_impact.to_string())),
         field("ci_max_attempts", "Repairs, 0 to 50", value(&|one| one.ci_max_attempts.to_string())),
-        field("max_review_iterations", "Reviews before a person decides, 1 to 20", value(&|one| one.max_review_iterations.to_string())),
-        field("release_watch_minutes", "Minutes a release is watched, 1 to 720", value(&|one| one.release_watch_minutes.to_string())),
-        field("release_max_attempts", "Investigations of a regression, 0 to 10", value(&|one| one.release_max_attempts.to_string())),
+        field(
+            "max_review_iterations",
+            "Reviews before a person decides, 1 to 20",
+            value(&|one| one.max_review_iterations.to_string()),
+        ),
+        field(
+            "release_watch_minutes",
+            "Minutes a release is watched, 1 to 720",
+            value(&|one| one.release_watch_minutes.to_string()),
+        ),
+        field(
+            "release_max_attempts",
+            "Investigations of a regression, 0 to 10",
+            value(&|one| one.release_max_attempts.to_string()),
+        ),
     ]
 }

@@ -129,9 +129,10 @@ async fn add(State(state): State<AppState>, visit: Visit, FormOf(fields, typed):
     };
     match made.await {
         Ok(reply) => match reply.rows.first() {
-            Some(Row::Item(item)) => {
-                Ok(done(&format!("/board/{}", item.id), &format!("Added: {}.", text::short(&item.title, 120))))
-            }
+            Some(Row::Item(item)) => Ok(done(
+                &format!("/board/{}", item.id),
+                &format!("Added: {}.", text::short(&item.title, 120)),
+            )),
             _ => Ok(done("/board", "Added.")),
         },
         Err(problem) => board(desk, BoardFilter::default(), Some(Again(typed, problem))).await,

@@ -42,7 +42,8 @@ impl Desk {
         match workspace {
             Some(workspace) => Ok(Self { state, visit, workspace, all }),
             None => {
-                let problem = Problem::new(problem::NOT_FOUND, "there is no workspace you may see: ask an admin");
+                let problem =
+                    Problem::new(problem::NOT_FOUND, "there is no workspace you may see: ask an admin");
                 Err(Refusal(visit.frame(&state, "", Section::Board).await, problem))
             }
         }
@@ -57,7 +58,12 @@ impl Desk {
         self.visit.identity.name.clone()
     }
 
-    pub(super) async fn frame(&self, title: &str, section: Section, again: Option<Again>) -> (Frame, StatusCode) {
+    pub(super) async fn frame(
+        &self,
+        title: &str,
+        section: Section,
+        again: Option<Again>,
+    ) -> (Frame, StatusCode) {
         let mut frame = self.visit.frame(&self.state, title, section).await;
         frame.workspace = Some(self.workspace.id.clone());
         match again {
@@ -72,7 +78,12 @@ impl Desk {
         }
     }
 
-    pub(super) async fn refusal(&self, title: &str, section: Section, problem: impl Into<Problem>) -> Refusal {
+    pub(super) async fn refusal(
+        &self,
+        title: &str,
+        section: Section,
+        problem: impl Into<Problem>,
+    ) -> Refusal {
         Refusal(self.frame(title, section, None).await.0, problem.into())
     }
 
@@ -91,8 +102,7 @@ pub(super) fn with(status: StatusCode, page: Response) -> Response {
 /// Reads a word of a form, as it is written in JSON.
 pub(super) fn word<T: DeserializeOwned>(field: &str, text: &str) -> Result<T, Problem> {
     let deserializer: StrDeserializer<'_, Error> = serde::de::IntoDeserializer::into_deserializer(text);
-    T::deserialize(deserializer)
-        .map_err(|error| Problem::new(problem::INVALID, format!("{field}: {error}")))
+    T::deserialize(deserializer).map_err(|error| Problem::new(problem::INVALID, format!("{field}: {error}")))
 }
 
 /// Reads a number or an id of a form.

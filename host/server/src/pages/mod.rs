@@ -2,8 +2,10 @@
 //! `lockstep_pages`; a form that changes something is answered by a redirect to the page that shows it.
 
 mod board;
+mod components;
 mod desk;
 mod form;
+mod kinds;
 mod live;
 mod money;
 mod pipelines;
@@ -35,6 +37,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) fn pages(state: &AppState) -> Router<AppState> {
     let signed_in = Router::new()
         .merge(board::routes())
+        .merge(components::routes())
+        .merge(kinds::routes())
         .merge(money::routes())
         .merge(pipelines::routes())
         .merge(schedules::routes())

@@ -25,10 +25,7 @@ const AUDIT_READ: usize = 5000;
 const AUDIT_SHOWN: usize = 50;
 
 pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/spend", get(spend))
-        .route("/spend/resume", post(resume))
-        .route("/audit", get(audit))
+    Router::new().route("/spend", get(spend)).route("/spend/resume", post(resume)).route("/audit", get(audit))
 }
 
 #[derive(Deserialize)]
@@ -52,7 +49,9 @@ async fn spend(State(state): State<AppState>, visit: Visit, Query(Of { month }):
             at = before(at);
         }
         // Only as far back as anything was spent.
-        let is_any = |spent: &lockstep_types::board::SpendMonth| spent.input_tokens + spent.output_tokens > 0 || spent.cost.millionths() > 0;
+        let is_any = |spent: &lockstep_types::board::SpendMonth| {
+            spent.input_tokens + spent.output_tokens > 0 || spent.cost.millionths() > 0
+        };
         let last = former.iter().rposition(is_any).unwrap_or(0);
         former.truncate(last + 1);
         Ok::<_, Problem>((view, former))
@@ -67,7 +66,11 @@ async fn spend(State(state): State<AppState>, visit: Visit, Query(Of { month }):
 }
 
 fn before(Month { year, month }: Month) -> Month {
-    if month > 1 { Month { year, month: month - 1 } } else { Month { year: year.saturating_sub(1), month: 12 } }
+    if month > 1 {
+        Month { year, month: month - 1 }
+    } else {
+        Month { year: year.saturating_sub(1), month: 12 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,10 +98,16 @@ struct Wanted {
 
 fn holds(entry: &AuditEntry, wanted: &str) -> bool {
     let AuditEntry { by, action, subject, detail, reason, .. } = entry;
-    [by.as_str(), action.word(), subject, detail, reason].iter().any(|text| text.to_lowercase().contains(wanted))
+    [by.as_str(), action.word(), subject, detail, reason]
+        .iter()
+        .any(|text| text.to_lowercase().contains(wanted))
 }
 
-async fn audit(State(state): State<AppState>, visit: Visit, Query(Wanted { text: wanted, before }): Query<Wanted>) -> Shown {
+async fn audit(
+    State(state): State<AppState>,
+    visit: Visit,
+    Query(Wanted { text: wanted, before }): Query<Wanted>,
+) -> Shown {
     let mut frame = visit.frame(&state, "Audit", Section::Audit).await;
     if before.is_some() {
         frame.live.clear();

@@ -78,7 +78,8 @@ struct File {
 
 fn read(text: &str) -> Result<File, Problem> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line =
+            error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let message = error.message().lines().next().unwrap_or_default().to_owned();
         Problem::new(problem::INVALID, format!("line {line}: {message}"))
     })
@@ -136,7 +137,9 @@ impl At {
             let all = desk.state.board().pipelines(desk.id()).await?;
             let found = all.into_iter().find(|one| one.id == id);
             found.map(|pipeline| (id, pipeline)).ok_or_else(|| {
-                let detail = format!("there is no pipeline {text}: it may have been deleted, or be of another workspace");
+                let detail = format!(
+                    "there is no pipeline {text}: it may have been deleted, or be of another workspace"
+                );
                 Problem::new(problem::NOT_FOUND, detail)
             })
         };
@@ -246,7 +249,10 @@ async fn archive(
 ) -> Shown {
     let at = At::new(state, visit, &id).await?;
     match at.edited(PipelinePatch { archived: Some(archived), ..PipelinePatch::default() }).await {
-        Ok(()) => Ok(done(&at.path(), if archived { "It is in the archive." } else { "It is back from the archive." })),
+        Ok(()) => Ok(done(
+            &at.path(),
+            if archived { "It is in the archive." } else { "It is back from the archive." },
+        )),
         Err(problem) => Ok(refused(&at.path(), problem.detail())),
     }
 }
@@ -324,7 +330,9 @@ async fn try_draft(State(state): State<AppState>, visit: Visit, FormOf(form, typ
             let (checked, story) = found;
             Ok(rendered(&DraftPage { frame, draft: form.draft, checked, story, scenarios }))
         }
-        Err(problem) => draft_page(&desk, form.draft, (Checked::Not, None), Some(Again(typed, problem))).await,
+        Err(problem) => {
+            draft_page(&desk, form.draft, (Checked::Not, None), Some(Again(typed, problem))).await
+        }
     }
 }
 

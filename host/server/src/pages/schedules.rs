@@ -112,7 +112,9 @@ impl At {
             let all = desk.state.board().schedules(desk.id()).await?;
             let found = all.into_iter().find(|one| one.id == id);
             found.map(|schedule| (id, schedule)).ok_or_else(|| {
-                let detail = format!("there is no schedule {text}: it may have been deleted, or be of another workspace");
+                let detail = format!(
+                    "there is no schedule {text}: it may have been deleted, or be of another workspace"
+                );
                 Problem::new(problem::NOT_FOUND, detail)
             })
         };

@@ -75,7 +75,8 @@ async fn choose(State(state): State<AppState>, visit: Visit, FormOf(form, typed)
         return page(desk, Some(Again(typed, Problem::new(problem::NOT_FOUND, detail)))).await;
     };
     let mut response = done("/settings", &format!("You look at {} now.", chosen.name));
-    let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000", desk::COOKIE, chosen.id);
+    let cookie =
+        format!("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000", desk::COOKIE, chosen.id);
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -98,7 +99,8 @@ async fn make_workspace(
         if desk.visit.identity.role < crate::identity::Role::Admin {
             return Err(Problem::new(problem::FORBIDDEN, "making a workspace takes an admin: ask one"));
         }
-        let id: WorkspaceId = board_id(form.id.trim()).map_err(|problem| Problem::new(problem::INVALID, problem.detail()))?;
+        let id: WorkspaceId =
+            board_id(form.id.trim()).map_err(|problem| Problem::new(problem::INVALID, problem.detail()))?;
         let (board, name) = (Arc::clone(desk.state.board()), form.name.trim().to_owned());
         crate::routes::to_the_end(async move { board.create_workspace(id, &name).await }).await
     };
@@ -154,7 +156,10 @@ fn prices(text: &str) -> Result<BTreeMap<String, Price>, Problem> {
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = || {
             let number = index + 1;
-            Problem::new(problem::INVALID, format!("prices, line {number}: a model and two amounts, like openai:gpt-5 1.25 10"))
+            Problem::new(
+                problem::INVALID,
+                format!("prices, line {number}: a model and two amounts, like openai:gpt-5 1.25 10"),
+            )
         };
         let parts: Vec<&str> = line.split_whitespace().collect();
         let [model, input, output] = parts[..] else { return Err(wrong()) };
@@ -165,7 +170,10 @@ fn prices(text: &str) -> Result<BTreeMap<String, Price>, Problem> {
         prices.insert(model.to_owned(), price);
     }
     if prices.len() > PRICES_MAX {
-        return Err(Problem::new(problem::INVALID, format!("prices: at most {PRICES_MAX} models have their own")));
+        return Err(Problem::new(
+            problem::INVALID,
+            format!("prices: at most {PRICES_MAX} models have their own"),
+        ));
     }
     Ok(prices)
 }
@@ -186,7 +194,11 @@ async fn budget(State(state): State<AppState>, visit: Visit, FormOf(fields, type
                 output_per_million: money("tokens written", field(&fields, "default_output"))?,
             },
         };
-        desk.command(BoardCommand::EditSettings(SettingsPatch { pricing: Some(pricing), ..SettingsPatch::default() })).await
+        desk.command(BoardCommand::EditSettings(SettingsPatch {
+            pricing: Some(pricing),
+            ..SettingsPatch::default()
+        }))
+        .await
     };
     let edited = edited.await;
     after(desk, edited, typed, "The budget is saved.").await
