@@ -106,15 +106,29 @@ pub struct Typed {
 impl Frame {
     /// What a field of a form holds: what was typed into it when it was refused, else `otherwise`.
     #[must_use]
-    pub fn typed<'a>(&'a self, form: &str, field: &str, otherwise: &'a str) -> &'a str {
-        let mut fields = self.typed.fields.iter().filter(|_| self.typed.form == form);
+    pub fn typed<'a>(&'a self, form: impl AsRef<str>, field: &str, otherwise: &'a str) -> &'a str {
+        let mut fields = self.typed.fields.iter().filter(|_| self.typed.form == form.as_ref());
         fields.find(|(name, _)| name == field).map_or(otherwise, |(_, value)| value)
+    }
+
+    /// Whether a form was refused in which something was typed.
+    #[must_use]
+    pub fn has_typed(&self, form: impl AsRef<str>) -> bool {
+        !self.typed.form.is_empty() && self.typed.form == form.as_ref()
+    }
+
+    /// What was typed as the remark on a line of a proposal.
+    #[must_use]
+    pub fn typed_line(&self, form: impl AsRef<str>, line: &usize) -> &str {
+        let mut fields = self.typed.fields.iter().filter(|_| self.typed.form == form.as_ref());
+        let is_it = |name: &str| name.strip_prefix("line-").is_some_and(|number| number == line.to_string());
+        fields.find(|(name, _)| is_it(name)).map_or("", |(_, value)| value)
     }
 
     /// Whether a form was refused and a box of it was ticked, or a choice of it chosen.
     #[must_use]
-    pub fn ticked(&self, form: &str, field: &str, value: &str) -> bool {
-        let mut fields = self.typed.fields.iter().filter(|_| self.typed.form == form);
+    pub fn ticked(&self, form: impl AsRef<str>, field: &str, value: &str) -> bool {
+        let mut fields = self.typed.fields.iter().filter(|_| self.typed.form == form.as_ref());
         fields.any(|(name, given)| name == field && given == value)
     }
 
@@ -128,6 +142,12 @@ impl Frame {
     #[must_use]
     pub fn ago(&self, then: &Timestamp) -> String {
         crate::text::duration(self.now.ms_since(*then)) + " ago"
+    }
+
+    /// For how long something has been so.
+    #[must_use]
+    pub fn since(&self, then: &Timestamp) -> String {
+        crate::text::duration(self.now.ms_since(*then))
     }
 
     /// Whether `section` is the inbox and somebody is waited for there.

@@ -1,6 +1,6 @@
 //! Numbers and times as people read them.
 
-use lockstep_types::{RunStatus, Timestamp};
+use lockstep_types::{QuestionKind, RunStatus, Timestamp};
 
 /// A length of time in its two largest units: `3 h 12 min`.
 #[must_use]
@@ -25,6 +25,46 @@ pub fn tone(status: &RunStatus) -> &'static str {
         RunStatus::Paused => "quiet",
         RunStatus::Done => "good",
         RunStatus::Failed => "bad",
+    }
+}
+
+/// What a kind of question asks for.
+#[must_use]
+pub fn question(kind: QuestionKind) -> &'static str {
+    match kind {
+        QuestionKind::Decision => "an answer",
+        QuestionKind::Cap => "a choice at a limit",
+        QuestionKind::Review => "replies to a review",
+        QuestionKind::HumanTest => "somebody who tries it",
+        QuestionKind::Approval => "an approval",
+    }
+}
+
+/// What a choice at a limit is called: its word is the component's.
+#[must_use]
+pub fn option(word: &str) -> &str {
+    match word {
+        "extra-round" => "One more round",
+        "proceed" => "Go on as it is",
+        "stop-reset" => "Stop the run",
+        word => word,
+    }
+}
+
+/// What a run waits for, by the word of it.
+#[must_use]
+pub fn waits_for(on: &str) -> &str {
+    match on {
+        "job" => "a job",
+        "timer" => "its time",
+        "effect" => "an effect",
+        "pause" => "being resumed",
+        "budget" => "a budget",
+        "component" => "another component",
+        on => match QuestionKind::ALL.into_iter().find(|kind| kind.word() == on) {
+            Some(kind) => question(kind),
+            None => on,
+        },
     }
 }
 
@@ -96,7 +136,21 @@ pub fn is_link(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, grouped, moment, short};
+    use lockstep_types::Timestamp;
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        let shown: Vec<_> = [0, 951_782_400_000, 1_795_316_662_999].map(|ms| moment(&Timestamp(ms))).into();
+        assert_eq!(shown, ["1970-01-01 00:00:00 UTC", "2000-02-29 00:00:00 UTC", "2026-11-22 03:04:22 UTC"]);
+    }
+
+    #[test]
+    fn texts_and_numbers_are_cut_where_people_expect_it() {
+        assert_eq!([short("grüße", 3), short("grü", 3)], ["grü…", "grü"]);
+        let shown: Vec<_> = [0, 999, 1000, 1_234_567].map(|number| grouped(&number)).into();
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn durations_have_two_units() {

@@ -48,7 +48,7 @@ pub use outside::{
 };
 pub use recorded::RecordedObserver;
 pub use service::{
-    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
+    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,
 };
 pub use simulation::{ScenarioView, SimulationService};

@@ -46,6 +46,8 @@ kinds! {
         "Send a token of this host.";
     FORBIDDEN = "forbidden", FORBIDDEN, "Role does not allow it",
         "The token is known, and its role may not do this.";
+    FOREIGN_FORM = "foreign-form", FORBIDDEN, "Form of another session",
+         "A form of a page was not sent from a page of whoever sends it: load the page again.";
     NOT_FOUND = "not-found", NOT_FOUND, "Not found",
         "There is no such path, run, item, component, …";
     WRONG_METHOD = "wrong-method", METHOD_NOT_ALLOWED, "Method not allowed here",

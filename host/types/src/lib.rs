@@ -6,6 +6,7 @@
 
 pub mod board;
 mod capsule;
+pub mod capsule_text;
 mod change;
 mod component;
 mod credential;

@@ -25,7 +25,9 @@ pub(crate) use credentials::CredentialsCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
-pub(crate) use run::{ActArgs, AnswerArgs, PinWhen, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
+pub(crate) use run::{
+    ActArgs, AnswerArgs, ListArgs, PinWhen, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs,
+};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
 pub(crate) use shipping::{PullArgs, PushArgs};

@@ -51,7 +51,7 @@ async fn board(desk: Desk, filter: BoardFilter, again: Option<Again>) -> Shown {
     let all = async {
         let items = desk.state.board().items(desk.id()).await?;
         let query = RunQuery { limit: Some(RUNS_MAX), ..RunQuery::default() };
-        let runs = desk.state.service().list(query).await?;
+        let runs = desk.state.service().list(query).await?.runs;
         Ok::<_, Problem>((items, runs, desk.state.board().cards(Some(desk.id())).await?))
     };
     match all.await {

@@ -58,7 +58,7 @@ pub(super) fn check(given: &str, csrf: &str) -> Result<(), Problem> {
     let same: bool = given.as_bytes().ct_eq(csrf.as_bytes()).into();
     if csrf.is_empty() || !same {
         let detail = "the form is of a page from before you signed in: go back, load the page again and send it once more";
-        return Err(Problem::new(problem::FORBIDDEN, detail));
+        return Err(Problem::new(problem::FOREIGN_FORM, detail));
     }
     Ok(())
 }

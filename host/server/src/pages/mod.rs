@@ -1,14 +1,17 @@
 //! The pages, over the same services as `/v1`. A route here reads, calls a service once, and hands what it got to
 //! `lockstep_pages`; a form that changes something is answered by a redirect to the page that shows it.
 
+mod acts;
 mod board;
 mod components;
 mod desk;
 mod form;
+mod inbox;
 mod kinds;
 mod live;
 mod money;
 mod pipelines;
+mod run;
 mod runs;
 mod schedules;
 mod session;
@@ -45,6 +48,18 @@ pub(crate) fn pages(state: &AppState) -> Router<AppState> {
         .merge(settings::routes())
         .route("/", get(|| async { Redirect::to("/runs") }))
         .route("/runs", get(runs::list))
+        .route("/runs/bulk", post(runs::bulk))
+        .route("/runs/{run}", get(run::show))
+        .route("/runs/{run}/act", post(acts::on_run))
+        .route("/runs/{run}/answers", post(acts::answer))
+        .route("/runs/{run}/actions", post(acts::action))
+        .route("/runs/{run}/verify", post(run::verify))
+        .route("/runs/{run}/report", get(run::report))
+        .route("/runs/{run}/calls/{call}/capsule", get(run::capsule))
+        .route("/runs/{run}/steps/{step}", get(run::step))
+        .route("/runs/{run}/steps/{step}/log", get(run::log))
+        .route("/inbox", get(inbox::show))
+        .route("/inbox/cards", post(acts::card))
         .route("/live", get(live::live))
         .route("/logout", post(session::sign_out))
         .layer(from_fn_with_state(state.clone(), session::guard));

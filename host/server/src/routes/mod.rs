@@ -47,7 +47,7 @@ pub fn app(state: AppState) -> Router {
 }
 
 /// What a handler answers.
-type Answer<T = Response> = Result<T, Problem>;
+pub(crate) type Answer<T = Response> = Result<T, Problem>;
 
 /// Runs `call` to its end even if the client goes away, so that an action is never left half-way by a lost connection.
 pub(crate) async fn to_the_end<T: Send + 'static>(

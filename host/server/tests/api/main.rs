@@ -12,6 +12,7 @@ mod fake_board;
 mod fake_components;
 mod guards;
 mod listening;
+mod pages;
 mod registry;
 mod routes;
 
