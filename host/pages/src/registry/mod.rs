@@ -182,3 +182,25 @@ impl BacktestPage {
         text::segment(&self.report.kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::differences;
+    use lockstep_ports::{BacktestOutcome, FieldDifference};
+
+    #[test]
+    fn a_backtest_tells_field_by_field_what_is_different() {
+        let difference = FieldDifference {
+            field: "next.wait.ms".to_owned(),
+            recorded: Some("1000".to_owned()),
+            candidate: None,
+        };
+        let asked = BacktestOutcome::Unrecorded { asked: vec!["checks of abc".to_owned()] };
+        let outcomes =
+            [BacktestOutcome::Identical, BacktestOutcome::Changed { differences: vec![difference] }, asked];
+        let rows = outcomes.iter().flat_map(differences);
+        let rows: Vec<String> =
+            rows.map(|row| format!("{}: {} | {}", row.field, row.recorded, row.candidate)).collect();
+        assert_eq!(rows, ["next.wait.ms: 1000 | not there", "asked: not recorded | checks of abc"]);
+    }
+}
