@@ -8,6 +8,7 @@ use crate::extract::{PathOf, board_id};
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use axum::routing::{get, post};
 use lockstep_pages::{BoardFilter, BoardPage, DeleteItemPage, ItemPage, Section, text};
 use lockstep_ports::{BoardCommand, ItemView, RunQuery, StartItem};
@@ -191,10 +192,10 @@ impl At {
     }
 
     /// The page after a button.
-    fn told<T>(&self, result: Result<T, Problem>, words: &str) -> Shown {
+    fn told<T>(&self, result: Result<T, Problem>, words: &str) -> Response {
         match result {
-            Ok(_) => Ok(done(&self.path(), words)),
-            Err(problem) => Ok(refused(&self.path(), problem.detail())),
+            Ok(_) => done(&self.path(), words),
+            Err(problem) => refused(&self.path(), problem.detail()),
         }
     }
 }
@@ -275,7 +276,7 @@ async fn cancel(
     let (id, by) = (at.id.clone(), at.desk.by());
     let cancel = async move { board.cancel_item(&workspace, &id, &by).await };
     let cancelled = crate::routes::to_the_end(cancel).await;
-    at.told(cancelled, "The run is cancelled.")
+    Ok(at.told(cancelled, "The run is cancelled."))
 }
 
 async fn merge(
@@ -289,7 +290,7 @@ async fn merge(
     let (id, by) = (at.id.clone(), at.desk.by());
     let merge = async move { board.merge_item(&workspace, &id, &by).await };
     let merged = crate::routes::to_the_end(merge).await;
-    at.told(merged, "The change is being merged.")
+    Ok(at.told(merged, "The change is being merged."))
 }
 
 #[derive(Deserialize)]
@@ -326,7 +327,7 @@ async fn archive(
     let at = At::new(state, visit, &item).await?;
     let item = ItemPatch { archived: Some(archived), ..ItemPatch::default() };
     let edited = at.desk.command(BoardCommand::EditItem { id: at.id.clone(), item }).await;
-    at.told(edited, if archived { "It is in the archive." } else { "It is back from the archive." })
+    Ok(at.told(edited, if archived { "It is in the archive." } else { "It is back from the archive." }))
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,7 @@ use crate::extract::{PathOf, board_id};
 use crate::problem::{self, Problem};
 use axum::Router;
 use axum::extract::State;
+use axum::response::Response;
 use axum::routing::{get, post};
 use lockstep_pages::Section;
 use lockstep_pages::library::{DeleteSchedulePage, SchedulePage, SchedulesPage};
@@ -128,10 +129,10 @@ impl At {
         format!("/schedules/{}", self.id)
     }
 
-    fn told<T>(&self, result: Result<T, Problem>, words: &str) -> Shown {
+    fn told<T>(&self, result: Result<T, Problem>, words: &str) -> Response {
         match result {
-            Ok(_) => Ok(done(&self.path(), words)),
-            Err(problem) => Ok(refused(&self.path(), problem.detail())),
+            Ok(_) => done(&self.path(), words),
+            Err(problem) => refused(&self.path(), problem.detail()),
         }
     }
 
@@ -188,7 +189,7 @@ async fn run(
 ) -> Shown {
     let at = At::new(state, visit, &id).await?;
     let run = at.desk.command(BoardCommand::RunSchedule { id: at.id.clone() }).await;
-    at.told(run, "It runs now.")
+    Ok(at.told(run, "It runs now."))
 }
 
 #[derive(Deserialize)]
@@ -205,7 +206,7 @@ async fn enable(
     let at = At::new(state, visit, &id).await?;
     let schedule = SchedulePatch { enabled: Some(enabled), ..SchedulePatch::default() };
     let edited = at.desk.command(BoardCommand::EditSchedule { id: at.id.clone(), schedule }).await;
-    at.told(edited, if enabled { "It goes on." } else { "It is paused." })
+    Ok(at.told(edited, if enabled { "It goes on." } else { "It is paused." }))
 }
 
 async fn ask(State(state): State<AppState>, visit: Visit, PathOf(id): PathOf<String>) -> Shown {
