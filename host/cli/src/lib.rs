@@ -19,6 +19,7 @@ mod logging;
 pub mod reading;
 mod remote;
 mod render;
+mod simulations;
 mod standard;
 mod term;
 pub mod wiring;

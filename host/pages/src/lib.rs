@@ -5,16 +5,22 @@
 #![warn(missing_docs)]
 
 pub mod assets;
+pub mod board;
+mod choice;
 mod frame;
 mod inbox;
+pub mod library;
 mod problem;
 mod question;
+pub mod registry;
 mod run;
 mod runs;
 mod sign_in;
 pub mod text;
 
 pub use askama::Template;
+pub use board::{BoardFilter, BoardPage, DeleteItemPage, ItemPage};
+pub use choice::Choice;
 pub use frame::{Frame, Section, Typed};
 pub use inbox::{InboxPage, KeptPage};
 pub use problem::ProblemPage;

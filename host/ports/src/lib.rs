@@ -22,6 +22,7 @@ mod outside;
 mod recorded;
 mod replies;
 mod service;
+mod simulation;
 mod step_executor;
 mod tracker;
 
@@ -66,5 +67,6 @@ pub use service::{
     FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,
 };
+pub use simulation::{ScenarioView, SimulationService};
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
 pub use tracker::{Ticket, TicketState, Tracker, TrackerError};

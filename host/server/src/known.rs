@@ -88,14 +88,19 @@ pub(crate) fn unauthorized() -> Problem {
     Problem::new(problem::UNAUTHORIZED, detail)
 }
 
-/// The id in the cookie of a session. Two cookies of that name are none: one of them was slipped in.
+/// The id in the cookie of a session.
 pub(crate) fn session_id<B>(state: &AppState, request: &http::Request<B>) -> Option<String> {
     let (name, _) = origin::cookie(state.options().origin.as_ref(), request.headers(), request.uri());
-    let headers = request.headers().get_all(header::COOKIE).iter();
-    let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-    let mut ids = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(of, _)| *of == name);
-    match (ids.next(), ids.next()) {
-        (Some((_, id)), None) => Some(id.to_owned()),
+    cookie(request.headers(), &name)
+}
+
+/// What the cookie of this name holds. Two of that name are none: one of them was slipped in.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(of, _)| *of == name);
+    match (values.next(), values.next()) {
+        (Some((_, value)), None) => Some(value.to_owned()),
         _ => None,
     }
 }

@@ -5,7 +5,9 @@ use crate::origin::Origin;
 use crate::problem::{self, Problem};
 use crate::replies::Repeats;
 use lockstep_access::{Access, Guarded, Offered};
-use lockstep_ports::{AccessService, BacktestService, BoardService, ComponentService, Replies, RunService};
+use lockstep_ports::{
+    AccessService, BacktestService, BoardService, ComponentService, Replies, RunService, SimulationService,
+};
 use lockstep_types::Digest;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
@@ -54,6 +56,8 @@ pub struct Services {
     pub replies: Option<Arc<dyn Replies>>,
     /// What is counted, and who says whether the host is ready.
     pub watch: Watch,
+    /// Simulations; none: a draft of a pipeline can only be checked.
+    pub simulations: Option<Arc<dyn SimulationService>>,
 }
 
 impl Services {
@@ -72,6 +76,7 @@ impl Services {
             access: None,
             replies: None,
             watch: Watch::default(),
+            simulations: None,
         }
     }
 }
@@ -149,6 +154,10 @@ impl AppState {
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
         &self.0.services.backtests
+    }
+
+    pub(crate) fn simulations(&self) -> Option<&Arc<dyn SimulationService>> {
+        self.0.services.simulations.as_ref()
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -5,12 +5,14 @@ use crate::context::Context;
 use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
+use crate::simulations::Simulations;
 use crate::standard;
 use crate::wiring::Retention;
 use anyhow::Context as _;
 use lockstep_access::Offered;
 use lockstep_server::{AppState, Options, Origin, ServeError, Services, Watch};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// `lockstep serve`
@@ -64,7 +66,9 @@ async fn listen(
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let watch = watch(host, &file.url)?;
     let hooks = Some(local.hooks()?);
-    let services = Services { runs, board, components, backtests, access, replies, hooks, watch };
+    let simulations = Some(Arc::new(Simulations::new(context.folder.path().to_owned())) as _);
+    let services =
+        Services { runs, board, components, backtests, simulations, access, replies, hooks, watch };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
         context.term.line(&file)?;

@@ -3,6 +3,7 @@
 use super::{Refusal, bare};
 use crate::extract;
 use crate::identity::{Identity, Role};
+use crate::known;
 use crate::problem::{self, Problem};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -53,17 +54,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FormOf<T> {
     }
 }
 
+/// Whether a form is of a page of its sender.
+pub(super) fn check(given: &str, csrf: &str) -> Result<(), Problem> {
+    let same: bool = given.as_bytes().ct_eq(csrf.as_bytes()).into();
+    if csrf.is_empty() || !same {
+        let detail = "the form is of a page from before you signed in: go back, load the page again and send it once more";
+        return Err(Problem::new(problem::FORGED, detail));
+    }
+    Ok(())
+}
+
 /// Reads `text`, as browsers encode a form.
 fn fields<T: DeserializeOwned>(text: &str, csrf: &str) -> Result<(T, Typed), Problem> {
     let (own, others): (Vec<&str>, Vec<&str>) =
         text.split('&').partition(|pair| matches!(pair.split('=').next(), Some("csrf" | "form")));
     let own: Vec<(String, String)> = parsed(&own.join("&"));
     let named = |name| own.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
-    let same: bool = named("csrf").as_bytes().ct_eq(csrf.as_bytes()).into();
-    if csrf.is_empty() || !same {
-        let detail = "the form is of a page from before you signed in: go back, load the page again and send it once more";
-        return Err(Problem::new(problem::FORGED, detail));
-    }
+    check(named("csrf"), csrf)?;
     // Browsers end the lines of a text field with both characters, whatever the text had.
     let others = others.join("&").replace("%0D%0A", "%0A").replace("%0d%0a", "%0a");
     let form = serde_html_form::from_str(&others)
@@ -126,9 +133,7 @@ pub(super) async fn hand_on(mut request: Request, next: Next) -> Response {
 }
 
 fn read_told(headers: &HeaderMap) -> Option<Told> {
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, cookie) = pairs.find(|(name, _)| *name == TOLD)?;
+    let cookie = known::cookie(headers, TOLD)?;
     let (kind, encoded) = cookie.split_at_checked(1)?;
     let (words, _) = form_urlencoded::parse(encoded.as_bytes()).next()?;
     match kind {

@@ -2,15 +2,24 @@
 //! `lockstep_pages`; a form that changes something is answered by a redirect to the page that shows it.
 
 mod acts;
+mod board;
+mod components;
+mod desk;
 mod form;
 mod inbox;
+mod kinds;
 mod live;
+mod money;
+mod pipelines;
 mod run;
 mod runs;
+mod schedules;
 mod session;
+mod settings;
 
 use crate::AppState;
 use crate::identity::{Identity, Role};
+use crate::known;
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{FromRequestParts, OriginalUri, Path, Request};
@@ -31,6 +40,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Every page with what it refers to.
 pub(crate) fn pages(state: &AppState) -> Router<AppState> {
     let signed_in = Router::new()
+        .merge(board::routes())
+        .merge(components::routes())
+        .merge(kinds::routes())
+        .merge(money::routes())
+        .merge(pipelines::routes())
+        .merge(schedules::routes())
+        .merge(settings::routes())
         .route("/", get(|| async { Redirect::to("/runs") }))
         .route("/runs", get(runs::list))
         .route("/runs/bulk", post(runs::bulk))
@@ -105,6 +121,8 @@ struct Visit {
     identity: Identity,
     uri: Uri,
     told: Told,
+    /// Id of the workspace that was chosen in this browser.
+    workspace: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
@@ -115,7 +133,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
         let identity = identity.map_err(|problem| Refusal(bare("Sign in"), problem))?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri).clone();
         let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
-        Ok(Self { identity, uri, told })
+        let workspace = known::cookie(&parts.headers, desk::COOKIE);
+        Ok(Self { identity, uri, told, workspace })
     }
 }
 

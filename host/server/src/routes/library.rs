@@ -110,7 +110,7 @@ pub(super) async fn pipeline(
 /// A step as people write it: its configuration is an object, or the text of one, as it is answered.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct StepBody {
+pub(crate) struct StepBody {
     name: String,
     kind: String,
     role: Option<String>,
@@ -124,7 +124,7 @@ struct StepBody {
 }
 
 impl StepBody {
-    fn into_step(self) -> Answer<PipelineStep> {
+    pub(crate) fn into_step(self) -> Answer<PipelineStep> {
         let Self { name, kind, role, needs, approval, enabled, gating, config } = self;
         let config = match config {
             Value::String(text) => JsonText::new(&text).map_err(|_| {

@@ -11,7 +11,7 @@ mod events;
 mod health;
 mod items;
 mod kinds;
-mod library;
+pub(crate) mod library;
 mod money;
 mod notices;
 mod runs;
