@@ -12,6 +12,7 @@ mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
 mod secrets;
+#[allow(dead_code, reason = "the tests in a browser use all of it")]
 mod server;
 mod service;
 mod shipping;

@@ -37,6 +37,11 @@ impl Server {
         Self { child, address, token }
     }
 
+    /// Where it is, without a path.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Ends it in order, as Ctrl-C does.
     pub(crate) fn interrupt(mut self) {
         let pid = self.child.id().to_string();
