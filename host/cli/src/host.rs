@@ -5,7 +5,7 @@ use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local, Retention};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService, WorkerQueue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Host {
         loop {
             let holder = match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    let local = wiring::open_local(context.folder.path(), drive).await?;
+                    let local = wiring::open_local(context.folder.path(), drive, false).await?;
                     return Ok(Self::Here { local, lock });
                 }
                 Locking::Held(holder) => holder,
@@ -55,7 +55,7 @@ impl Host {
         loop {
             match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    let local = wiring::open_local(context.folder.path(), Drive::Runs).await?;
+                    let local = wiring::open_local(context.folder.path(), Drive::Runs, true).await?;
                     return Ok(Self::Here { local, lock });
                 }
                 Locking::Held(holder) => {
@@ -94,6 +94,14 @@ impl Host {
         match self {
             Self::Here { local, .. } => local.backtests(),
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
+    /// The queue for workers; only a server has one.
+    pub(crate) fn workers(&self) -> Option<Arc<dyn WorkerQueue>> {
+        match self {
+            Self::Here { local, .. } => Some(local.workers()),
+            Self::Served { .. } => None,
         }
     }
 

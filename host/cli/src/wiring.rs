@@ -6,11 +6,12 @@ use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
     BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _,
+    Secret, StepExecutor as _, WorkerQueue,
 };
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
-    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp, ProcessJobs,
+    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations, LocalWorkers,
+    PlainHttp, WorkerOptions,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
@@ -29,6 +30,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    workers: LocalWorkers,
 }
 
 impl Local {
@@ -56,6 +58,12 @@ impl Local {
         Arc::new(self.runtime.clone())
     }
 
+    /// The queue for workers.
+    #[must_use]
+    pub fn workers(&self) -> Arc<dyn WorkerQueue> {
+        Arc::new(self.workers.clone())
+    }
+
     /// Removes runs that need not be kept any more, for as long as the host is up.
     pub fn retain(&self, retention: Retention) {
         self.runtime.retain(retention);
@@ -72,12 +80,12 @@ impl Local {
     }
 }
 
-/// Opens the host over the data folder `folder`.
+/// Opens the host over the data folder `folder`; `is_server` if workers can reach it.
 ///
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
-pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
-    HostConfig::read(folder)?;
+pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow::Result<Local> {
+    let config = HostConfig::read(folder)?;
     let path = folder.to_owned();
     let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
@@ -92,8 +100,11 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     credentials.sweep().await;
-    let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let jobs = LocalJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let options = WorkerOptions { lease: config.workers.lease(), is_reachable: is_server };
+    let workers = LocalWorkers::new(git.clone(), Arc::clone(&clock), options);
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
+    let jobs = jobs.with_workers(workers.clone());
     let git = Arc::new(git);
     let outside = Outside {
         journal: Arc::clone(&store) as _,
@@ -113,7 +124,7 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store })
+    Ok(Local { runtime, store, workers })
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

@@ -18,6 +18,7 @@ mod outside;
 mod recorded;
 mod service;
 mod step_executor;
+mod workers;
 
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
@@ -51,3 +52,7 @@ pub use service::{
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
+pub use workers::{
+    LeaseAsk, Leased, LeasedChange, Word, WorkerError, WorkerFailure, WorkerJobView, WorkerQueue, WorkerView,
+    WorkersView,
+};

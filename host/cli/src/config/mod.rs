@@ -2,9 +2,12 @@
 //! one, and whatever is not wired answers that it is not configured.
 
 mod secret;
+mod workers;
 
 #[allow(unused_imports, reason = "nothing that needs a secret is wired yet")]
 pub(crate) use secret::SecretSource;
+
+pub(crate) use workers::WorkersConfig;
 
 use crate::exit::Refused;
 use serde::Deserialize;
@@ -25,6 +28,8 @@ pub(crate) struct HostConfig {
     /// Repositories that are more than a folder.
     #[serde(rename = "repository")]
     pub(crate) repositories: Vec<RepositoryConfig>,
+    /// How workers are dealt with.
+    pub(crate) workers: WorkersConfig,
 }
 
 /// A repository of this machine and what it is a clone of.
@@ -73,6 +78,7 @@ impl HostConfig {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.workers.check()?;
         match self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             Some(repository) => {
                 Err(format!(" the path {} of a repository must be absolute", repository.path.display()))

@@ -128,7 +128,9 @@ fn event(event: &StepEvent) -> String {
         StepEvent::JobSettled { kind, outcome } => {
             let how = match outcome {
                 JobOutcome::Done(_) => "done".to_owned(),
-                JobOutcome::Failed(message) => format!("failed: {message}"),
+                JobOutcome::Failed(message) | JobOutcome::FailedAfterUse { message, .. } => {
+                    format!("failed: {message}")
+                }
                 JobOutcome::Evicted { message, .. } => format!("evicted: {message}"),
                 JobOutcome::NotConfigured(message) => format!("not configured: {message}"),
             };

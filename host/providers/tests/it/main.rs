@@ -16,3 +16,4 @@ mod observe;
 mod registry;
 mod shipping;
 mod wire;
+mod workers;
