@@ -57,6 +57,7 @@ impl BacktestRequest {
 
 /// How far a backtest has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BacktestProgress {
     /// Calls made.
     pub done: u64,
@@ -68,6 +69,7 @@ pub struct BacktestProgress {
 
 /// A field of a transition that came out differently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldDifference {
     /// Its path: `next.wait.ms`, `facts[estimate]`.
     pub field: String,
@@ -81,6 +83,7 @@ pub struct FieldDifference {
 
 /// How one call came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum BacktestOutcome {
     /// The same transition, or the same fault.
@@ -115,6 +118,7 @@ pub enum BacktestOutcome {
 
 /// One recorded call and what the candidate made of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BacktestCase {
     /// The run.
     pub run: RunId,
@@ -141,6 +145,7 @@ pub struct BacktestCase {
 
 /// How many calls came out how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BacktestCounts {
     /// The same.
     pub identical: u64,
@@ -172,6 +177,7 @@ impl BacktestCounts {
 
 /// Fuel of the calls that both components carried out under the same engine configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BacktestFuel {
     /// How many calls these are.
     pub calls: u64,
@@ -200,6 +206,7 @@ impl BacktestFuel {
 
 /// What a backtest showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BacktestReport {
     /// The step kind.
     pub kind: String,
@@ -241,6 +248,7 @@ impl BacktestReport {
 
 /// One line of a backtest that is told as it goes on: progress now and then, and how it ended last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BacktestLine {
     /// How far it has come.

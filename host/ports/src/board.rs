@@ -128,6 +128,7 @@ pub enum BoardCommand {
 
 /// What a command made or changed, for whoever sent it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BoardReply {
     /// Rows as they are now, the one the command is about first.
     pub rows: Vec<Row>,
@@ -138,6 +139,7 @@ pub struct BoardReply {
 
 /// Asks for a run of an item.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartItem {
     /// Pipeline; none: the item's own, else the workspace's first.
@@ -163,6 +165,7 @@ pub struct StartItem {
 
 /// An item with what belongs to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ItemView {
     /// The item.
     #[serde(flatten)]
@@ -176,6 +179,7 @@ pub struct ItemView {
 
 /// A notice under the id people address it by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Card {
     /// `RUN:n3`, or `ITEM:n1` for a card of no run.
     pub id: String,
@@ -202,6 +206,7 @@ pub enum CardAction {
 
 /// The month's spend against the limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SpendView {
     /// What was spent.
     #[serde(flatten)]

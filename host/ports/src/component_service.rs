@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A component and the kinds that point to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComponentView {
     /// The component.
     #[serde(flatten)]
@@ -29,6 +30,7 @@ pub struct ComponentView {
 
 /// A signature of a component, and what it is worth here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignatureView {
     /// The signature.
     #[serde(flatten)]
@@ -39,6 +41,7 @@ pub struct SignatureView {
 
 /// A limit of the host for one call of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LimitView {
     /// What is limited: `fuel`, `memory-bytes`.
     pub name: String,
@@ -48,6 +51,7 @@ pub struct LimitView {
 
 /// Everything about a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComponentDetail {
     /// The component and the kinds that use it.
     #[serde(flatten)]
@@ -68,6 +72,7 @@ pub struct ComponentDetail {
 
 /// Everything about a step kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindView {
     /// The step kind.
     pub kind: String,
@@ -108,6 +113,7 @@ impl From<Vec<u8>> for AddRequest {
 
 /// Asks to move a kind's pointer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ActivateRequest {
     /// The step kind.
@@ -133,6 +139,7 @@ pub struct ActivateRequest {
 
 /// What a backtest over the recorded invocations of a kind must show before a candidate is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Gates {
     /// Every recorded call comes out the same.
@@ -156,6 +163,7 @@ impl Gates {
 
 /// A pointer that moved, and what was noticed on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Activated {
     /// The movement.
     #[serde(flatten)]
@@ -170,6 +178,7 @@ pub struct Activated {
 
 /// What went back: a canary that ended, or else the pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RolledBack {
     /// The canary of the kind ended; its pointer has not moved.
@@ -180,6 +189,7 @@ pub enum RolledBack {
 
 /// Who does something, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
     /// Who.
@@ -192,6 +202,7 @@ pub struct Actor {
 
 /// Asks to change what a kind may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GrantRequest {
     /// What is added or taken away.
@@ -212,6 +223,7 @@ pub struct GrantRequest {
 
 /// A component that was stopped or may be called again, and who points to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StopView {
     /// The component.
     pub digest: Digest,
@@ -223,6 +235,7 @@ pub struct StopView {
 
 /// Asks for a canary. One of `share` and `items`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CanaryRequest {
     /// Digest of the candidate, or an unambiguous beginning of it.
@@ -246,6 +259,7 @@ pub struct CanaryRequest {
 
 /// A canary that began, and what was noticed on the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CanaryBegun {
     /// The canary.
     #[serde(flatten)]
@@ -260,6 +274,7 @@ pub struct CanaryBegun {
 
 /// How runs on one component ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunCounts {
     /// Runs in all.
     pub runs: u64,
@@ -273,6 +288,7 @@ pub struct RunCounts {
 
 /// A run that got the candidate of a canary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CanaryRun {
     /// The run.
     pub run: RunId,
@@ -286,6 +302,7 @@ pub struct CanaryRun {
 
 /// A canary, and how its runs do beside the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CanaryReport {
     /// The canary.
     pub canary: Canary,
@@ -299,6 +316,7 @@ pub struct CanaryReport {
 
 /// Why a component is kept, or that it goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GcEntry {
     /// The component.
     pub digest: Digest,
@@ -314,6 +332,7 @@ pub struct GcEntry {
 
 /// What a collection of components nobody needs did, or would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GcReport {
     /// Whether nothing was removed yet.
     pub dry_run: bool,
@@ -328,6 +347,7 @@ pub struct GcReport {
 
 /// A change of whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TrustChange {
     /// What is asked of signatures.

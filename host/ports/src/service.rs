@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// Asks for a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
     /// Text of the pipeline file.
@@ -46,6 +47,7 @@ pub struct StartRequest {
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunQuery {
     /// Only those in this state.
     #[serde(default)]
@@ -112,6 +114,7 @@ pub enum RunAction {
 
 /// A timeline entry with its place in the feed of all runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FeedItem {
     /// Position of its record in the feed: the cursor to go on from.
     pub position: u64,
@@ -121,6 +124,7 @@ pub struct FeedItem {
 
 /// A recorded invocation with its place in the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InvocationView {
     /// Record it stands in.
     pub seq: u64,
@@ -136,6 +140,7 @@ pub struct InvocationView {
 
 /// One invocation that came out differently when it was made again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InvocationDifference {
     /// Number within the run.
     pub number: u32,
@@ -151,6 +156,7 @@ pub struct InvocationDifference {
 
 /// What a replay of a run showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayReport {
     /// The run.
     pub run: RunId,
@@ -175,6 +181,7 @@ impl ReplayReport {
 
 /// What a verification of a run showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyReport {
     /// The replay.
     pub replay: ReplayReport,
@@ -188,6 +195,7 @@ pub struct VerifyReport {
 
 /// Why the host did not do what was asked. Display is one line: what happened, to what, what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "code", content = "message")]
 pub enum ServiceError {
     /// There is no such thing.

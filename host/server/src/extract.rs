@@ -7,9 +7,12 @@ use axum::http::{HeaderMap, header, request::Parts};
 use http_body_util::LengthLimitError;
 use lockstep_types::board::WorkspaceId;
 use lockstep_types::{DirSnapshot, InvalidId, RunId};
+use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -52,40 +55,52 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     }
 }
 
-/// A JSON body whose fields are those of something stored, with who sends it as `by` beside them.
-pub(crate) struct Fields {
-    fields: Map<String, Value>,
-    pub(crate) by: Option<String>,
-}
+/// A JSON body whose fields are those of `R`, with those of `H` beside them. Both are read by themselves, because a
+/// flattened structure would no longer know where in the body something is wrong.
+pub(crate) struct FlatBody<H, R>(pub(crate) H, pub(crate) R);
 
-impl<S: Send + Sync> FromRequest<S> for Fields {
+impl<S, H, R> FromRequest<S> for FlatBody<H, R>
+where
+    S: Send + Sync,
+    H: DeserializeOwned + JsonSchema,
+    R: DeserializeOwned,
+{
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let JsonBody(fields) = JsonBody::from_request(request, state).await?;
-        let mut fields = Self { fields, by: None };
-        fields.by = fields.take("by")?;
-        Ok(fields)
+        let JsonBody(mut rest) = JsonBody::<Map<String, Value>>::from_request(request, state).await?;
+        let names = schema_for!(H);
+        let names = names.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let head: Map<String, Value> = names.filter_map(|name| rest.remove_entry(name)).collect();
+        Ok(Self(typed(Value::Object(head))?, typed(Value::Object(rest))?))
     }
 }
 
-impl Fields {
-    /// Takes one field out; none if it is missing or `null`.
-    pub(crate) fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
-        let value = self.fields.remove(name).unwrap_or_default();
-        serde_json::from_value(value)
-            .map_err(|error| Problem::new(problem::INVALID, format!("`{name}` cannot be read: {error}")))
-    }
+/// A body that the handler reads itself, once it may.
+pub(crate) struct Late<B> {
+    pub(crate) request: Request,
+    body: PhantomData<fn() -> B>,
+}
 
-    /// Takes one field out that has to be there.
-    pub(crate) fn need<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Problem> {
-        let missing = || Problem::new(problem::INVALID, format!("the body has no `{name}`: add it"));
-        self.take(name)?.ok_or_else(missing)
-    }
+impl<S: Send + Sync, B> FromRequest<S> for Late<B> {
+    type Rejection = Problem;
 
-    /// Everything that was not taken out.
-    pub(crate) fn rest<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        serde_json::from_value(Value::Object(self.fields)).map_err(|error| not_taken(&error))
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Ok(Self { request, body: PhantomData })
+    }
+}
+
+/// The `Last-Event-ID` header, with which a reader of the event stream comes back.
+pub(crate) struct LastEventId(pub(crate) Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(id) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };
+        let id = id.to_str().ok().and_then(|text| text.trim().parse().ok());
+        let invalid = || Problem::new(problem::INVALID, "`Last-Event-ID` must be a position of the feed");
+        id.ok_or_else(invalid).map(Some).map(Self)
     }
 }
 
@@ -241,12 +256,49 @@ fn is_limit(error: &axum::Error) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        Category::Data => not_taken(&error),
-        _ => Problem::new(problem::UNPARSABLE, format!("the body is not JSON: {error}")),
-    })
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value =
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
+            Category::Data => not_taken(&error),
+            _ => not_json(error.inner()),
+        })?;
+    reader.end().map_err(|error| not_json(&error))?;
+    Ok(value)
 }
 
-fn not_taken(error: &serde_json::Error) -> Problem {
-    Problem::new(problem::INVALID, format!("the body is not what this route takes: {error}"))
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(problem::UNPARSABLE, format!("the body is not JSON: {error}"))
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| not_taken(&error))
+}
+
+fn not_taken(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let why = error.inner().to_string();
+    let pointer = pointer(error.path(), &why);
+    let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+    let detail = format!("the body is not what this route takes{at}: {why}");
+    Problem::new(problem::INVALID, detail).at(pointer, why)
+}
+
+/// The JSON Pointer of what an error is about. A field that is missing or unknown is named by the error alone.
+fn pointer(path: &serde_path_to_error::Path, why: &str) -> String {
+    let mut pointer = String::new();
+    let mut last = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => last = index.to_string(),
+            Segment::Map { key } => last = key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { variant } => last.clone_from(variant),
+            Segment::Unknown => continue,
+        }
+        pointer.push('/');
+        pointer.push_str(&last);
+    }
+    let named = ["missing field `", "unknown field `"].iter().find_map(|before| why.strip_prefix(before));
+    match named.and_then(|rest| rest.split_once('`')) {
+        Some((name, _)) if name != last => format!("{pointer}/{name}"),
+        _ => pointer,
+    }
 }

@@ -31,18 +31,41 @@ pub(crate) async fn host(State(state): State<AppState>, request: Request, next: 
 /// Refuses a request without the bearer token.
 pub(crate) async fn token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let expected = state.options().token.as_bytes();
     let right = given.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
-        let same: bool = token.trim().as_bytes().ct_eq(expected).into();
-        scheme.eq_ignore_ascii_case("bearer") && !expected.is_empty() && same
+        scheme.eq_ignore_ascii_case("bearer") && is_token(&state, token.trim())
     });
     if right {
-        request.extensions_mut().insert(Identity { name: SOMEBODY.to_owned(), role: Role::Admin });
+        request.extensions_mut().insert(Identity {
+            name: SOMEBODY.to_owned(),
+            role: Role::Admin,
+            csrf: String::new(),
+        });
         next.run(request).await
     } else {
         let detail =
             "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the data folder";
         Problem::new(problem::UNAUTHORIZED, detail).into_response()
+    }
+}
+
+/// Whether this is the token of the host, in a time that says nothing of how much of it is right.
+pub(crate) fn is_token(state: &AppState, given: &str) -> bool {
+    let expected = state.options().token.as_bytes();
+    let same: bool = given.as_bytes().ct_eq(expected).into();
+    !expected.is_empty() && same
+}
+
+/// Refuses a request of somebody who may less than `role`.
+pub(crate) async fn permitted(role: Role, request: Request, next: Next) -> Response {
+    match request.extensions().get::<Identity>() {
+        Some(identity) if identity.role >= role => next.run(request).await,
+        Some(identity) => {
+            let (name, has) = (&identity.name, identity.role.word());
+            let needed = role.word();
+            let detail = format!("{name} is {has} and this needs {needed}: ask with a token of that role");
+            Problem::new(problem::FORBIDDEN, detail).into_response()
+        }
+        None => Problem::new(problem::UNAUTHORIZED, "nobody is known to have sent this").into_response(),
     }
 }
 

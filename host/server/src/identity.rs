@@ -6,7 +6,6 @@ use axum::http::request::Parts;
 
 /// What somebody may do; each role may do all that the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(dead_code, reason = "there is one token yet, which may do everything")]
 pub(crate) enum Role {
     /// Look.
     Viewer,
@@ -23,6 +22,18 @@ pub(crate) struct Identity {
     /// The name that goes into journals and the audit.
     pub(crate) name: String,
     pub(crate) role: Role,
+    /// What a form on a page must send along; empty where no page was served.
+    pub(crate) csrf: String,
+}
+
+impl Role {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Identity {

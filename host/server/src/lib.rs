@@ -4,9 +4,11 @@
 //! [`lockstep_ports::BoardService`], and decides who may speak to it. It never stores anything, never looks behind the
 //! services and holds no rule about runs or boards.
 
+mod api;
 mod extract;
 mod guard;
 mod identity;
+mod pages;
 mod problem;
 mod routes;
 mod serve;

@@ -2,6 +2,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lockstep_ports::ServiceError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A kind of problem: everything of it but the particular case.
@@ -10,30 +11,75 @@ pub(crate) struct Kind {
     code: &'static str,
     status: StatusCode,
     title: &'static str,
+    meaning: &'static str,
 }
 
-const fn kind(code: &'static str, status: StatusCode, title: &'static str) -> Kind {
-    Kind { code, status, title }
+impl Kind {
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it says, and what to do next.
+    pub(crate) const fn meaning(&self) -> &'static str {
+        self.meaning
+    }
 }
 
-pub(crate) const UNPARSABLE: Kind = kind("unparsable", StatusCode::BAD_REQUEST, "Cannot be parsed");
-pub(crate) const UNAUTHORIZED: Kind =
-    kind("unauthorized", StatusCode::UNAUTHORIZED, "Token missing or wrong");
-pub(crate) const NOT_FOUND: Kind = kind("not-found", StatusCode::NOT_FOUND, "Not found");
-pub(crate) const WRONG_METHOD: Kind =
-    kind("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed here");
-pub(crate) const TOO_SLOW: Kind = kind("too-slow", StatusCode::REQUEST_TIMEOUT, "Request took too long");
-pub(crate) const CONFLICT: Kind = kind("conflict", StatusCode::CONFLICT, "Not possible now");
-pub(crate) const TOO_LARGE: Kind = kind("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large");
-pub(crate) const WRONG_TYPE: Kind =
-    kind("wrong-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content type not understood");
-pub(crate) const WRONG_HOST: Kind =
-    kind("wrong-host", StatusCode::MISDIRECTED_REQUEST, "Not a name of this host");
-pub(crate) const INVALID: Kind = kind("invalid", StatusCode::UNPROCESSABLE_ENTITY, "Invalid request");
-pub(crate) const INTERNAL: Kind = kind("internal", StatusCode::INTERNAL_SERVER_ERROR, "Fault of the host");
-pub(crate) const UNAVAILABLE: Kind =
-    kind("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Not available now");
-pub(crate) const BUSY: Kind = kind("busy", StatusCode::SERVICE_UNAVAILABLE, "Too much at once");
+macro_rules! kinds {
+    ($($name:ident = $code:literal, $status:ident, $title:literal, $meaning:literal;)*) => {
+        $(pub(crate) const $name: Kind =
+            Kind { code: $code, status: StatusCode::$status, title: $title, meaning: $meaning };)*
+
+        /// All there are. A code keeps its meaning for ever.
+        pub(crate) const KINDS: &[Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    UNPARSABLE = "unparsable", BAD_REQUEST, "Cannot be parsed",
+        "The body is not JSON, or the query cannot be read.";
+    UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "Token missing or wrong",
+        "Send a token of this host.";
+    FORBIDDEN = "forbidden", FORBIDDEN, "Role does not allow it",
+        "The token is known, and its role may not do this.";
+    NOT_FOUND = "not-found", NOT_FOUND, "Not found",
+        "There is no such path, run, item, component, …";
+    WRONG_METHOD = "wrong-method", METHOD_NOT_ALLOWED, "Method not allowed here",
+        "The path is there and takes other methods, which `Allow` names.";
+    TOO_SLOW = "too-slow", REQUEST_TIMEOUT, "Request took too long",
+        "The body did not arrive in time.";
+    CONFLICT = "conflict", CONFLICT, "Not possible now",
+        "What it is about is not in a state in which this can be done.";
+    KEY_IN_USE = "key-in-use", CONFLICT, "Idempotency key in use",
+        "The first request with this `Idempotency-Key` is still under way: ask again in a moment.";
+    KEY_UNSETTLED = "key-unsettled", CONFLICT, "Answer to the idempotency key is not known",
+        "The host ended while the first request with this `Idempotency-Key` was under way: look whether it was \
+         carried out, and use another key.";
+    KEY_REUSED = "key-reused", UNPROCESSABLE_ENTITY, "Idempotency key of another request",
+        "This `Idempotency-Key` came with another request before: use a key for one request only.";
+    PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "Changed since it was read",
+        "`If-Match` names an older state than the stored one: read it again, and decide again.";
+    TOO_LARGE = "too-large", PAYLOAD_TOO_LARGE, "Body too large",
+        "The body is larger than this path takes.";
+    WRONG_TYPE = "wrong-type", UNSUPPORTED_MEDIA_TYPE, "Content type not understood",
+        "The body has another `Content-Type` than this path takes.";
+    WRONG_HOST = "wrong-host", MISDIRECTED_REQUEST, "Not a name of this host",
+        "`Host` must name this machine, unless the server may be reached from others.";
+    INVALID = "invalid", UNPROCESSABLE_ENTITY, "Invalid request",
+        "A field, parameter or header has a value that is not taken; `errors` names it where it is known.";
+    GONE = "gone", GONE, "No longer kept",
+        "The feed no longer holds what comes after this position: read what is there now, and begin again from its end.";
+    INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Fault of the host",
+        "The host failed; its log says more.";
+    UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Not available now",
+        "It may be tried again after `Retry-After` seconds.";
+    BUSY = "busy", SERVICE_UNAVAILABLE, "Too much at once",
+        "As much of this is under way as the host allows at once: try again after `Retry-After` seconds.";
+}
 
 /// Seconds after which a client may come back when the host was busy or not available.
 const RETRY_AFTER_S: &str = "1";
@@ -43,20 +89,58 @@ const RETRY_AFTER_S: &str = "1";
 pub(crate) struct Problem {
     kind: Kind,
     detail: String,
+    errors: Vec<FieldError>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// One thing that is wrong with a body.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct FieldError {
+    /// JSON Pointer of the field.
+    pub(crate) pointer: String,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Document<'a> {
+    /// `urn:lockstep:problem:CODE`.
     r#type: String,
+    /// What kind of problem it is, in words.
     title: &'a str,
+    /// The status of the answer.
     status: u16,
+    /// What happened, to what, and what to do next.
     detail: &'a str,
+    /// What kind of problem it is, for programs.
     code: &'a str,
+    /// The fields it is about, where they are known.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
 }
 
 impl Problem {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.kind.title
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// The same, about one field of the body.
+    pub(crate) fn at(mut self, pointer: String, detail: String) -> Self {
+        self.errors.push(FieldError { pointer, detail });
+        self
     }
 
     /// The problem document as one line of JSON, for an event stream that has to end with it.
@@ -71,6 +155,7 @@ impl Problem {
             status: self.kind.status.as_u16(),
             detail: &self.detail,
             code: self.kind.code,
+            errors: &self.errors,
         }
     }
 }

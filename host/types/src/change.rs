@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// A pull request of a forge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullRequest {
     /// Address of its page.
     pub url: String,
@@ -15,6 +16,7 @@ pub struct PullRequest {
 
 /// What a run takes through its pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Path or address of the repository.
     pub repository: String,
@@ -32,6 +34,7 @@ pub struct Change {
 
 /// What kind of item of work it is (SPEC BD-1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemLevel {
     /// Something that is built and run: the frame of a board.
@@ -45,6 +48,7 @@ pub enum ItemLevel {
 
 /// Where an item of work stands on the board (SPEC vocabulary, DEVIATIONS D-24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ItemStatus {
     /// Not begun.

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether something may change files of the head branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// It only looks. Steps that only read may run beside others.
@@ -13,6 +14,7 @@ pub enum Access {
 
 /// A role in which a component grades the work of others (SPEC PL-8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Grading {
     /// The role.
     pub role: String,
@@ -22,6 +24,7 @@ pub struct Grading {
 
 /// What a component says of itself; the WIT record `descriptor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Descriptor {
     /// Step kind it implements.
     pub kind: String,
@@ -52,6 +55,7 @@ pub struct Descriptor {
 
 /// What the operator allows to a step kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Grant {
     /// WIT interfaces that may be imported, by short name: `checks`, `log`.
@@ -67,6 +71,7 @@ pub struct Grant {
 
 /// A directory a component may read through WASI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DirGrant {
     /// Where the component finds it: `/data`.
     pub path: String,
@@ -76,6 +81,7 @@ pub struct DirGrant {
 
 /// A stored component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ComponentInfo {
     /// SHA-256 of its bytes.
     pub digest: Digest,
@@ -99,6 +105,7 @@ fn first_world() -> String {
 
 /// One movement of a kind's pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Activation {
     /// The step kind.
     pub kind: String,
@@ -116,6 +123,7 @@ pub struct Activation {
 
 /// A component that may not be called any more, whoever is pinned to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stop {
     /// The component.
     pub digest: Digest,

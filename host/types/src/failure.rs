@@ -3,6 +3,7 @@ use std::fmt;
 
 /// Why a run failed, in one word (SPEC FK-1, DEVIATIONS D-8, D-14; the faults of a component are ours).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
     /// An error in the work itself.
@@ -106,6 +107,7 @@ impl fmt::Display for FailureClass {
 
 /// Why a run failed (SPEC FK-2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The class.
     pub class: FailureClass,

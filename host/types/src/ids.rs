@@ -20,6 +20,8 @@ pub struct InvalidId {
 
 /// One execution of a pipeline. Letters, digits, `-` and `_`: safe as a file name, a key and part of a ref.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
@@ -76,6 +78,8 @@ impl fmt::Display for RunId {
 
 /// SHA-256 of some bytes, written as 64 hexadecimal digits. Components and blobs are addressed by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(sha256:)?[0-9a-fA-F]{64}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
@@ -195,6 +199,7 @@ impl From<Digest> for String {
 
 /// Idempotency key of one job: the same key arriving twice at an executor is one job.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobKey {
     /// The run the job belongs to.
     pub run: RunId,
@@ -213,6 +218,7 @@ impl fmt::Display for JobKey {
 
 /// Idempotency key of one effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectKey {
     /// The run the effect belongs to.
     pub run: RunId,
@@ -231,6 +237,7 @@ impl fmt::Display for EffectKey {
 
 /// A question within its run, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct QuestionId(pub u32);
 
@@ -242,6 +249,7 @@ impl fmt::Display for QuestionId {
 
 /// A notice within its run, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct NoticeId(pub u32);
 

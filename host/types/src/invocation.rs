@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// How serious a line of a component's log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LogLevel {
     /// For whoever wrote the component.
@@ -17,6 +18,7 @@ pub enum LogLevel {
 
 /// A line a component logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// How serious.
     pub level: LogLevel,
@@ -26,6 +28,7 @@ pub struct LogLine {
 
 /// Why a component gave no transition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fault {
     /// One of the component's own classes, `Trapped` to `Unloadable`.
     pub class: FailureClass,
@@ -38,6 +41,7 @@ pub struct Fault {
 
 /// What a call of a component came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It answered.
@@ -48,6 +52,7 @@ pub enum Outcome {
 
 /// One call of a component, complete enough to be made again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Invocation {
     /// The component.
     pub digest: Digest,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Tokens a model spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Read by the model.
     pub input_tokens: u64,
@@ -32,6 +33,7 @@ impl Usage {
 
 /// A question a job could not answer by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobQuestion {
     /// The question.
     pub prompt: String,
@@ -42,6 +44,7 @@ pub struct JobQuestion {
 
 /// What a job that ended well reported. This is also the JSON a job command writes as its result.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobResult {
     /// Its text.
     #[serde(default)]
@@ -71,6 +74,7 @@ pub struct JobResult {
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum JobOutcome {
     /// Well.
@@ -111,6 +115,7 @@ impl JobOutcome {
 
 /// How far a job has come, as whoever carries it out says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct JobProgress {
     /// Parts done.
@@ -127,6 +132,7 @@ pub struct JobProgress {
 
 /// A part of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subtask {
     /// What is to be done.
@@ -138,6 +144,7 @@ pub struct Subtask {
 
 /// How a part of a job stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SubtaskStatus {
     /// Not begun.
@@ -186,6 +193,7 @@ impl JobProgress {
 
 /// What a job is given to work with; the JSON a job command reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobContext {
     /// The run.
     pub run: String,
@@ -230,6 +238,7 @@ pub struct JobContext {
 
 /// A job handed to an executor. The same key arriving twice is one job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobOrder {
     /// Idempotency key.
     pub key: JobKey,
@@ -248,6 +257,7 @@ pub struct JobOrder {
 
 /// How a change is merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MergeMethod {
     /// A merge commit.
@@ -263,6 +273,7 @@ pub enum MergeMethod {
 
 /// A change of the outside world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Merge the change into its base branch.
@@ -311,6 +322,7 @@ impl Effect {
 
 /// An effect handed to a provider. The same key arriving twice is one effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectOrder {
     /// Idempotency key.
     pub key: EffectKey,
@@ -326,6 +338,7 @@ pub struct EffectOrder {
 
 /// How an effect ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectOutcome {
     /// Performed.

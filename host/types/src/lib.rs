@@ -24,6 +24,8 @@ mod question;
 mod registry;
 mod rejected;
 mod repin;
+#[cfg(feature = "schema")]
+mod schema;
 mod step;
 mod time;
 mod view;

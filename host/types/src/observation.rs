@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// A question of a component to the host, the request side of one import call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ObservationRequest {
     /// `checks.read`
@@ -63,6 +64,7 @@ impl ObservationRequest {
 
 /// Why an observation has no answer; the WIT variant `observe-error`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ObserveFailure {
     /// No provider is wired.
@@ -73,6 +75,7 @@ pub enum ObserveFailure {
 
 /// The answer of the host. The variant belongs to the request of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ObservationAnswer {
     /// To `Checks`.
@@ -99,6 +102,7 @@ pub enum ObservationAnswer {
 
 /// One recorded answer of the host to a component's import call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Observation {
     /// What was asked.
     pub request: ObservationRequest,
@@ -108,6 +112,7 @@ pub struct Observation {
 
 /// One check at a commit (SPEC CI-1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Check {
     /// Its name.
     pub name: String,
@@ -126,6 +131,7 @@ pub struct Check {
 
 /// The checks at the head commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckReport {
     /// None: the change has no head commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +142,7 @@ pub struct CheckReport {
 
 /// Whether a change merges cleanly (SPEC CF-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It merges.
@@ -148,6 +155,7 @@ pub enum Verdict {
 
 /// The mergeability of the head commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MergeReport {
     /// None: the change has no head commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +169,7 @@ pub struct MergeReport {
 
 /// How a file differs from the merge base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FileStatus {
     /// New.
@@ -177,6 +186,7 @@ pub enum FileStatus {
 
 /// A file of the change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangedFile {
     /// Relative to the root of the repository.
     pub path: String,
@@ -190,6 +200,7 @@ pub struct ChangedFile {
 
 /// One earlier or current attempt of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PastAttempt {
     /// From 1.
     pub number: u32,
@@ -207,6 +218,7 @@ pub struct PastAttempt {
 
 /// What a signal comes from (SPEC RH-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SignalKind {
     /// A monitor.
@@ -217,6 +229,7 @@ pub enum SignalKind {
 
 /// Where a signal stands (SPEC RH-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SignalState {
     /// As it should be.
@@ -231,6 +244,7 @@ pub enum SignalState {
 
 /// One signal of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Signal {
     /// What it comes from.
     pub kind: SignalKind,
@@ -247,6 +261,7 @@ pub struct Signal {
 
 /// What all signals together mean (SPEC RH-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HealthStatus {
     /// Nothing is wrong.
@@ -259,6 +274,7 @@ pub enum HealthStatus {
 
 /// The signals of the service a change belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HealthReport {
     /// What they mean.
     pub status: HealthStatus,
@@ -268,6 +284,7 @@ pub struct HealthReport {
 
 /// What somebody who investigates a regression needs (SPEC RH-8).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// Signals that alert now.
     #[serde(default)]
@@ -282,6 +299,7 @@ pub struct Evidence {
 
 /// Where an environment stands (SPEC HT-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvironmentStatus {
     /// It is being made.
@@ -312,6 +330,7 @@ impl EnvironmentStatus {
 
 /// An environment as its provider tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnvironmentReport {
     /// Where it stands.
     pub status: EnvironmentStatus,
@@ -325,6 +344,7 @@ pub struct EnvironmentReport {
 
 /// An environment as `provision` tells of it, and as `teardown` is given it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Its id at the provider.
     pub id: String,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A named, versioned list of steps with what they need to run: the content of a pipeline file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pipeline {
     /// Name, 1 to 120 characters (SPEC PL-6).
     pub name: String,
@@ -37,6 +38,7 @@ pub struct Pipeline {
 
 /// When the component of a step is chosen: it is the one that its kind's pointer names then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Pinning {
     /// When the run starts.
@@ -72,6 +74,7 @@ pub fn credentials_of(jobs: &BTreeMap<String, JobCommand>) -> Vec<String> {
 
 /// One step of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepDef {
     /// Name, unique in the pipeline.
     pub name: String,
@@ -93,6 +96,7 @@ pub struct StepDef {
 
 /// Whether a step runs, by the estimate of the item (SPEC TE-3).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Gating {
     /// False: the step always runs.
@@ -112,6 +116,7 @@ pub struct Gating {
 
 /// What a gated step does without an estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnMissingEstimate {
     /// It runs.
@@ -123,6 +128,7 @@ pub enum OnMissingEstimate {
 
 /// The highest severity of findings that a review lets pass (SPEC RV-5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ToleratedSeverity {
     /// Every finding is to be answered.
@@ -141,6 +147,7 @@ pub type Command = Vec<String>;
 
 /// A local check: a command that is run in a worktree at the head commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CheckCommand {
     /// Exit status 0 is success, 77 is skipped, all else failure.
@@ -156,6 +163,7 @@ pub struct CheckCommand {
 /// What carries out a job kind: a command of this machine, whoever works for a pool, or a model. Exactly one of `command`,
 /// `worker` and `model` is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct JobCommand {
     /// Run in a worktree of the head branch, with the context in `LOCKSTEP_CONTEXT` and its result in `LOCKSTEP_RESULT`.
@@ -200,6 +208,7 @@ pub struct JobCommand {
 
 /// The command that performs an effect or answers an observation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProviderCommand {
     /// Run in the repository as the operator checked it out, with its request as JSON on its standard input and in the
@@ -219,6 +228,7 @@ pub struct ProviderCommand {
 
 /// Budgets, ceilings and intervals of a run (SPEC section 9; intervals SPEC section 30).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// Ceiling of an assessment's complexity, 0 to 1 (SPEC MR-4).

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// What kind of answer a parked step needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum QuestionKind {
     /// A question in the course of the work.
@@ -19,6 +20,7 @@ pub enum QuestionKind {
 
 /// A question that parks a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Question {
     /// Its number within the run.
     pub id: QuestionId,
@@ -41,6 +43,7 @@ pub struct Question {
 
 /// How urgent a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// When there is time.
@@ -51,6 +54,7 @@ pub enum Severity {
 
 /// Whether a notice still wants something (SPEC NT-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeState {
     /// It waits for somebody.
@@ -63,6 +67,7 @@ pub enum NoticeState {
 
 /// A card for a human.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {
     /// Its number within the run.
     pub id: NoticeId,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 /// What a step kind may do, said by an operator. It belongs to the kind: it is there before the kind has a component and
 /// stays when another one takes over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindGrant {
     /// The step kind.
     pub kind: String,
@@ -20,6 +21,7 @@ pub struct KindGrant {
 
 /// Which runs a canary gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CanaryTo {
     /// So many of a hundred, chosen by the run's id and the kind.
@@ -46,6 +48,7 @@ impl CanaryTo {
 
 /// A component that some runs of a kind get, beside the active one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Canary {
     /// The step kind.
     pub kind: String,
@@ -63,6 +66,7 @@ pub struct Canary {
 
 /// What is asked of the signatures of a component before it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TrustPolicy {
     /// Nothing.
@@ -88,6 +92,7 @@ impl TrustPolicy {
 
 /// A key whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrustedKey {
     /// What it is called here.
     pub name: String,
@@ -101,6 +106,7 @@ pub struct TrustedKey {
 
 /// Whose signatures count, and what for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trust {
     /// What is asked of signatures.
     pub policy: TrustPolicy,
@@ -110,6 +116,7 @@ pub struct Trust {
 
 /// A signature of a component. What is signed is its digest, its world and its descriptor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Signature {
     /// The public key it was made with, ed25519, 64 hexadecimal digits.
     pub key: String,
@@ -119,6 +126,7 @@ pub struct Signature {
 
 /// What was done to the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditAction {
     /// A component was added.
@@ -173,6 +181,7 @@ impl AuditAction {
 
 /// An entry of the audit log. It is written with the change it tells of, and never altered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Position in the log, from 1; the store says which.
     pub number: u64,

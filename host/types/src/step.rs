@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A named value that a step left on the run for later steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fact {
     /// Its name; a later fact of the same name replaces it.
     pub name: String,
@@ -20,6 +21,7 @@ pub struct Fact {
 
 /// The text a finished step produced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepOutput {
     /// Name of the step.
     pub step: String,
@@ -31,6 +33,7 @@ pub struct StepOutput {
 
 /// A question of an earlier step and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// Name of the step that asked.
     pub step: String,
@@ -42,6 +45,7 @@ pub struct Decision {
 
 /// A named value kept on the item of work, beyond the runs that are made for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Document {
     /// Its name; a later document of the same name replaces it.
     pub name: String,
@@ -54,6 +58,7 @@ pub struct Document {
 
 /// A text that stands in for the description of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StandIn {
     /// The text.
     pub text: String,
@@ -63,6 +68,7 @@ pub struct StandIn {
 
 /// The run as a step may see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunInfo {
     /// Id of the run.
     pub id: String,
@@ -103,6 +109,7 @@ fn in_progress() -> ItemStatus {
 
 /// The step being advanced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepInfo {
     /// Name within the pipeline.
     pub name: String,
@@ -125,6 +132,7 @@ pub struct StepInfo {
 
 /// A remark on a text (SPEC AP-10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comment {
     /// The remark.
     pub body: String,
@@ -141,6 +149,7 @@ pub struct Comment {
 
 /// Why and how a step is to do its work again (SPEC CX-2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReworkOrder {
     /// What is to be different.
     pub feedback: String,
@@ -156,6 +165,7 @@ pub struct ReworkOrder {
 
 /// A person's answer as a component sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepAnswer {
     /// The option, or free text.
     pub choice: String,
@@ -169,6 +179,7 @@ pub struct StepAnswer {
 
 /// What a person does to a step that is under way, beside answering a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepAction {
     /// Its name.
     pub name: String,
@@ -180,6 +191,7 @@ pub struct StepAction {
 
 /// What happened, the reason for a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepEvent {
     /// The step begins, or begins again.
@@ -203,6 +215,7 @@ pub enum StepEvent {
 
 /// Everything a component may know without asking.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepInput {
     /// The run.
     pub run: RunInfo,
@@ -220,6 +233,7 @@ pub struct StepInput {
 
 /// How far long work has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// Parts done.
     pub completed: u32,
@@ -232,6 +246,7 @@ pub struct Progress {
 
 /// A card a component raises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewNotice {
     /// For example `ci_failed`.
     pub kind: String,
@@ -245,6 +260,7 @@ pub struct NewNotice {
 
 /// More than an output text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Artifact {
     /// File name.
     pub name: String,
@@ -256,6 +272,7 @@ pub struct Artifact {
 
 /// The step is finished.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Completion {
     /// What it produced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,6 +293,7 @@ pub struct Completion {
 
 /// Work for an executor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobRequest {
     /// Job kind.
     pub kind: String,
@@ -293,6 +311,7 @@ pub struct JobRequest {
 
 /// Send a producer back to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReworkRequest {
     /// Roles that may be the producer; the nearest earlier one is taken (SPEC CO-1).
     pub producers: Vec<String>,
@@ -305,6 +324,7 @@ pub struct ReworkRequest {
 
 /// What is to happen next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Next {
     /// The step is finished.
@@ -400,6 +420,7 @@ impl Next {
 
 /// The answer of a component to one event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Transition {
     /// Given back with the next event.
     pub state: JsonText,

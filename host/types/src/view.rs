@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// State of a run (SPEC vocabulary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RunStatus {
     /// Something goes on, or waits for a machine.
@@ -44,6 +45,7 @@ impl RunStatus {
 
 /// State of a step (SPEC vocabulary).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepStatus {
     /// Not begun.
@@ -59,6 +61,7 @@ pub enum StepStatus {
 
 /// What a run waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// Name of the step that waits.
     pub step: String,
@@ -74,6 +77,7 @@ pub struct Waiting {
 
 /// A run as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunSummary {
     /// Its id.
     pub id: RunId,
@@ -124,6 +128,7 @@ fn is_zero(count: &u32) -> bool {
 
 /// A step as people see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StepView {
     /// Name.
     pub name: String,
@@ -181,6 +186,7 @@ pub struct StepView {
 
 /// A run with everything it has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunView {
     /// What lists show.
     #[serde(flatten)]
@@ -207,6 +213,7 @@ pub struct RunView {
 
 /// One line of what happened, for people and the event stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineEntry {
     /// The run.
     pub run: RunId,

@@ -9,11 +9,12 @@ use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{ItemView, RunAction};
 use lockstep_types::{JsonText, RunSummary, StepAction};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunBody {
     step: Option<String>,
@@ -41,7 +42,7 @@ pub(super) async fn tear_down(
     act(&state, run, RunAction::TearDown, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReviewBody {
     action: String,

@@ -6,11 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use lockstep_ports::RunAction;
 use lockstep_types::{Answer, Comment, QuestionId, RunSummary};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The fields of every answer, flat. A field that does not belong to the answer given is refused: an edited proposal
 /// must not get lost because of a slip in its name.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnswerBody {
     answer: Word,
@@ -26,7 +27,7 @@ pub(super) struct AnswerBody {
     token: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Word {
     Choose,

@@ -1,14 +1,17 @@
 use super::Answer;
 use crate::AppState;
-use crate::extract::{ComponentBody, QueryOf, run_id};
+use crate::api::{Operation, Output, Schemas};
+use crate::extract::{ComponentBody, Late, QueryOf, run_id};
 use crate::problem::{self, Problem};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
-use axum::http::header;
+use axum::extract::{FromRequest, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lockstep_ports::{BacktestCandidate, BacktestLine, BacktestRequest};
 use lockstep_types::{Digest, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use std::convert::Infallible;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
@@ -16,19 +19,24 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 /// Lines a slow reader may be behind; progress beyond that is not told.
 const LINES_MAX: usize = 16;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// The step kind whose recorded calls are made again.
     kind: String,
     /// A stored component; none: the body is the component.
     digest: Option<String>,
+    /// Only so many of the newest calls.
     last: Option<usize>,
-    /// Milliseconds since 1970.
+    /// Only calls since then, in milliseconds since 1970.
     since: Option<u64>,
-    /// Ids with commas between them.
+    /// Only calls of these runs: ids with commas between them.
     runs: Option<String>,
+    /// How many differences to show.
     shown: Option<usize>,
+    /// Only calls that this component made.
     made_by: Option<Digest>,
+    /// Whether to show calls that came out the same, too.
     #[serde(default)]
     with_identical: bool,
 }
@@ -37,8 +45,8 @@ pub(super) struct Query {
 pub(super) async fn run(
     State(state): State<AppState>,
     QueryOf(query): QueryOf<Query>,
-    request: Request,
-) -> Answer<Response> {
+    Late { request, .. }: Late<Option<ComponentBody>>,
+) -> Answer<Lines> {
     let permit = state.backtest_permit()?;
     let candidate = match query.digest {
         Some(digest) => BacktestCandidate::Digest(digest),
@@ -65,9 +73,27 @@ pub(super) async fn run(
         Some(first) => {
             let lines = tokio_stream::once(first).chain(ReceiverStream::new(queue));
             let body = Body::from_stream(lines.map(|line| Ok::<_, Infallible>(encoded(&line))));
-            Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+            Ok(Lines(body))
         }
         None => Err(Problem::new(problem::UNAVAILABLE, "the server is ending: try again when it is back")),
+    }
+}
+
+/// JSON documents with a line break after each.
+pub(super) struct Lines(Body);
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], self.0).into_response()
+    }
+}
+
+impl Output for Lines {
+    fn describe(to: &mut Operation, schemas: &mut Schemas) {
+        let line = schemas.given::<BacktestLine>();
+        to.answers(StatusCode::OK, "application/x-ndjson", json!({ "type": "string" }));
+        to.may_be(problem::BUSY);
+        to.note(format!("Each line is one {}.", line["$ref"].as_str().unwrap_or_default()));
     }
 }
 

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use lockstep_ports::{BoardCommand, BoardReply};
 use lockstep_types::board::{Workspace, WorkspaceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -42,12 +43,13 @@ pub(super) async fn creation(
 }
 
 /// Who acts, for requests that have no body.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct ByQuery {
+    /// Who acts.
     pub(super) by: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Workspaces {
     workspaces: Vec<Workspace>,
 }
@@ -56,7 +58,7 @@ pub(super) async fn workspaces(State(state): State<AppState>) -> Answer<Json<Wor
     Ok(Json(Workspaces { workspaces: state.board().workspaces().await? }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWorkspace {
     id: WorkspaceId,

@@ -1,19 +1,22 @@
 use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
-use crate::extract::{ComponentBody, JsonBody, OptionalJsonBody, PathOf, QueryOf};
+use crate::api::{Operation, Output, Schemas};
+use crate::extract::{ComponentBody, JsonBody, Late, OptionalJsonBody, PathOf, QueryOf};
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use lockstep_ports::{
     ActivateRequest, Activated, Actor, AddRequest, ComponentDetail, ComponentView, GcReport, StopView,
 };
 use lockstep_types::Activation;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Components {
     components: Vec<ComponentView>,
 }
@@ -23,11 +26,14 @@ pub(super) async fn list(State(state): State<AppState>) -> Answer<Json<Component
 }
 
 /// What comes with the bytes of a component.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Added {
+    /// A signature of the component, as `lockstep component sign` writes it.
     signature: Option<String>,
+    /// Who adds it.
     by: Option<String>,
+    /// Why.
     reason: Option<String>,
 }
 
@@ -35,7 +41,7 @@ pub(super) struct Added {
 pub(super) async fn add(
     State(state): State<AppState>,
     QueryOf(Added { signature, by, reason }): QueryOf<Added>,
-    request: Request,
+    Late { request, .. }: Late<ComponentBody>,
 ) -> Answer<(StatusCode, Json<ComponentView>)> {
     let permit = state.upload_permit()?;
     let ComponentBody(bytes) = ComponentBody::from_request(request, &state).await?;
@@ -49,18 +55,29 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, Json(added.await?)))
 }
 
-pub(super) async fn bytes(
-    State(state): State<AppState>,
-    PathOf(digest): PathOf<String>,
-) -> Answer<impl IntoResponse> {
-    let bytes = state.components().component_bytes(&digest).await?;
-    Ok(([(CONTENT_TYPE, "application/wasm")], bytes))
+pub(super) async fn bytes(State(state): State<AppState>, PathOf(digest): PathOf<String>) -> Answer<Wasm> {
+    Ok(Wasm(state.components().component_bytes(&digest).await?))
+}
+
+/// The bytes of a component as an answer.
+pub(super) struct Wasm(Vec<u8>);
+
+impl IntoResponse for Wasm {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/wasm")], self.0).into_response()
+    }
+}
+
+impl Output for Wasm {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.answers(StatusCode::OK, "application/wasm", json!({}));
+    }
 }
 
 /// The same for bytes that are only looked at.
 pub(super) async fn inspect(
     State(state): State<AppState>,
-    request: Request,
+    Late { request, .. }: Late<ComponentBody>,
 ) -> Answer<Json<ComponentDetail>> {
     let permit = state.upload_permit()?;
     let ComponentBody(bytes) = ComponentBody::from_request(request, &state).await?;
@@ -85,7 +102,7 @@ pub(super) async fn activate(
     to_the_end(async move { service.activate(request).await }).await.map(Json)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct History {
     activations: Vec<Activation>,
 }
@@ -120,7 +137,7 @@ pub(super) async fn resume(
     to_the_end(async move { service.resume_component(&digest, named(actor)).await }).await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signed {
     signature: String,
@@ -138,7 +155,7 @@ pub(super) async fn sign(
     to_the_end(async move { service.sign_component(&digest, &signature, actor).await }).await.map(Json)
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Collect {
     #[serde(default)]

@@ -2,14 +2,14 @@
 
 use super::Answer;
 use crate::AppState;
-use crate::extract::QueryOf;
+use crate::extract::{LastEventId, QueryOf};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use lockstep_ports::FeedItem;
 use lockstep_types::RunId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -31,30 +31,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a reader waits before it comes back after a lost connection.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct StreamQuery {
+    /// Position of the feed to begin after; none: its end.
     after: Option<u64>,
+    /// Only what happens in this run.
     run: Option<RunId>,
 }
 
 /// Streams the feed: what is named by `Last-Event-ID` or `after` and later; with neither, what happens from now on.
 pub(super) async fn stream(
     State(state): State<AppState>,
-    headers: HeaderMap,
+    LastEventId(last): LastEventId,
     QueryOf(query): QueryOf<StreamQuery>,
 ) -> Answer<Sse<impl tokio_stream::Stream<Item = Result<Event, Infallible>>>> {
     let permit = state.stream_permit()?;
     let end = state.service().feed_end().await;
     // A reader that reconnects repeats the address it first used, so what it has already seen counts first.
-    let position = match headers.get("last-event-id") {
-        Some(id) => {
-            let id = id.to_str().ok().and_then(|text| text.trim().parse().ok());
-            id.ok_or_else(|| {
-                Problem::new(problem::INVALID, "`Last-Event-ID` must be a position of the feed")
-            })?
-        }
-        None => query.after.unwrap_or(end),
-    };
+    let position = last.or(query.after).unwrap_or(end);
     within(position, end)?;
     let (events, queue) = mpsc::channel(QUEUE);
     let pump = Pump { state, run: query.run, position, events };
@@ -149,16 +143,18 @@ fn timeline_event(item: &FeedItem) -> Event {
     Event::default().event("timeline").id(item.position.to_string()).data(data)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct FeedQuery {
+    /// Position of the feed to begin after; none: its end.
     after: Option<u64>,
+    /// At most so many records.
     limit: Option<usize>,
     /// Whether to wait, at most 15 seconds, until there is something after `after`.
     #[serde(default)]
     wait: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct FeedPage {
     items: Vec<FeedItem>,
     /// Position of the last record of the feed when the page was read.

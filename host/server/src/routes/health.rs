@@ -3,11 +3,6 @@ use crate::AppState;
 use axum::extract::State;
 use lockstep_ports::RunQuery;
 
-pub(super) async fn greeting() -> &'static str {
-    "This is Lockstep. Its HTTP interface is under /v1 and takes the bearer token of the data folder; \
-     `lockstep runs list` shows what it does.\n"
-}
-
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }

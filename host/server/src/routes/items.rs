@@ -3,17 +3,18 @@ use super::runs::{By, SOMEBODY, one_token};
 use super::{Answer, to_the_end};
 use crate::AppState;
 use crate::extract::{
-    ClientToken, Fields, JsonBody, OptionalJsonBody, PathBoard, PathOf, PathOn, QueryOf, board_id,
+    ClientToken, FlatBody, JsonBody, OptionalJsonBody, PathBoard, PathOf, PathOn, QueryOf, board_id,
 };
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply, ItemView, StartItem};
-use lockstep_types::RunSummary;
-use lockstep_types::board::{Item, ItemId, Row};
+use lockstep_types::board::{Item, ItemId, ItemPatch, Row};
+use lockstep_types::{ItemLevel, RunSummary};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Items {
     items: Vec<Item>,
 }
@@ -32,14 +33,21 @@ pub(super) async fn show(
     Ok(Json(state.board().item(&workspace, &id).await?))
 }
 
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct NewItem {
+    #[serde(default)]
+    level: ItemLevel,
+    /// The item it belongs to; none for a service.
+    parent: Option<ItemId>,
+    by: Option<String>,
+}
+
 pub(super) async fn create(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-    mut fields: Fields,
+    FlatBody(NewItem { level, parent, by }, item): FlatBody<NewItem, ItemPatch>,
 ) -> Answer<CreatedAt<BoardReply>> {
-    let (level, parent) = (fields.take("level")?.unwrap_or_default(), fields.take("parent")?);
-    let by = fields.by.take();
-    let create = BoardCommand::CreateItem { level, parent, item: fields.rest()? };
+    let create = BoardCommand::CreateItem { level, parent, item };
     let Json(reply) = command(&state, workspace.clone(), create, by).await?;
     let made = match reply.rows.first() {
         Some(Row::Item(item)) => format!("/{}", item.id),
@@ -51,10 +59,9 @@ pub(super) async fn create(
 pub(super) async fn edit(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ItemId>,
-    mut fields: Fields,
+    FlatBody(By { by }, item): FlatBody<By, ItemPatch>,
 ) -> Answer<Json<BoardReply>> {
-    let by = fields.by.take();
-    command(&state, workspace, BoardCommand::EditItem { id, item: fields.rest()? }, by).await
+    command(&state, workspace, BoardCommand::EditItem { id, item }, by).await
 }
 
 pub(super) async fn delete(
@@ -65,7 +72,7 @@ pub(super) async fn delete(
     command(&state, workspace, BoardCommand::DeleteItem { id }, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Elsewhere {
     parent: Option<ItemId>,

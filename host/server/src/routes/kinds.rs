@@ -3,22 +3,23 @@
 use super::components::named;
 use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
-use crate::extract::{DirBody, JsonBody, OptionalJsonBody, PathOf, QueryOf};
+use crate::extract::{DirBody, JsonBody, Late, OptionalJsonBody, PathOf, QueryOf};
 use axum::Json;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, State};
 use axum::http::StatusCode;
 use lockstep_ports::{
     Activated, Actor, CanaryBegun, CanaryReport, CanaryRequest, GrantRequest, KindView, RolledBack,
     TrustChange,
 };
 use lockstep_types::{AuditEntry, Digest, Trust};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Entries of the audit log that are read when nobody says how many.
 const AUDIT_DEFAULT: usize = 50;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Kinds {
     kinds: Vec<KindView>,
 }
@@ -44,7 +45,7 @@ pub(super) async fn grant(
     to_the_end(async move { service.grant(&kind, request).await }).await.map(Json)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Kept {
     digest: Digest,
 }
@@ -52,7 +53,7 @@ pub(super) struct Kept {
 /// Keeps a directory for grants. Takes a permit before it reads the body, as components do.
 pub(super) async fn keep_dir(
     State(state): State<AppState>,
-    request: Request,
+    Late { request, .. }: Late<DirBody>,
 ) -> Answer<(StatusCode, Json<Kept>)> {
     let permit = state.upload_permit()?;
     let DirBody(snapshot) = DirBody::from_request(request, &state).await?;
@@ -104,7 +105,7 @@ pub(super) async fn trust(State(state): State<AppState>) -> Answer<Json<Trust>> 
     Ok(Json(state.components().trust().await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedTrust {
     change: TrustChange,
@@ -121,13 +122,14 @@ pub(super) async fn change_trust(
     to_the_end(async move { service.change_trust(change, actor).await }).await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Last {
+    /// How many of the newest entries.
     last: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Audit {
     entries: Vec<AuditEntry>,
 }

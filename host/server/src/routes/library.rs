@@ -2,18 +2,22 @@
 
 use super::Answer;
 use super::board::{ByQuery, Created, command, creation};
+use super::runs::By;
 use crate::AppState;
-use crate::extract::{Fields, OptionalJsonBody, PathBoard, PathOn, QueryOf};
+use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, PathOn, QueryOf};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply};
-use lockstep_types::board::{PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId};
-use lockstep_types::{Gating, JsonText};
+use lockstep_types::board::{
+    PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId, PresetPatch,
+};
+use lockstep_types::{Gating, JsonText, Pinning};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Presets {
     presets: Vec<Preset>,
 }
@@ -28,19 +32,17 @@ pub(super) async fn presets(
 pub(super) async fn create_preset(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-    mut fields: Fields,
+    FlatBody(By { by }, preset): FlatBody<By, PresetPatch>,
 ) -> Answer<Created<BoardReply>> {
-    let by = fields.by.take();
-    creation(&state, workspace, BoardCommand::CreatePreset(fields.rest()?), by).await
+    creation(&state, workspace, BoardCommand::CreatePreset(preset), by).await
 }
 
 pub(super) async fn edit_preset(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PresetId>,
-    mut fields: Fields,
+    FlatBody(By { by }, preset): FlatBody<By, PresetPatch>,
 ) -> Answer<Json<BoardReply>> {
-    let by = fields.by.take();
-    command(&state, workspace, BoardCommand::EditPreset { id, preset: fields.rest()? }, by).await
+    command(&state, workspace, BoardCommand::EditPreset { id, preset }, by).await
 }
 
 pub(super) async fn delete_preset(
@@ -51,7 +53,7 @@ pub(super) async fn delete_preset(
     command(&state, workspace, BoardCommand::DeletePreset { id }, by).await
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Pipelines {
     pipelines: Vec<PipelineDef>,
 }
@@ -64,7 +66,7 @@ pub(super) async fn pipelines(
 }
 
 /// A step as people write it: its configuration is an object, or the text of one, as it is answered.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StepBody {
     name: String,
@@ -104,28 +106,40 @@ impl StepBody {
     }
 }
 
-fn pipeline(mut fields: Fields) -> Answer<PipelinePatch> {
-    let steps = fields.take::<Vec<StepBody>>("steps")?;
-    let steps = steps.map(|steps| steps.into_iter().map(StepBody::into_step).collect()).transpose()?;
-    Ok(PipelinePatch { steps, ..fields.rest()? })
+/// Fields of a pipeline as people write them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PipelineBody {
+    name: Option<String>,
+    description: Option<String>,
+    labels: Option<Vec<String>>,
+    archived: Option<bool>,
+    pin: Option<Pinning>,
+    steps: Option<Vec<StepBody>>,
+}
+
+impl PipelineBody {
+    fn into_patch(self) -> Answer<PipelinePatch> {
+        let Self { name, description, labels, archived, pin, steps } = self;
+        let steps = steps.map(|steps| steps.into_iter().map(StepBody::into_step).collect()).transpose()?;
+        Ok(PipelinePatch { name, description, labels, archived, pin, steps })
+    }
 }
 
 pub(super) async fn create_pipeline(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-    mut fields: Fields,
+    FlatBody(By { by }, body): FlatBody<By, PipelineBody>,
 ) -> Answer<Created<BoardReply>> {
-    let by = fields.by.take();
-    creation(&state, workspace, BoardCommand::CreatePipeline(pipeline(fields)?), by).await
+    creation(&state, workspace, BoardCommand::CreatePipeline(body.into_patch()?), by).await
 }
 
 pub(super) async fn edit_pipeline(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PipelineId>,
-    mut fields: Fields,
+    FlatBody(By { by }, body): FlatBody<By, PipelineBody>,
 ) -> Answer<Json<BoardReply>> {
-    let by = fields.by.take();
-    command(&state, workspace, BoardCommand::EditPipeline { id, pipeline: pipeline(fields)? }, by).await
+    command(&state, workspace, BoardCommand::EditPipeline { id, pipeline: body.into_patch()? }, by).await
 }
 
 pub(super) async fn delete_pipeline(
@@ -136,7 +150,7 @@ pub(super) async fn delete_pipeline(
     command(&state, workspace, BoardCommand::DeletePipeline { id }, by).await
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Clone {
     name: Option<String>,

@@ -4,13 +4,14 @@ use super::board::command;
 use super::runs::{By, SOMEBODY};
 use super::{Answer, to_the_end};
 use crate::AppState;
-use crate::extract::{Fields, OptionalJsonBody, PathBoard, QueryOf};
+use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, QueryOf};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply, SpendView};
 use lockstep_types::RunSummary;
-use lockstep_types::board::{Month, Settings};
+use lockstep_types::board::{Month, Settings, SettingsPatch};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -24,14 +25,14 @@ pub(super) async fn settings(
 pub(super) async fn edit_settings(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-    mut fields: Fields,
+    FlatBody(By { by }, patch): FlatBody<By, SettingsPatch>,
 ) -> Answer<Json<BoardReply>> {
-    let by = fields.by.take();
-    command(&state, workspace, BoardCommand::EditSettings(fields.rest()?), by).await
+    command(&state, workspace, BoardCommand::EditSettings(patch), by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct OfMonth {
+    /// Which month, like `2026-01`; none: the current one.
     month: Option<String>,
 }
 
@@ -45,7 +46,7 @@ pub(super) async fn spend(
     Ok(Json(state.board().spend(&workspace, month).await?))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Resumed {
     runs: Vec<RunSummary>,
 }

@@ -7,15 +7,17 @@ use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{Card, CardAction};
 use lockstep_types::board::WorkspaceId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct OfWorkspace {
+    /// Only those of this workspace.
     workspace: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Notices {
     notices: Vec<Card>,
 }

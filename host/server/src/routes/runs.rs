@@ -9,6 +9,7 @@ use lockstep_ports::{
     InvocationView, ReplayReport, RunAction, RunQuery, RunService, StartRequest, VerifyReport,
 };
 use lockstep_types::{Failure, RunId, RunStatus, RunSummary, RunView, TimelineEntry, Waiting};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(super) fn one_token(head: Option<String>, body: Option<String>) -> Answer<Op
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RunList {
     runs: Vec<RunSummary>,
     /// Give it as `before` to go on; none: these were the last.
@@ -64,13 +65,14 @@ pub(super) async fn show(State(state): State<AppState>, PathRun(run): PathRun) -
     Ok(Json(state.service().get(&run).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct After {
+    /// Only what comes after this record of the journal.
     #[serde(default)]
     after: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Timeline {
     entries: Vec<TimelineEntry>,
 }
@@ -83,7 +85,7 @@ pub(super) async fn timeline(
     Ok(Json(Timeline { entries: state.service().timeline(&run, after).await? }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Why {
     run: RunId,
     status: RunStatus,
@@ -97,20 +99,20 @@ pub(super) async fn why(State(state): State<AppState>, PathRun(run): PathRun) ->
     Ok(Json(Why { run: id, status, waiting, failure }))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct By {
     pub(super) by: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stop {
     reason: Option<String>,
     by: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Restart {
     step: String,
@@ -154,7 +156,7 @@ pub(super) async fn restart(
     act(&state, run, RunAction::Restart { step, digest }, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Repin {
     /// Digest of the component for each kind, or a beginning of it.
@@ -188,12 +190,13 @@ pub(super) async fn resume(
     act(&state, run, RunAction::Resume, by).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct OfStep {
+    /// Only those of this step.
     step: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Invocations {
     invocations: Vec<InvocationView>,
 }
@@ -230,7 +233,7 @@ pub(super) async fn verify(
     Ok(Json(state.service().verify(&run).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PipelineText {
     pipeline: String,
@@ -238,7 +241,7 @@ pub(super) struct PipelineText {
     pipeline_file: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Checked {
     valid: bool,
 }

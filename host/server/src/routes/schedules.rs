@@ -2,14 +2,15 @@ use super::Answer;
 use super::board::{ByQuery, Created, command, creation};
 use super::runs::By;
 use crate::AppState;
-use crate::extract::{Fields, OptionalJsonBody, PathBoard, PathOn, QueryOf};
+use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, PathOn, QueryOf};
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply};
-use lockstep_types::board::{Schedule, ScheduleId, ScheduleRun};
-use serde::Serialize;
+use lockstep_types::board::{ItemId, Schedule, ScheduleId, SchedulePatch, ScheduleRun, ScheduleTemplate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Schedules {
     schedules: Vec<Schedule>,
 }
@@ -21,24 +22,31 @@ pub(super) async fn list(
     Ok(Json(Schedules { schedules: state.board().schedules(&workspace).await? }))
 }
 
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct NewSchedule {
+    /// The service its task belongs to.
+    service: ItemId,
+    #[serde(default)]
+    template: ScheduleTemplate,
+    by: Option<String>,
+}
+
 pub(super) async fn create(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-    mut fields: Fields,
+    FlatBody(new, schedule): FlatBody<NewSchedule, SchedulePatch>,
 ) -> Answer<Created<BoardReply>> {
-    let (service, template) = (fields.need("service")?, fields.take("template")?.unwrap_or_default());
-    let by = fields.by.take();
-    let create = BoardCommand::CreateSchedule { service, template, schedule: fields.rest()? };
+    let NewSchedule { service, template, by } = new;
+    let create = BoardCommand::CreateSchedule { service, template, schedule };
     creation(&state, workspace, create, by).await
 }
 
 pub(super) async fn edit(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ScheduleId>,
-    mut fields: Fields,
+    FlatBody(By { by }, schedule): FlatBody<By, SchedulePatch>,
 ) -> Answer<Json<BoardReply>> {
-    let by = fields.by.take();
-    command(&state, workspace, BoardCommand::EditSchedule { id, schedule: fields.rest()? }, by).await
+    command(&state, workspace, BoardCommand::EditSchedule { id, schedule }, by).await
 }
 
 pub(super) async fn delete(
@@ -57,7 +65,7 @@ pub(super) async fn run(
     command(&state, workspace, BoardCommand::RunSchedule { id }, by).await
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Runs {
     runs: Vec<ScheduleRun>,
 }

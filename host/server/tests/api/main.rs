@@ -4,6 +4,7 @@
 mod backtests;
 mod board;
 mod board_answers;
+mod description;
 mod events;
 mod fake;
 mod fake_backtest;

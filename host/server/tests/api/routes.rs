@@ -51,9 +51,9 @@ async fn what_cannot_be_a_start_is_told_apart() {
             POST /v1/runs {
                 400 unparsable: the body is not JSON: EOF while parsing an object at line 1 column 1
             POST /v1/runs {}
-                422 invalid: the body is not what this route takes: missing field `pipeline` at line 1 column 2
+                422 invalid: the body is not what this route takes at /pipeline: missing field `pipeline` at line 1 column 2
             POST /v1/runs {"pipeline":"p","repository":"/r","branch":"f","brnach":"x"}
-                422 invalid: the body is not what this route takes: unknown field `brnach`, expected one of `pipeline`, `pipeline_file`, `repository`, `branch`, `base`, `title`, `description`, `pin`, `item`, `by`, `token` at line 1 column 55
+                422 invalid: the body is not what this route takes at /brnach: unknown field `brnach`, expected one of `pipeline`, `pipeline_file`, `repository`, `branch`, `base`, `title`, `description`, `pin`, `item`, `by`, `token` at line 1 column 55
         "#]],
     )
     .await;
@@ -218,9 +218,9 @@ async fn an_answer_with_a_field_of_another_is_refused() {
             POST /v1/runs/run-1/answers {"answer":"choose"}
                 422 invalid: the answer `choose` needs a `choice`
             POST /v1/runs/run-1/answers {"answer":"approve","propsal":"y"}
-                422 invalid: the body is not what this route takes: unknown field `propsal`, expected one of `answer`, `question`, `choice`, `text`, `comments`, `proposal`, `feedback`, `reason`, `by`, `token` at line 1 column 29
+                422 invalid: the body is not what this route takes at /propsal: unknown field `propsal`, expected one of `answer`, `question`, `choice`, `text`, `comments`, `proposal`, `feedback`, `reason`, `by`, `token` at line 1 column 29
             POST /v1/runs/run-1/answers {"answer":"perhaps"}
-                422 invalid: the body is not what this route takes: unknown variant `perhaps`, expected one of `choose`, `approve`, `request-changes`, `reject` at line 1 column 19
+                422 invalid: the body is not what this route takes at /answer: unknown variant `perhaps`, expected one of `choose`, `approve`, `request-changes`, `reject` at line 1 column 19
         "#]],
     )
     .await;

@@ -7,9 +7,11 @@ use std::str::FromStr;
 /// The ids of a board follow the rule of run ids, and shorter ones come first, so that `pipeline-2` is before
 /// `pipeline-10` and the order of ids is the order in which things were made.
 macro_rules! board_id {
-    ($name:ident, $what:literal, $max:literal, $doc:literal) => {
+    ($name:ident, $what:literal, $max:literal, $pattern:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(extend("pattern" = $pattern)))]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -68,16 +70,29 @@ macro_rules! board_id {
 }
 
 // Shorter than the others, which are made of it and a number.
-board_id!(WorkspaceId, "workspace id", 64, "A board with everything on it, 1 to 64 characters.");
+board_id!(
+    WorkspaceId,
+    "workspace id",
+    64,
+    "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$",
+    "A board with everything on it, 1 to 64 characters."
+);
 board_id!(
     ItemId,
     "item id",
     128,
+    "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$",
     "An item of work. Made by the board it is `WORKSPACE-NUMBER`, unique on the host."
 );
-board_id!(PipelineId, "pipeline id", 128, "A pipeline of a workspace.");
-board_id!(PresetId, "preset id", 128, "A preset of a workspace.");
-board_id!(ScheduleId, "schedule id", 128, "A recurring schedule of a workspace.");
+board_id!(PipelineId, "pipeline id", 128, "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$", "A pipeline of a workspace.");
+board_id!(PresetId, "preset id", 128, "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$", "A preset of a workspace.");
+board_id!(
+    ScheduleId,
+    "schedule id",
+    128,
+    "^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$",
+    "A recurring schedule of a workspace."
+);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a service is (SPEC BD-1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceType {
     /// Pages for people.
@@ -44,6 +45,7 @@ impl ServiceType {
 
 /// What a task is (SPEC BD-1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskType {
     /// Something new.
@@ -75,6 +77,7 @@ impl TaskType {
 
 /// Where a tester tries a change (SPEC section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TestEnvironment {
     /// Containers on the machine of the job.
@@ -85,6 +88,7 @@ pub enum TestEnvironment {
 
 /// What is known about testing a service, or one of its tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TestSettings {
     /// Of a service: the compose file that starts what it needs.
@@ -97,6 +101,7 @@ pub struct TestSettings {
 
 /// A unit of work on the board: a service, a module of it, or a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Item {
     /// Its id.
     pub id: ItemId,
@@ -190,6 +195,7 @@ impl Item {
 
 /// What a person sets on an item. The status is not among it: it follows the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ItemPatch {
     /// See [`Item::title`].

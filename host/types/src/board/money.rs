@@ -77,12 +77,14 @@ impl<'de> Deserialize<'de> for Money {
 
 /// How much may be spent in a month: an amount, or the word `none` for no limit. 0 means nothing (DEVIATIONS D-16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged, expecting = "a limit is an amount, or the word none")]
 pub enum SpendLimit {
     /// So much.
     Amount(Money),
     /// No limit.
     #[serde(with = "none_word")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::NoneWord"))]
     None,
 }
 
@@ -114,6 +116,7 @@ const MONTH_SHOWN_MAX: usize = 32;
 
 /// A calendar month in UTC, the period of a budget (SPEC SP-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Month {
     /// Year of the Gregorian calendar.
     pub year: u32,
@@ -158,6 +161,7 @@ impl FromStr for Month {
 
 /// What a workspace spent in a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SpendMonth {
     /// Which.
     #[serde(flatten)]

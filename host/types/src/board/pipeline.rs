@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One step of a stored pipeline, with all its settings: no list runs beside the steps that could get out of step
 /// with them (DEVIATIONS D-25).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PipelineStep {
     /// Unique in the pipeline.
@@ -41,6 +42,7 @@ impl PipelineStep {
 
 /// A pipeline of a workspace (SPEC section 23).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PipelineDef {
     /// Its id.
     pub id: PipelineId,
@@ -71,6 +73,7 @@ pub struct PipelineDef {
 
 /// What a person sets on a pipeline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelinePatch {
     /// See [`PipelineDef::name`].

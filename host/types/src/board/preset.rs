@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Ceilings and budgets under a name (SPEC section 9).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Preset {
     /// Its id.
     pub id: PresetId,
@@ -32,6 +33,7 @@ pub struct Preset {
 
 /// What a person sets on a preset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PresetPatch {
     /// See [`Preset::name`].

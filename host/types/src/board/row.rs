@@ -8,6 +8,7 @@ use std::fmt;
 
 /// A board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Workspace {
     /// Its id.
     pub id: WorkspaceId,
@@ -22,6 +23,7 @@ pub struct Workspace {
 
 /// Everything a board is stored as.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Row {
     /// The board itself.
@@ -61,6 +63,7 @@ impl Row {
 
 /// What a row is stored under, within its workspace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKey {
     /// The board itself.
@@ -99,6 +102,7 @@ impl fmt::Display for RowKey {
 
 /// What a command makes true of the stored rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// The row is there and is this.

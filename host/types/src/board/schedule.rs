@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "they are the days of the week")]
 pub enum Weekday {
@@ -21,6 +22,7 @@ pub enum Weekday {
 /// A time that falls on a day or an hour it may not be due at is put off to the next hour that fits, and what follows is
 /// counted from there: for a fixed hour of certain days, give a window of that hour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recurrence {
     /// Hours from one time to the next, 1 to 8760.
@@ -40,6 +42,7 @@ pub struct Recurrence {
 
 /// What a schedule is for; it gives the description of its task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleTemplate {
     /// Bring dependencies up to date.
@@ -53,6 +56,7 @@ pub enum ScheduleTemplate {
 
 /// A pipeline that is started again and again on one task (SPEC section 22).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Schedule {
     /// Its id.
     pub id: ScheduleId,
@@ -87,6 +91,7 @@ pub struct Schedule {
 
 /// How one time of a schedule went (SPEC RC-8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleRunState {
     /// Its run is live.
@@ -101,6 +106,7 @@ pub enum ScheduleRunState {
 
 /// A row of a schedule's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScheduleRun {
     /// Whose.
     pub schedule: ScheduleId,
@@ -126,6 +132,7 @@ pub struct ScheduleRun {
 
 /// What a person sets on a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SchedulePatch {
     /// See [`Schedule::name`].

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 /// How many tasks of one service may have a live run (SPEC section 24). Each mode holds its own limits only, so that
 /// none of another mode can be left behind (SPEC TL-4).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "mode", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TaskLimit {
     /// Any number.
@@ -30,6 +31,7 @@ fn one() -> u32 {
 
 /// What a million tokens cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// That the model reads.
@@ -40,6 +42,7 @@ pub struct Price {
 
 /// The budget and what it is spent on (SPEC SP-2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Pricing {
     /// Three letters, for people.
@@ -68,6 +71,7 @@ impl Default for Pricing {
 
 /// What holds for a whole workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Settings {
     /// How many tasks may run at once.
@@ -86,6 +90,7 @@ impl Default for Settings {
 
 /// What a person sets for a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsPatch {
     /// The new mode with its limits.

@@ -1,0 +1,94 @@
+//! The routes under `/v1`: each is registered together with its description, so that none is there that the OpenAPI
+//! document does not tell of, and none is told of that is not there.
+
+mod describe;
+mod document;
+mod operation;
+mod page;
+
+pub(crate) use describe::Output;
+pub(crate) use operation::{Operation, Schemas};
+
+use crate::identity::Role;
+use crate::{AppState, guard};
+use axum::Router;
+use axum::body::Bytes;
+use axum::handler::Handler;
+use axum::http::{Method, header};
+use axum::middleware::from_fn;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use describe::Described;
+
+/// Takes routes up. [`Api::under`] and [`Api::tag`] hold for the routes that follow.
+#[derive(Default)]
+pub(crate) struct Api {
+    guarded: Router<AppState>,
+    open: Router<AppState>,
+    operations: Vec<Operation>,
+    schemas: Schemas,
+    prefix: &'static str,
+    tag: &'static str,
+}
+
+/// A method of [`Api`] that registers a handler with the method of HTTP of the same name.
+macro_rules! registers {
+    ($($name:ident $method:ident),*) => {
+        $(pub(crate) fn $name<H, T, D>(&mut self, path: &str, handler: H, role: Role, summary: &'static str)
+        where
+            H: Handler<T, AppState> + Described<D>,
+            T: 'static,
+        {
+            self.guarded(Method::$method, path, handler, role, summary);
+        })*
+    };
+}
+
+impl Api {
+    registers! { get GET, post POST, put PUT, patch PATCH, delete DELETE }
+
+    /// What the routes that follow are about.
+    pub(crate) fn tag(&mut self, tag: &'static str) {
+        self.tag = tag;
+    }
+
+    /// What the paths that follow begin with.
+    pub(crate) fn under(&mut self, prefix: &'static str) {
+        self.prefix = prefix;
+    }
+
+    fn guarded<H, T, D>(&mut self, method: Method, path: &str, handler: H, role: Role, summary: &'static str)
+    where
+        H: Handler<T, AppState> + Described<D>,
+        T: 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        let path = format!("{}{path}", self.prefix);
+        let mut operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
+        H::describe(&mut operation, &mut self.schemas);
+        self.operations.push(operation);
+        let permitted = from_fn(move |request, next| guard::permitted(role, request, next));
+        let guarded = std::mem::take(&mut self.guarded);
+        self.guarded = guarded.route(&path, on(filter, handler).layer(permitted));
+    }
+
+    /// The router of those that need somebody known, and that of those that do not: the document and its page, which
+    /// say nothing that the project does not say in public.
+    pub(crate) fn finish(mut self) -> (Router<AppState>, Router<AppState>) {
+        self.operations.extend(document::operations());
+        let document = document::of(&self.operations, self.schemas);
+        let page = page::of(&document);
+        let open = self
+            .open
+            .route("/openapi.json", text("application/json", document.to_string()))
+            .route("/docs", text("text/html; charset=utf-8", page))
+            .route("/docs.css", text("text/css; charset=utf-8", page::STYLE.to_owned()));
+        (self.guarded, open)
+    }
+}
+
+/// A route that always answers the same.
+fn text(media: &'static str, text: String) -> MethodRouter<AppState> {
+    let text = Bytes::from(text);
+    let headers = [(header::CONTENT_TYPE, media), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
+    on(MethodFilter::GET, async move || (headers, text))
+}
