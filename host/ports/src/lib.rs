@@ -14,10 +14,12 @@ mod distribution;
 mod forge;
 mod journal;
 mod lenient;
+mod meter;
 mod outside;
 mod recorded;
 mod service;
 mod step_executor;
+mod tracker;
 mod workers;
 
 pub use backtest::{
@@ -42,6 +44,7 @@ pub use distribution::{
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
+pub use meter::{Measure, Meter, NoMeter};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,
@@ -52,6 +55,7 @@ pub use service::{
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
+pub use tracker::{Ticket, TicketState, Tracker, TrackerError};
 pub use workers::{
     LeaseAsk, Leased, LeasedChange, Word, WorkerError, WorkerFailure, WorkerJobView, WorkerQueue, WorkerView,
     WorkersView,

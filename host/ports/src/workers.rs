@@ -21,6 +21,7 @@ pub struct LeaseAsk {
 
 /// A job given to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Leased {
     /// Names this lease in everything that is said about the job from now on.
     pub lease: String,
@@ -50,6 +51,7 @@ pub struct Leased {
 
 /// The change of a leased job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeasedChange {
     /// The repository, as the host reaches it.
     pub repository: String,
@@ -65,6 +67,7 @@ pub struct LeasedChange {
 
 /// What a worker is told when it gives word of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum Word {
     /// Go on; the lease lasts as long again.
@@ -83,6 +86,7 @@ pub enum Word {
 
 /// How a job ended that did not end well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkerFailure {
     /// The work itself failed.
@@ -95,6 +99,7 @@ pub enum WorkerFailure {
 
 /// A worker, or a pool, as a list shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkersView {
     /// Jobs that wait or are carried out, by the time they came.
     pub jobs: Vec<WorkerJobView>,
@@ -104,6 +109,7 @@ pub struct WorkersView {
 
 /// A job of the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkerJobView {
     /// `RUN/STEP/NUMBER`.
     pub key: String,
@@ -128,6 +134,7 @@ pub struct WorkerJobView {
 
 /// A worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkerView {
     /// Its name.
     pub name: String,

@@ -6,7 +6,8 @@ use crate::command::{CommandOptions, Reply, Request};
 use crate::files::{blocking, create_private_dir, remove_tree_if_there};
 use crate::git::{LocalGit, SetupError};
 use crate::launch::Folder;
-use answer::{read_environment, read_evidence, read_health};
+use answer::read_environment;
+pub(crate) use answer::{WrittenSignal, read_evidence, read_health, reported};
 use async_trait::async_trait;
 use lockstep_ports::{ObservationOrder, Observations};
 use lockstep_types::{EnvironmentReport, Evidence, HealthReport, ObserveFailure, ProviderCommand, Timestamp};
@@ -128,9 +129,9 @@ impl LocalObservations {
 }
 
 /// An answer that is not what was asked for.
-struct Misread {
-    what: &'static str,
-    why: String,
+pub(crate) struct Misread {
+    pub(crate) what: &'static str,
+    pub(crate) why: String,
 }
 
 #[async_trait]

@@ -1,5 +1,5 @@
 use crate::problem::{self, Problem};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService};
+use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService, WorkerQueue};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
@@ -36,6 +36,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// Jobs for workers; none if this host has no workers.
+    pub workers: Option<Arc<dyn WorkerQueue>>,
 }
 
 impl Services {
@@ -50,6 +52,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            workers: None,
         }
     }
 }
@@ -111,6 +114,11 @@ impl AppState {
 
     pub(crate) fn backtests(&self) -> &Arc<dyn BacktestService> {
         &self.0.services.backtests
+    }
+
+    pub(crate) fn workers(&self) -> Result<&Arc<dyn WorkerQueue>, Problem> {
+        let none = || Problem::new(problem::UNAVAILABLE, "this host has no queue for workers");
+        self.0.services.workers.as_ref().ok_or_else(none)
     }
 
     /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.

@@ -54,6 +54,7 @@ async fn listen(
         board: host.board(),
         components: host.components(),
         backtests: host.backtests(),
+        workers: host.workers(),
     };
     let state = AppState::new(services, Options { token, allow_remote });
     lockstep_server::serve(listener, state, interrupted).await;

@@ -24,16 +24,16 @@ struct WrittenEvidence {
 }
 
 #[derive(Deserialize)]
-struct WrittenSignal {
+pub(crate) struct WrittenSignal {
     #[serde(default = "monitor")]
-    kind: SignalKind,
+    pub(crate) kind: SignalKind,
     /// None: its name.
-    id: Option<String>,
-    name: String,
-    state: SignalState,
-    detail: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) state: SignalState,
+    pub(crate) detail: Option<String>,
     /// When it last changed its state.
-    changed_at: Option<Timestamp>,
+    pub(crate) changed_at: Option<Timestamp>,
 }
 
 fn monitor() -> SignalKind {
@@ -54,11 +54,19 @@ impl WrittenSignal {
     }
 }
 
-pub(super) fn read_health(text: &str, watch_since: Timestamp) -> Result<HealthReport, Misread> {
+pub(crate) fn read_health(text: &str, watch_since: Timestamp) -> Result<HealthReport, Misread> {
     let written: WrittenHealth = read(text, "a health report")?;
-    let signals: Vec<Signal> = written.signals.into_iter().map(|signal| signal.since(watch_since)).collect();
-    let status = written.status.unwrap_or_else(|| reduced(&signals));
-    Ok(HealthReport { status, signals })
+    Ok(reported(written.status, written.signals, watch_since))
+}
+
+/// The report of signals; what they mean together follows from them unless it is told.
+pub(crate) fn reported(
+    status: Option<HealthStatus>,
+    signals: Vec<WrittenSignal>,
+    watch_since: Timestamp,
+) -> HealthReport {
+    let signals: Vec<Signal> = signals.into_iter().map(|signal| signal.since(watch_since)).collect();
+    HealthReport { status: status.unwrap_or_else(|| reduced(&signals)), signals }
 }
 
 /// What signals mean together, where the command does not say (SPEC RH-6).
@@ -72,7 +80,7 @@ fn reduced(signals: &[Signal]) -> HealthStatus {
     }
 }
 
-pub(super) fn read_evidence(text: &str, watch_since: Timestamp) -> Result<Evidence, Misread> {
+pub(crate) fn read_evidence(text: &str, watch_since: Timestamp) -> Result<Evidence, Misread> {
     let written: WrittenEvidence = read(text, "evidence")?;
     let regressed = written.regressed.into_iter().map(|signal| signal.since(watch_since)).collect();
     Ok(Evidence { regressed, errors: written.errors, notes: written.notes })

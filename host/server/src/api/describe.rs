@@ -4,8 +4,8 @@
 use super::operation::{Operation, Schemas};
 use crate::AppState;
 use crate::extract::{
-    ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody, PathBoard,
-    PathOf, PathOn, PathRun, QueryOf,
+    BundleBody, ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody,
+    PathBoard, PathOf, PathOn, PathRun, QueryOf,
 };
 use crate::identity::Identity;
 use crate::problem::{self, Problem};
@@ -121,6 +121,13 @@ impl Input for Late<Option<ComponentBody>> {
 impl Input for Late<DirBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes(DirSnapshot::MEDIA_TYPE, bytes(), true);
+        to.may_be(problem::BUSY);
+    }
+}
+
+impl Input for Late<BundleBody> {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.takes(BundleBody::MEDIA_TYPE, bytes(), true);
         to.may_be(problem::BUSY);
     }
 }

@@ -2,7 +2,7 @@
 //! [`Role::Operator`] acts on runs and boards and takes the host's time, [`Role::Admin`] changes what the host runs.
 
 use super::{act, answer, backtests, board, components, events, items, kinds, library, money, notices};
-use super::{runs, schedules};
+use super::{runs, schedules, workers};
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
 
@@ -20,6 +20,7 @@ pub(super) fn all() -> Api {
     api.under("");
     of_components(&mut api);
     of_kinds(&mut api);
+    of_workers(&mut api);
     api
 }
 
@@ -152,4 +153,26 @@ fn of_kinds(api: &mut Api) {
     api.get("/trust", kinds::trust, Viewer, "Shows whose signatures count");
     api.post("/trust", kinds::change_trust, Admin, "Changes whose signatures count");
     api.get("/audit", kinds::audit, Viewer, "Lists who changed which component or grant, and why");
+}
+
+fn of_workers(api: &mut Api) {
+    api.tag("Workers");
+    api.get("/workers", workers::list, Viewer, "Lists the jobs for workers, and who has what");
+    api.post(
+        "/workers/lease",
+        workers::lease,
+        Operator,
+        "Gives a worker its next job, as soon as there is one",
+    );
+    api.post(
+        "/workers/heartbeat",
+        workers::heartbeat,
+        Operator,
+        "Renews a lease, if the job is still wanted",
+    );
+    api.post("/workers/progress", workers::progress, Operator, "Says how far a job has come");
+    api.post("/workers/logs", workers::logs, Operator, "Adds to the log of a job");
+    api.post("/workers/bundle", workers::bundle, Operator, "Brings the commits of a job");
+    api.post("/workers/complete", workers::complete, Operator, "Says that a job ended well");
+    api.post("/workers/fail", workers::fail, Operator, "Says that a job ended badly");
 }
