@@ -1,7 +1,8 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
-use crate::config::HostConfig;
+use crate::config::{FILE, HostConfig, ModelConfig};
+use crate::exit::Refused;
 use crate::standard;
 use anyhow::Context;
 use lockstep_ports::{
@@ -11,12 +12,13 @@ use lockstep_ports::{
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
     LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations, LocalWorkers,
-    PlainHttp, WorkerOptions,
+    Models, PlainHttp, WorkerOptions,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +106,7 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
     let options = WorkerOptions { lease: config.workers.lease(), is_reachable: is_server };
     let workers = LocalWorkers::new(git.clone(), Arc::clone(&clock), options);
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
-    let jobs = jobs.with_workers(workers.clone());
+    let jobs = jobs.with_workers(workers.clone()).with_models(models(config.models)?);
     let git = Arc::new(git);
     let outside = Outside {
         journal: Arc::clone(&store) as _,
@@ -125,6 +127,16 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     Ok(Local { runtime, store, workers })
+}
+
+/// The models that jobs name.
+fn models(configured: BTreeMap<String, ModelConfig>) -> anyhow::Result<Models> {
+    let mut models = Models::default();
+    for (name, config) in configured {
+        let wrong = |error| format!("[models.{name}] of {FILE}: {error}");
+        models.add(&name, config.options()).map_err(wrong).or_else(Refused::because)?;
+    }
+    Ok(models)
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

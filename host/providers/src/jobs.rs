@@ -1,6 +1,7 @@
-//! Carries out jobs: as programs of this machine, or by workers that lease them.
+//! Carries out jobs: as programs of this machine, by workers that lease them, or by models.
 
 mod job_folder;
+mod models;
 mod result;
 mod settle;
 mod workers;
@@ -17,6 +18,7 @@ use lockstep_ports::{Credentials, Jobs, Secret};
 use lockstep_types::{
     Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, JobProgress, RunId, credential_variable,
 };
+pub use models::{KeySource, ModelOptions, Models, Structured};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -53,7 +55,7 @@ impl JobOptions {
     }
 }
 
-/// Carries out jobs as programs in worktrees of the head branch, or has workers do it. Implements `Jobs`; cheap to clone.
+/// Carries out jobs as programs in worktrees of the head branch, or has workers or models do it. Implements `Jobs`; cheap to clone.
 ///
 /// A command finds its context in the file `LOCKSTEP_CONTEXT` and on its standard input, and writes a `JobResult` to the
 /// file `LOCKSTEP_RESULT` or its text to its standard output. What a job that may write leaves in its worktree becomes
@@ -66,6 +68,7 @@ pub struct LocalJobs {
     active: Arc<Mutex<HashMap<JobKey, Arc<Active>>>>,
     credentials: Option<LeasedCredentials>,
     workers: Option<LocalWorkers>,
+    models: Option<Arc<Models>>,
 }
 
 /// A job this host is busy with.
@@ -116,7 +119,7 @@ impl LocalJobs {
             .map_err(|source| SetupError { path: jobs.display().to_string(), source })?;
         let places = Arc::new(Semaphore::new(options.parallel.max(1)));
         let (active, options) = (Arc::default(), Arc::new(options));
-        Ok(Self { git, options, places, active, credentials: None, workers: None })
+        Ok(Self { git, options, places, active, credentials: None, workers: None, models: None })
     }
 
     /// The same, with a queue for the jobs that are for workers.
@@ -129,6 +132,12 @@ impl LocalJobs {
     #[must_use]
     pub fn with_credentials(self, credentials: Arc<dyn Credentials>) -> Self {
         Self { credentials: Some(LeasedCredentials(credentials)), ..self }
+    }
+
+    /// The same, with models for the jobs that are for one.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models: Some(Arc::new(models)), ..self }
     }
 
     fn jobs_dir(&self) -> PathBuf {
@@ -175,10 +184,8 @@ impl LocalJobs {
             if let Some(record) = known.as_ref().filter(|record| record.settled.is_some()) {
                 return self.put_on_branch(order, &folder, &mut record.clone()).await;
             }
-            if let Some((command, pool)) =
-                command.and_then(|command| Some((command, command.worker.as_ref()?)))
-            {
-                return self.by_worker(order, command, pool, &folder, active).await;
+            if let Some(command) = command.filter(|command| command.command.is_empty()) {
+                return self.elsewhere(order, command, &folder, active).await;
             }
             if folder.launch.is_busy()? {
                 folder.launch.until_idle().await?;
@@ -216,6 +223,24 @@ impl LocalJobs {
             if !folder.launch.path().is_dir() {
                 return Err(Lost(format!("{}: its folder was removed while it ran", order.kind)));
             }
+        }
+    }
+
+    /// Has a job carried out that is for no command.
+    async fn elsewhere(
+        &self,
+        order: &JobOrder,
+        command: &JobCommand,
+        folder: &JobFolder,
+        active: &Active,
+    ) -> Result<JobOutcome, Lost> {
+        if folder.is_stopped() {
+            return Ok(stopped());
+        }
+        match (&command.worker, &command.model) {
+            (Some(pool), _) => self.by_worker(order, command, pool, folder, active).await,
+            (None, Some(model)) => self.by_model(order, command, model, folder, active).await,
+            (None, None) => Ok(not_configured(&order.kind)),
         }
     }
 

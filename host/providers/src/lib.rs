@@ -30,7 +30,9 @@ pub use distribution::{ComponentDistribution, DistributionOptions, PlainHttp};
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
 pub use health::{Datadog, HealthPage, HealthSource, WatchedReleases};
-pub use jobs::{JobOptions, LocalJobs, LocalWorkers, WorkerOptions};
+pub use jobs::{
+    JobOptions, KeySource, LocalJobs, LocalWorkers, ModelOptions, Models, Structured, WorkerOptions,
+};
 pub use observations::LocalObservations;
 pub use supervisor::supervise;
 pub use tracker::{GithubIssues, LinearIssues, TrackedEffects};

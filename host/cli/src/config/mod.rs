@@ -1,16 +1,18 @@
 //! `config.toml` of the data folder: what the host is wired to. It is the operator's word; no file is as good as an empty
 //! one, and whatever is not wired answers that it is not configured.
 
+mod models;
 mod secret;
 mod workers;
 
-#[allow(unused_imports, reason = "nothing that needs a secret is wired yet")]
+pub(crate) use models::ModelConfig;
 pub(crate) use secret::SecretSource;
 
 pub(crate) use workers::WorkersConfig;
 
 use crate::exit::Refused;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub(crate) struct HostConfig {
     /// Repositories that are more than a folder.
     #[serde(rename = "repository")]
     pub(crate) repositories: Vec<RepositoryConfig>,
+    /// The models that jobs name.
+    pub(crate) models: BTreeMap<String, ModelConfig>,
     /// How workers are dealt with.
     pub(crate) workers: WorkersConfig,
 }
@@ -79,6 +83,9 @@ impl HostConfig {
 
     fn check(&self) -> Result<(), String> {
         self.workers.check()?;
+        for (name, model) in &self.models {
+            model.check(name)?;
+        }
         match self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             Some(repository) => {
                 Err(format!(" the path {} of a repository must be absolute", repository.path.display()))
@@ -104,5 +111,10 @@ mod tests {
         );
         assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
         assert!(wrong("a = ").starts_with("1: "));
+        let model = |more: &str| format!("[models.small]\nurl = 'http://x/v1'\nmodel = 'm'\n{more}");
+        assert!(HostConfig::parse(&model("key = { env = 'K' }\nstructured = 'none'")).is_ok());
+        assert_eq!(wrong(&model("temperature = 3.0")), " `temperature` of [models.small] is 3: use 0 to 2");
+        assert!(wrong(&model("key = 'sk-1'")).starts_with("4: "), "a key itself does not stand here");
+        assert_eq!(wrong("[workers]\nlease_s = 1"), " `lease_s` of [workers] is 1: use 2 to 3600");
     }
 }

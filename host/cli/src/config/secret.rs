@@ -9,7 +9,6 @@ use std::path::PathBuf;
 const SECRET_MAX: u64 = 64 * 1024;
 
 /// Where a secret is: `{ file = "…" }` or `{ env = "…" }`. The configuration itself never holds one.
-#[allow(dead_code, reason = "nothing that needs a secret is wired yet")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SecretSource {
@@ -24,7 +23,6 @@ impl SecretSource {
     ///
     /// # Errors
     /// It is not there, is empty, or is no text; the message names where it was looked for, and never what was found.
-    #[allow(dead_code, reason = "nothing that needs a secret is wired yet")]
     pub(crate) fn read(&self) -> anyhow::Result<Secret> {
         let (text, place) = match self {
             Self::File(path) => {

@@ -134,6 +134,11 @@ impl JobFolder {
         Some(serde_json::from_slice::<JobProgress>(&bytes).ok()?.bounded())
     }
 
+    /// What a model answered so far.
+    pub(super) fn rounds(&self) -> PathBuf {
+        self.launch.file("rounds.json")
+    }
+
     pub(super) fn lease(&self) -> io::Result<Option<LeaseRecord>> {
         read_json(&self.launch.file("lease.json"))
     }

@@ -14,6 +14,7 @@ mod jobs;
 mod lifetimes;
 mod looks;
 mod loopback;
+mod models;
 mod names;
 mod observe;
 mod registry;

@@ -17,3 +17,4 @@ mod shipping;
 mod shop;
 mod store;
 mod swap;
+mod workers;
