@@ -14,6 +14,7 @@ mod examples;
 mod fuzz;
 mod guests;
 mod kill;
+mod models;
 mod sim;
 mod test;
 mod tidy;
@@ -45,6 +46,8 @@ enum Task {
     Demo,
     /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
     Kill(kill::Args),
+    /// Check what is asked of models against the types of OpenAI's own client, from PyPI
+    Models,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
     /// Live through simulated histories of a host under faults, one for each seed
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
+        Task::Models => models::run(),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

@@ -51,6 +51,14 @@ pub(crate) struct Outcome {
     pub(crate) skipped: u64,
 }
 
+/// A virtual environment with packages of PyPI, made once below `target`.
+pub(crate) fn venv(requirements: &str) -> Result<PathBuf> {
+    match tools::venv(&workspace::root().join("target").join(WORK).join("tools"), requirements)? {
+        tools::Found::There(venv) => Ok(venv),
+        tools::Found::Missing(Missing(why)) => anyhow::bail!(why),
+    }
+}
+
 /// Builds what changed since the last time.
 pub(crate) fn build() -> Result<Outcome> {
     let root = workspace::root();

@@ -6,7 +6,17 @@ first line of the output. A request that is not what the protocol asks for is an
 
 import http.server
 import json
+import os
 import sys
+
+if os.environ.get("LOCKSTEP_PYTHON_WITH_OPENAI"):
+    from openai.types.chat import ChatCompletion
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+    from pydantic import TypeAdapter, ValidationError
+
+    requests = TypeAdapter(CompletionCreateParamsNonStreaming)
+else:
+    ChatCompletion = requests = None
 
 FIELDS = {
     "model": str,
@@ -40,7 +50,18 @@ def wrong(path, body):
     elif kind == "json_object":
         if not any("json" in message["content"].lower() for message in body["messages"]):
             return "'messages' must contain the word 'json' in some form, to use 'response_format'"
-    return None
+    return mistaken(body) if requests else None
+
+
+def mistaken(body):
+    """What OpenAI's own types find wrong with a request."""
+    unknown = set(body) - set(CompletionCreateParamsNonStreaming.__annotations__)
+    try:
+        # Lists are checked as they are read.
+        list(requests.validate_python(body, strict=True)["messages"])
+    except ValidationError as error:
+        return "not of OpenAI's types: " + " ".join(str(error).split())
+    return "OpenAI's types have no " + ", ".join(unknown) if unknown else None
 
 
 def completion(step):
@@ -54,6 +75,8 @@ def completion(step):
     }
     if step.get("usage", True):
         answer["usage"] = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    if ChatCompletion:
+        ChatCompletion.model_validate(answer)
     return json.dumps(answer)
 
 

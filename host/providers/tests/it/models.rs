@@ -33,7 +33,9 @@ impl Endpoint {
     fn start(fixture: &Fixture, script: &Value) -> Option<Self> {
         let seen = fixture.root().join("seen.jsonl");
         let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/model_server.py");
-        let mut command = Command::new("python3");
+        // `cargo xtask models` names one that has the types of OpenAI's client.
+        let checking = std::env::var_os("LOCKSTEP_PYTHON_WITH_OPENAI");
+        let mut command = Command::new(checking.unwrap_or_else(|| "python3".into()));
         command.args(["-B", server, &script.to_string()]).arg(&seen).stdout(Stdio::piped());
         let Ok(mut process) = command.spawn() else {
             writeln!(std::io::stderr().lock(), "skipped: an endpoint for models: there is no python3")

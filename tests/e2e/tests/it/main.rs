@@ -7,6 +7,7 @@ mod crash;
 mod host;
 mod kill;
 mod main_job;
+mod models;
 mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
