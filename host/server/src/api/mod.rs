@@ -18,16 +18,44 @@ use axum::http::{Method, header};
 use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use describe::Described;
+use std::sync::{Arc, LazyLock};
 
 /// Takes routes up. [`Api::under`] and [`Api::tag`] hold for the routes that follow.
 #[derive(Default)]
 pub(crate) struct Api {
     guarded: Router<AppState>,
     open: Router<AppState>,
-    operations: Vec<Operation>,
-    schemas: Schemas,
+    told: Vec<Told>,
     prefix: &'static str,
     tag: &'static str,
+}
+
+/// A route and what adds to its description what its handler takes and answers. That is asked for when somebody wants to
+/// read it: making all schemas takes longer than starting a server.
+struct Told {
+    operation: Operation,
+    describe: fn(&mut Operation, &mut Schemas),
+}
+
+/// What there is to read of all routes.
+struct Texts {
+    document: Bytes,
+    page: Bytes,
+}
+
+impl Texts {
+    fn of(told: Vec<Told>) -> Self {
+        let mut schemas = Schemas::default();
+        let described = told.into_iter().map(|Told { mut operation, describe }| {
+            describe(&mut operation, &mut schemas);
+            operation
+        });
+        let mut operations: Vec<Operation> = described.collect();
+        operations.extend(document::operations());
+        let document = document::of(&operations, schemas);
+        let page = page::of(&document).into();
+        Self { document: document.to_string().into(), page }
+    }
 }
 
 /// A method of [`Api`] that registers a handler with the method of HTTP of the same name.
@@ -63,9 +91,8 @@ impl Api {
     {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let path = format!("{}{path}", self.prefix);
-        let mut operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
-        H::describe(&mut operation, &mut self.schemas);
-        self.operations.push(operation);
+        let operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
+        self.told.push(Told { operation, describe: H::describe });
         let permitted = from_fn(move |request, next| guard::permitted(role, request, next));
         let guarded = std::mem::take(&mut self.guarded);
         self.guarded = guarded.route(&path, on(filter, handler).layer(permitted));
@@ -73,22 +100,27 @@ impl Api {
 
     /// The router of those that need somebody known, and that of those that do not: the document and its page, which
     /// say nothing that the project does not say in public.
-    pub(crate) fn finish(mut self) -> (Router<AppState>, Router<AppState>) {
-        self.operations.extend(document::operations());
-        let document = document::of(&self.operations, self.schemas);
-        let page = page::of(&document);
+    pub(crate) fn finish(self) -> (Router<AppState>, Router<AppState>) {
+        let told = self.told;
+        let texts = Arc::new(LazyLock::new(move || Texts::of(told)));
+        let again = Arc::clone(&texts);
         let open = self
             .open
-            .route("/openapi.json", text("application/json", document.to_string()))
-            .route("/docs", text("text/html; charset=utf-8", page))
-            .route("/docs.css", text("text/css; charset=utf-8", page::STYLE.to_owned()));
+            .route("/openapi.json", text("application/json", move || texts.document.clone()))
+            .route("/docs", text("text/html; charset=utf-8", move || again.page.clone()))
+            .route(
+                "/docs.css",
+                text("text/css; charset=utf-8", || Bytes::from_static(page::STYLE.as_bytes())),
+            );
         (self.guarded, open)
     }
 }
 
 /// A route that always answers the same.
-fn text(media: &'static str, text: String) -> MethodRouter<AppState> {
-    let text = Bytes::from(text);
+fn text(
+    media: &'static str,
+    text: impl Fn() -> Bytes + Clone + Send + Sync + 'static,
+) -> MethodRouter<AppState> {
     let headers = [(header::CONTENT_TYPE, media), (header::CONTENT_SECURITY_POLICY, page::POLICY)];
-    on(MethodFilter::GET, async move || (headers, text))
+    on(MethodFilter::GET, async move || (headers, text()))
 }
