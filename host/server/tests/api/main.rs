@@ -14,6 +14,7 @@ mod guards;
 mod listening;
 mod registry;
 mod routes;
+mod workers;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
