@@ -52,8 +52,8 @@ pub(super) struct LeaseRecord {
     /// The name of the lease, which nobody but its worker knows.
     pub(super) lease: String,
     pub(super) worker: String,
-    /// When the job was given to anybody first: its time limit counts from there.
-    pub(super) first_at: Timestamp,
+    /// When it was given: the time limit of the job counts from there. One that is given again never began before.
+    pub(super) granted_at: Timestamp,
     /// Times it was given.
     pub(super) grants: u32,
     /// Whether the lease was taken away again.

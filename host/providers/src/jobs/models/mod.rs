@@ -325,5 +325,6 @@ fn advised(error: &HttpError, shown: &str) -> String {
         _ if error.is_temporary() => ": retry the step when it is back".to_owned(),
         _ => String::new(),
     };
-    format!("{error}{advice}")
+    let text = error.to_string();
+    format!("its endpoint{}{advice}", text.strip_prefix("model").unwrap_or(&text))
 }

@@ -183,7 +183,7 @@ impl LocalWorkers {
         let lease = folder.lease()?.filter(|_| self.0.options.is_reachable);
         // A worker that cannot reach this host is not lost: it goes on, and finds the next server.
         let Some(lease) = lease else { return Ok(Ok(None)) };
-        let deadline = lease.first_at.plus_ms(u64::try_from(job.limit.as_millis()).unwrap_or(u64::MAX));
+        let deadline = lease.granted_at.plus_ms(u64::try_from(job.limit.as_millis()).unwrap_or(u64::MAX));
         let kind = &job.order.kind;
         let (is_held, now) = (self.queue().holder(key).is_some(), self.now());
         let outcome = if is_held && now >= deadline {

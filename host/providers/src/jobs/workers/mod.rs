@@ -196,11 +196,10 @@ impl LocalWorkers {
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let lease = format!("{key}/{random}");
-        let before = folder.lease()?;
-        let first_at = before.as_ref().map_or_else(|| self.now(), |before| before.first_at);
-        let grants = before.map_or(0, |before| before.grants) + 1;
+        let granted_at = self.now();
+        let grants = folder.lease()?.map_or(0, |before| before.grants) + 1;
         let record =
-            LeaseRecord { lease: lease.clone(), worker: worker.clone(), first_at, grants, is_lost: false };
+            LeaseRecord { lease: lease.clone(), worker: worker.clone(), granted_at, grants, is_lost: false };
         let kept = folder.clone();
         blocking(move || kept.keep_lease(&record)).await?;
         self.queue().granted(key, &lease, &worker, self.until());
@@ -210,7 +209,7 @@ impl LocalWorkers {
             lease,
             lease_s: self.0.options.lease.as_secs(),
             heartbeat_s: (self.0.options.lease.as_secs() / 4).max(1),
-            deadline: first_at.plus_ms(limit),
+            deadline: granted_at.plus_ms(limit),
             key: key.to_string(),
             kind: job.order.kind.clone(),
             pool: job.pool.clone(),
