@@ -9,6 +9,7 @@ use lockstep_ports::{
     BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
     Secret, StepExecutor as _, WorkerQueue,
 };
+use lockstep_providers::http::{HttpError, HttpFault};
 use lockstep_providers::{
     CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
     LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations, LocalWorkers,
@@ -133,7 +134,11 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
 fn models(configured: BTreeMap<String, ModelConfig>) -> anyhow::Result<Models> {
     let mut models = Models::default();
     for (name, config) in configured {
-        let wrong = |error| format!("[models.{name}] of {FILE}: {error}");
+        let wrong = |error: HttpError| {
+            let is_plain = error.fault == HttpFault::Unencrypted;
+            let or = if is_plain { ", or say allow_plain = true if that is meant" } else { "" };
+            format!("[models.{name}] of {FILE}: {error}{or}")
+        };
         models.add(&name, config.options()).map_err(wrong).or_else(Refused::because)?;
     }
     Ok(models)

@@ -184,7 +184,9 @@ impl LocalJobs {
             if let Some(record) = known.as_ref().filter(|record| record.settled.is_some()) {
                 return self.put_on_branch(order, &folder, &mut record.clone()).await;
             }
-            if let Some(command) = command.filter(|command| command.command.is_empty()) {
+            if let Some(command) =
+                command.filter(|command| command.worker.is_some() || command.model.is_some())
+            {
                 return self.elsewhere(order, command, &folder, active).await;
             }
             if folder.launch.is_busy()? {

@@ -62,7 +62,7 @@ fn what_a_job_used_is_metered_once_whatever_happens() {
 
 #[test]
 fn what_a_job_used_is_paid_for_even_if_it_failed() {
-    let mut world = World::new();
+    let world = World::new();
     world.says("build", [dispatch()]);
     let host = world.open();
     let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
