@@ -56,8 +56,8 @@ struct Demo {
     repo: PathBuf,
 }
 
-/// The server of the demo, ended with it.
-struct Server(Child);
+/// A server, ended with this.
+pub(crate) struct Server(pub(crate) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -190,7 +190,7 @@ impl Demo {
     }
 }
 
-fn wait_until(limit: Duration, otherwise: &str, done: impl Fn() -> Result<bool>) -> Result<()> {
+pub(crate) fn wait_until(limit: Duration, otherwise: &str, done: impl Fn() -> Result<bool>) -> Result<()> {
     let begin = Instant::now();
     while !done()? {
         ensure!(begin.elapsed() < limit, "{otherwise} within {} s", limit.as_secs());

@@ -15,6 +15,7 @@ mod fuzz;
 mod guests;
 mod kill;
 mod models;
+mod schemathesis;
 mod sim;
 mod test;
 mod tidy;
@@ -50,6 +51,8 @@ enum Task {
     Models,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
+    /// Ask a real server for everything its OpenAPI document tells of, with right and wrong input
+    Schemathesis(schemathesis::Args),
     /// Live through simulated histories of a host under faults, one for each seed
     Sim(sim::Args),
     /// Check and test everything: format, lints, rules, guests, host
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::Models => models::run(),
+        Task::Schemathesis(args) => schemathesis::run_all(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),
         Task::Test(args) => return test::run(&args),

@@ -45,6 +45,11 @@ impl Context {
         })
     }
 
+    /// Whether it is the one that every host has.
+    pub(crate) fn names_default_workspace(&self) -> bool {
+        self.named_workspace.as_ref().is_none_or(|id| id.as_str() == DEFAULT_WORKSPACE)
+    }
+
     /// The workspace that is meant.
     pub(crate) fn workspace(&self) -> anyhow::Result<WorkspaceId> {
         match &self.named_workspace {

@@ -48,7 +48,10 @@ pub(crate) fn explain(error: &anyhow::Error) -> (Exit, Vec<String>) {
             return Some(Exit::Refused);
         }
         cause.downcast_ref().map(|error| match error {
-            ServiceError::NotFound(_) | ServiceError::Conflict(_) | ServiceError::Invalid(_) => Exit::Refused,
+            ServiceError::NotFound(_)
+            | ServiceError::Conflict(_)
+            | ServiceError::Invalid(_)
+            | ServiceError::Forbidden(_) => Exit::Refused,
             ServiceError::Unavailable(_) | ServiceError::Internal(_) => Exit::Internal,
         })
     });

@@ -5,7 +5,8 @@ use crate::data::{Holder, Lock, Locking};
 use crate::exit::Refused;
 use crate::remote::RemoteService;
 use crate::wiring::{self, Drive, Local, Retention};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService, WorkerQueue};
+use lockstep_access::{Guarded, Identity};
+use lockstep_ports::{AccessService, BacktestService, BoardService, ComponentService, RunService};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ const TAKEN_LOOK: Duration = Duration::from_millis(50);
 /// The host a command works with.
 pub(crate) enum Host {
     /// In this process.
-    Here { local: Local, lock: Lock },
+    Here { local: Local, guarded: Guarded, lock: Lock },
     /// Behind a server.
     Served { service: Arc<RemoteService>, url: String },
 }
@@ -30,8 +31,7 @@ impl Host {
         loop {
             let holder = match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    let local = wiring::open_local(context.folder.path(), drive, false).await?;
-                    return Ok(Self::Here { local, lock });
+                    return Self::here(context, drive, false, lock).await;
                 }
                 Locking::Held(holder) => holder,
             };
@@ -55,8 +55,7 @@ impl Host {
         loop {
             match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    let local = wiring::open_local(context.folder.path(), Drive::Runs, true).await?;
-                    return Ok(Self::Here { local, lock });
+                    return Self::here(context, Drive::Runs, true, lock).await;
                 }
                 Locking::Held(holder) => {
                     let stays = is_watching(&holder) || (holder.command == "serve" && holder.is_there());
@@ -69,39 +68,53 @@ impl Host {
         }
     }
 
+    /// The host in this process, asked by whoever is at the terminal.
+    async fn here(context: &Context, drive: Drive, is_server: bool, lock: Lock) -> anyhow::Result<Self> {
+        let local = wiring::open_local(context.folder.path(), drive, is_server).await?;
+        let guarded = Guarded::by(local.offered(), local.access(), Identity::at_terminal(&context.by));
+        Ok(Self::Here { local, guarded, lock })
+    }
+
+    /// The host in this process, for a server that guards it itself.
+    pub(crate) fn local(&self) -> Option<&Local> {
+        match self {
+            Self::Here { local, .. } => Some(local),
+            Self::Served { .. } => None,
+        }
+    }
+
+    pub(crate) fn access(&self) -> Arc<dyn AccessService> {
+        match self {
+            Self::Here { guarded, .. } => guarded.access(),
+            Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
+        }
+    }
+
     pub(crate) fn service(&self) -> Arc<dyn RunService> {
         match self {
-            Self::Here { local, .. } => local.service(),
+            Self::Here { guarded, .. } => guarded.offered().runs,
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
         }
     }
 
     pub(crate) fn board(&self) -> Arc<dyn BoardService> {
         match self {
-            Self::Here { local, .. } => local.board(),
+            Self::Here { guarded, .. } => guarded.offered().board,
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
         }
     }
 
     pub(crate) fn components(&self) -> Arc<dyn ComponentService> {
         match self {
-            Self::Here { local, .. } => local.components(),
+            Self::Here { guarded, .. } => guarded.offered().components,
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
         }
     }
 
     pub(crate) fn backtests(&self) -> Arc<dyn BacktestService> {
         match self {
-            Self::Here { local, .. } => local.backtests(),
+            Self::Here { guarded, .. } => guarded.offered().backtests,
             Self::Served { service, .. } => Arc::<RemoteService>::clone(service),
-        }
-    }
-
-    /// The queue for workers; only a server has one.
-    pub(crate) fn workers(&self) -> Option<Arc<dyn WorkerQueue>> {
-        match self {
-            Self::Here { local, .. } => Some(local.workers()),
-            Self::Served { .. } => None,
         }
     }
 
@@ -121,7 +134,8 @@ impl Host {
     }
 
     pub(crate) async fn close(self) {
-        if let Self::Here { local, lock } = self {
+        if let Self::Here { local, guarded, lock } = self {
+            drop(guarded);
             local.close().await;
             drop(lock);
         }

@@ -1,5 +1,6 @@
 //! The services behind a server, as their HTTP client.
 
+mod access;
 mod backtest;
 mod board;
 mod components;
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// Largest answer that is read: the invocations of a long run, with everything they saw.
 const ANSWER_MAX: usize = 256 * 1024 * 1024;
+
+/// Rows asked for at a time: as many as the server gives.
+const PAGE: usize = 500;
 
 /// How long the server may take to answer. A long poll takes 15 seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -66,6 +70,20 @@ impl RemoteService {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         self.read(self.send(Method::GET, path, None, ANSWER_TIME).await?)
+    }
+
+    /// A list whole, page by page.
+    async fn list_of<T: DeserializeOwned>(&self, path: &str) -> Answer<Vec<T>> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let mut page: Page<T> = self.get(&format!("{path}{mark}limit={PAGE}")).await?;
+        let mut rows = page.rows;
+        while let Some(next) = page.next {
+            page = self.get(&format!("{path}{mark}limit={PAGE}&after={}", encoded(&next))).await?;
+            // Whatever the server says of it: nothing comes after an empty page.
+            page.next = page.next.filter(|_| !page.rows.is_empty());
+            rows.append(&mut page.rows);
+        }
+        Ok(rows)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -138,10 +156,11 @@ fn problem(status: StatusCode, body: &[u8]) -> ServiceError {
     let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
     let detail = problem.detail.unwrap_or_else(|| format!("the server answered {status}"));
     match status.as_u16() {
+        403 => ServiceError::Forbidden(detail),
         404 => ServiceError::NotFound(detail),
         409 => ServiceError::Conflict(detail),
+        429 | 503 => ServiceError::Unavailable(detail),
         400..=499 => ServiceError::Invalid(detail),
-        503 => ServiceError::Unavailable(detail),
         _ => ServiceError::Internal(detail),
     }
 }
@@ -207,6 +226,7 @@ struct RunList {
 #[derive(Deserialize)]
 struct Timeline {
     entries: Vec<TimelineEntry>,
+    next: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -215,9 +235,24 @@ struct FeedPage {
     end: u64,
 }
 
+/// A page of a list of any kind.
 #[derive(Deserialize)]
-struct Invocations {
-    invocations: Vec<InvocationView>,
+#[serde(bound = "T: DeserializeOwned")]
+struct Page<T> {
+    #[serde(
+        alias = "workspaces",
+        alias = "items",
+        alias = "presets",
+        alias = "pipelines",
+        alias = "schedules",
+        alias = "runs",
+        alias = "notices",
+        alias = "components",
+        alias = "activations",
+        alias = "invocations"
+    )]
+    rows: Vec<T>,
+    next: Option<String>,
 }
 
 #[async_trait]
@@ -245,7 +280,13 @@ impl RunService for RemoteService {
     }
 
     async fn timeline(&self, run: &RunId, after: u64) -> Answer<Vec<TimelineEntry>> {
-        Ok(self.get::<Timeline>(&format!("/v1/runs/{run}/timeline?after={after}")).await?.entries)
+        let (mut entries, mut after) = (Vec::new(), Some(after));
+        while let Some(from) = after {
+            let page = self.get::<Timeline>(&format!("/v1/runs/{run}/timeline?after={from}")).await?;
+            entries.extend(page.entries);
+            after = page.next.filter(|next| *next > from);
+        }
+        Ok(entries)
     }
 
     async fn feed(&self, after: u64, limit: usize) -> Answer<Vec<FeedItem>> {
@@ -266,7 +307,7 @@ impl RunService for RemoteService {
 
     async fn invocations(&self, run: &RunId, step: Option<&str>) -> Answer<Vec<InvocationView>> {
         let query = step.map(|step| format!("?step={}", encoded(step))).unwrap_or_default();
-        Ok(self.get::<Invocations>(&format!("/v1/runs/{run}/invocations{query}")).await?.invocations)
+        self.list_of(&format!("/v1/runs/{run}/invocations{query}")).await
     }
 
     async fn job_log(&self, run: &RunId, step: &str) -> Answer<String> {

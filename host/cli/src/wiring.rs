@@ -5,9 +5,10 @@ use crate::config::{FILE, HostConfig, ModelConfig};
 use crate::exit::Refused;
 use crate::standard;
 use anyhow::Context;
+use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, Label, RunService,
-    Secret, StepExecutor as _, WorkerQueue,
+    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
+    Replies, RunService, Secret, StepExecutor as _, WorkerQueue,
 };
 use lockstep_providers::http::{HttpError, HttpFault};
 use lockstep_providers::{
@@ -34,6 +35,7 @@ pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
     workers: LocalWorkers,
+    access: Arc<Access>,
 }
 
 impl Local {
@@ -65,6 +67,29 @@ impl Local {
     #[must_use]
     pub fn workers(&self) -> Arc<dyn WorkerQueue> {
         Arc::new(self.workers.clone())
+    }
+
+    /// All of them, as they are behind whoever guards them.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        Offered {
+            runs: self.service(),
+            board: self.board(),
+            components: self.components(),
+            backtests: self.backtests(),
+        }
+    }
+
+    /// Who may speak to the host.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
+    }
+
+    /// Where answers to requests are kept.
+    #[must_use]
+    pub fn replies(&self) -> Arc<dyn Replies> {
+        Arc::clone(&self.store) as _
     }
 
     /// Removes runs that need not be kept any more, for as long as the host is up.
@@ -127,7 +152,8 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
-    Ok(Local { runtime, store, workers })
+    let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
+    Ok(Local { runtime, store, access, workers })
 }
 
 /// The models that jobs name.
@@ -153,6 +179,20 @@ pub(crate) fn compact_store(folder: &Path) -> anyhow::Result<u64> {
     let freed = store.compact()?;
     store.close();
     Ok(freed)
+}
+
+/// Writes into the audit of a data folder, which no host has open, what was done beside it.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(crate) async fn note(folder: &Path, done: DoneBeside, subject: &str, by: &str) -> anyhow::Result<()> {
+    let path = folder.to_owned();
+    let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
+    let access = Access::open(Arc::clone(&store) as _).await?;
+    let who = Arc::new(Identity::at_terminal(by));
+    let noted = access.audited(Some(&who), done.word(), subject, async { Ok(()) }).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    Ok(noted?)
 }
 
 /// The credentials of a data folder.

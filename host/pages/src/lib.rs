@@ -15,4 +15,4 @@ pub use askama::Template;
 pub use frame::{Frame, Section};
 pub use problem::ProblemPage;
 pub use runs::RunsPage;
-pub use sign_in::SignInPage;
+pub use sign_in::{SignInPage, SignedInPage};

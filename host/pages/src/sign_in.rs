@@ -12,3 +12,13 @@ pub struct SignInPage {
     /// Why the last try was refused; empty: there was none.
     pub refused: String,
 }
+
+/// Says that somebody was signed in by a link; the browser goes on by itself.
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+pub struct SignedInPage {
+    /// What is around it.
+    pub frame: Frame,
+    /// As whom.
+    pub name: String,
+}

@@ -348,7 +348,7 @@ pub struct GcReport {
 /// A change of whose signatures count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TrustChange {
     /// What is asked of signatures.
     Policy(TrustPolicy),

@@ -4,6 +4,7 @@
 //! implementations are the observers that answer from a record, which whoever replays needs.
 #![warn(missing_docs)]
 
+mod access;
 mod backtest;
 mod board;
 mod clock;
@@ -17,11 +18,16 @@ mod lenient;
 mod meter;
 mod outside;
 mod recorded;
+mod replies;
 mod service;
 mod step_executor;
 mod tracker;
 mod workers;
 
+pub use access::{
+    AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
+    DoneBeside, IssuedToken, NewToken, TokenView,
+};
 pub use backtest::{
     BacktestCandidate, BacktestCase, BacktestCounts, BacktestFuel, BacktestLine, BacktestOutcome,
     BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FieldDifference,
@@ -50,6 +56,7 @@ pub use outside::{
     Observations, Wake, Workspace,
 };
 pub use recorded::RecordedObserver;
+pub use replies::{Replies, Reply, ReplyAnswer};
 pub use service::{
     FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,

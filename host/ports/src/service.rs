@@ -56,6 +56,7 @@ pub struct RunQuery {
     #[serde(default)]
     pub before: Option<RunId>,
     /// At most so many; none: 50.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     #[serde(default)]
     pub limit: Option<usize>,
 }
@@ -207,6 +208,9 @@ pub enum ServiceError {
     /// What was given is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// Whoever asks may not do this.
+    #[error("{0}")]
+    Forbidden(String),
     /// It may be tried again later.
     #[error("{0}")]
     Unavailable(String),

@@ -8,16 +8,17 @@ use http_body_util::LengthLimitError;
 use lockstep_types::board::WorkspaceId;
 use lockstep_types::{DirSnapshot, InvalidId, RunId};
 use schemars::{JsonSchema, schema_for};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
-use serde_path_to_error::Segment;
+use serde_path_to_error::{Segment, Track};
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// Largest JSON body: the longest is a pipeline file with a description, a few ten kilobytes.
-const JSON_BODY_MAX: usize = 1024 * 1024;
+pub(crate) const JSON_BODY_MAX: usize = 1024 * 1024;
 
 /// Largest component: an interpreter compiled to WebAssembly is about half of it.
 const COMPONENT_BODY_MAX: usize = 64 * 1024 * 1024;
@@ -165,7 +166,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::from_request_parts(parts, state).await;
         query.map(|Query(query)| Self(query)).map_err(|rejection| {
-            Problem::new(problem::UNPARSABLE, format!("the query cannot be read: {}", rejection.body_text()))
+            let why = rejection.body_text();
+            let why = why.strip_prefix("Failed to deserialize query string: ").unwrap_or(&why);
+            Problem::new(problem::INVALID, format!("the query cannot be read: {why}"))
         })
     }
 }
@@ -232,6 +235,17 @@ pub(crate) fn board_id<T: FromStr<Err = InvalidId>>(text: &str) -> Result<T, Pro
     })
 }
 
+/// Says of a route that its answer holds a secret: it is not kept for a request that comes again.
+pub(crate) struct SecretAnswer;
+
+impl<S: Send + Sync> FromRequestParts<S> for SecretAnswer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
+}
+
 /// The `Idempotency-Key` header.
 pub(crate) struct ClientToken(pub(crate) Option<String>);
 
@@ -240,11 +254,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientToken {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let visible = |byte: u8| byte.is_ascii_graphic();
         let token = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
         match token {
-            Some(token) if (1..=CLIENT_TOKEN_MAX).contains(&token.len()) => Ok(Self(Some(token.to_owned()))),
+            Some(token) if (1..=CLIENT_TOKEN_MAX).contains(&token.len()) && token.bytes().all(visible) => {
+                Ok(Self(Some(token.to_owned())))
+            }
             _ => {
-                let detail = format!("`Idempotency-Key` must be 1 to {CLIENT_TOKEN_MAX} ASCII characters");
+                let detail =
+                    format!("`Idempotency-Key` must be 1 to {CLIENT_TOKEN_MAX} visible ASCII characters");
                 Err(Problem::new(problem::INVALID, detail))
             }
         }
@@ -256,7 +274,7 @@ fn has_type(headers: &HeaderMap, accepted: impl Fn(&str) -> bool) -> bool {
     accepted(&media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is larger than {limit} bytes, the most this route takes");
         Problem::new(problem::TOO_LARGE, detail)
@@ -279,28 +297,68 @@ fn is_limit(error: &axum::Error) -> bool {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value =
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
-            Category::Data => not_taken(&error),
-            _ => not_json(error.inner()),
-        })?;
+    let value = checked(&mut reader)?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(value)
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    checked(value)
+}
+
+/// Reads a body. Types that are stored, too, pass over fields they do not know; a body may have none.
+fn checked<'de, T, D>(reader: D) -> Result<T, Problem>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    let (mut track, mut unknown) = (Track::new(), None);
+    let value = {
+        let tracked = serde_path_to_error::Deserializer::new(reader, &mut track);
+        let mut note = |path: serde_ignored::Path<'_>| {
+            unknown.get_or_insert_with(|| ignored(&path));
+        };
+        T::deserialize(serde_ignored::Deserializer::new(tracked, &mut note))
+    };
+    let value = value.map_err(|error| match error.classify() {
+        Category::Data => not_taken(&track.path(), error.to_string()),
+        _ => not_json(&error),
+    })?;
+    match unknown {
+        Some((pointer, name)) => Err(at(pointer, format!("unknown field `{name}`"))),
+        None => Ok(value),
+    }
+}
+
+/// The JSON Pointer of a field that nobody read, and its name.
+fn ignored(path: &serde_ignored::Path<'_>) -> (String, String) {
+    use serde_ignored::Path as P;
+    let (parent, name) = match path {
+        P::Root => return (String::new(), String::new()),
+        P::Seq { parent, index } => (parent, index.to_string()),
+        P::Map { parent, key } => (parent, key.clone()),
+        P::Some { parent } | P::NewtypeStruct { parent } | P::NewtypeVariant { parent } => {
+            return ignored(parent);
+        }
+    };
+    (format!("{}/{}", ignored(parent).0, escaped(&name)), name)
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new(problem::UNPARSABLE, format!("the body is not JSON: {error}"))
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| not_taken(&error))
+fn not_taken(path: &serde_path_to_error::Path, why: String) -> Problem {
+    at(pointer(path, &why), why)
 }
 
-fn not_taken(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let why = error.inner().to_string();
-    let pointer = pointer(error.path(), &why);
-    let at = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
-    let detail = format!("the body is not what this route takes{at}: {why}");
+fn at(pointer: String, why: String) -> Problem {
+    let place = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+    let detail = format!("the body is not what this route takes{place}: {why}");
     Problem::new(problem::INVALID, detail).at(pointer, why)
 }
 
@@ -311,7 +369,7 @@ fn pointer(path: &serde_path_to_error::Path, why: &str) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => last = index.to_string(),
-            Segment::Map { key } => last = key.replace('~', "~0").replace('/', "~1"),
+            Segment::Map { key } => last = escaped(key),
             Segment::Enum { variant } => last.clone_from(variant),
             Segment::Unknown => continue,
         }
@@ -320,7 +378,7 @@ fn pointer(path: &serde_path_to_error::Path, why: &str) -> String {
     }
     let named = ["missing field `", "unknown field `"].iter().find_map(|before| why.strip_prefix(before));
     match named.and_then(|rest| rest.split_once('`')) {
-        Some((name, _)) if name != last => format!("{pointer}/{name}"),
+        Some((name, _)) if escaped(name) != last => format!("{pointer}/{}", escaped(name)),
         _ => pointer,
     }
 }

@@ -1,72 +1,68 @@
 //! Who may speak to the server, asked before any route.
 
 use crate::identity::{Identity, Role};
+use crate::known::{sender, unauthorized};
+use crate::origin;
 use crate::problem::{self, Problem};
 use crate::state::AppState;
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::net::IpAddr;
-use subtle::ConstantTimeEq;
+use lockstep_access::acting;
+use lockstep_ports::ServiceError;
 
-/// Who acted, where the client does not say.
-pub(crate) const SOMEBODY: &str = "api";
+pub(crate) use crate::known::SOMEBODY;
 
-/// Refuses a request whose `Host` is not a loopback name. A page of another site whose name was made to resolve to
+/// Refuses a request whose `Host` is not a name of this server. A page of another site whose name was made to resolve to
 /// this machine (DNS rebinding) sends that name, and so never reaches a route.
 pub(crate) async fn host(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !state.options().allow_remote && !names_loopback(request.headers(), request.uri()) {
-        let detail = "the Host header must name this machine: localhost, 127.0.0.1 or [::1]";
+    let options = state.options();
+    let named = origin::named(request.headers(), request.uri());
+    if !origin::answers_to(options.origin.as_ref(), options.allow_remote, named.as_ref()) {
+        let also = options.origin.as_ref().map(|origin| format!(", or {origin}")).unwrap_or_default();
+        let detail = format!("the Host header must name this machine: localhost, 127.0.0.1 or [::1]{also}");
         return Problem::new(problem::WRONG_HOST, detail).into_response();
     }
-    let mut response = next.run(request).await;
+    // Until somebody is known it is the host itself that answers: that it is well, a delivery that proves itself.
+    let mut response = acting(None, next.run(request)).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-/// Refuses a request without the bearer token.
-pub(crate) async fn token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let right = given.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, token)| {
-        scheme.eq_ignore_ascii_case("bearer") && is_token(&state, token.trim())
-    });
-    if right {
-        request.extensions_mut().insert(Identity {
-            name: SOMEBODY.to_owned(),
-            role: Role::Admin,
-            csrf: String::new(),
-        });
-        next.run(request).await
-    } else {
-        let detail =
-            "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the data folder";
-        Problem::new(problem::UNAUTHORIZED, detail).into_response()
-    }
-}
-
-/// Whether this is the token of the host, in a time that says nothing of how much of it is right.
-pub(crate) fn is_token(state: &AppState, given: &str) -> bool {
-    let expected = state.options().token.as_bytes();
-    let same: bool = given.as_bytes().ct_eq(expected).into();
-    !expected.is_empty() && same
-}
-
-/// Refuses a request of somebody who may less than `role`.
-pub(crate) async fn permitted(role: Role, request: Request, next: Next) -> Response {
-    match request.extensions().get::<Identity>() {
-        Some(identity) if identity.role >= role => next.run(request).await,
-        Some(identity) => {
-            let (name, has) = (&identity.name, identity.role.word());
-            let needed = role.word();
-            let detail = format!("{name} is {has} and this needs {needed}: ask with a token of that role");
-            Problem::new(problem::FORBIDDEN, detail).into_response()
+/// Refuses a request of somebody who is not known.
+pub(crate) async fn token(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    match sender(&state, request).await {
+        Ok((Some(identity), mut request)) => {
+            request.extensions_mut().insert(state);
+            acting(Some(identity.0), next.run(request)).await
         }
-        None => Problem::new(problem::UNAUTHORIZED, "nobody is known to have sent this").into_response(),
+        Ok((None, _)) => unauthorized().into_response(),
+        Err(problem) => problem.into_response(),
     }
+}
+
+/// Refuses a request of somebody who may less than `role`, and writes down that something was to be changed.
+pub(crate) async fn permitted(role: Role, request: Request, next: Next) -> Response {
+    let Some(identity) = request.extensions().get::<Identity>().cloned() else {
+        return Problem::new(problem::UNAUTHORIZED, "nobody is known to have sent this").into_response();
+    };
+    if identity.role >= role {
+        return next.run(request).await;
+    }
+    let (name, has, needed) = (&identity.name, identity.role.word(), role.word());
+    let detail = format!("{name} is {has} and this needs {needed}: ask with a token of that role");
+    let state = request.extensions().get::<AppState>().cloned();
+    if let (Some(state), false) = (state, request.method() == Method::GET) {
+        let path = request.extensions().get::<OriginalUri>().map_or("", |uri| uri.path()).to_owned();
+        let subject = format!("{} {path}", request.method());
+        let refused = async { Err::<(), _>(ServiceError::Forbidden(String::new())) };
+        // It is refused whether or not that could be written down.
+        drop(state.access().audited(Some(&identity.0), "request", &subject, refused).await);
+    }
+    Problem::new(problem::FORBIDDEN, detail).into_response()
 }
 
 pub(crate) async fn unknown_path(OriginalUri(uri): OriginalUri) -> Problem {
@@ -75,42 +71,4 @@ pub(crate) async fn unknown_path(OriginalUri(uri): OriginalUri) -> Problem {
 
 pub(crate) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
     Problem::new(problem::WRONG_METHOD, format!("{} does not take {method}", uri.path()))
-}
-
-fn names_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let named = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
-        (None, _) => uri.authority().cloned(),
-        (Some(_), Some(_)) => None,
-    };
-    named.is_some_and(|named| is_loopback_name(named.host()))
-}
-
-fn is_loopback_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback_name;
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for name in ["localhost", "LocalHost", "127.0.0.1", "127.1.2.3", "[::1]"] {
-            assert!(is_loopback_name(name), "{name}");
-        }
-        for name in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "10.0.0.1",
-            "[::]",
-            "0.0.0.0",
-        ] {
-            assert!(!is_loopback_name(name), "{name}");
-        }
-    }
 }

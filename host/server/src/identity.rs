@@ -3,36 +3,21 @@
 use crate::problem::{self, Problem};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use std::ops::Deref;
+use std::sync::Arc;
 
-/// What somebody may do; each role may do all that the one before may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    /// Look.
-    Viewer,
-    /// Start, stop, answer, and change boards.
-    Operator,
-    /// Change what the host runs, and who may speak to it.
-    Admin,
-}
+pub(crate) use lockstep_types::Role;
 
-/// Whoever sent a request. A guard leaves it in the request's extensions; a handler takes it as an argument.
+/// Whoever sent a request. A guard leaves it in the request's extensions; a handler takes it as an argument where it shows
+/// it. What they may do, see, and in whose name they act, is asked behind every service.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "there is one token yet, which may do everything")]
-pub(crate) struct Identity {
-    /// The name that goes into journals and the audit.
-    pub(crate) name: String,
-    pub(crate) role: Role,
-    /// What a form on a page must send along; empty where no page was served.
-    pub(crate) csrf: String,
-}
+pub(crate) struct Identity(pub(crate) Arc<lockstep_access::Identity>);
 
-impl Role {
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
+impl Deref for Identity {
+    type Target = lockstep_access::Identity;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 

@@ -5,15 +5,23 @@
 //! services and holds no rule about runs or boards.
 
 mod api;
+mod etag;
 mod extract;
 mod guard;
 mod identity;
+mod known;
+mod limits;
+mod origin;
 mod pages;
+mod paging;
 mod problem;
+mod replies;
 mod routes;
 mod serve;
 mod state;
 
+pub use limits::Limits;
+pub use origin::Origin;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};
 pub use state::{AppState, Options, Services};

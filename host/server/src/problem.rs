@@ -41,11 +41,15 @@ macro_rules! kinds {
 
 kinds! {
     UNPARSABLE = "unparsable", BAD_REQUEST, "Cannot be parsed",
-        "The body is not JSON, or the query cannot be read.";
+        "The body is not JSON.";
     UNAUTHORIZED = "unauthorized", UNAUTHORIZED, "Token missing or wrong",
         "Send a token of this host.";
     FORBIDDEN = "forbidden", FORBIDDEN, "Role does not allow it",
-        "The token is known, and its role may not do this.";
+        "The token is known, and its role or its workspaces do not allow this.";
+    FORGED = "forged", FORBIDDEN, "Not sent by a page of this host",
+        "A browser's session changes something only by a form or script of this host's own pages.";
+    TOO_MANY = "too-many-requests", TOO_MANY_REQUESTS, "Too much in too short a time",
+        "Try again after `Retry-After` seconds.";
     NOT_FOUND = "not-found", NOT_FOUND, "Not found",
         "There is no such path, run, item, component, …";
     WRONG_METHOD = "wrong-method", METHOD_NOT_ALLOWED, "Method not allowed here",
@@ -70,11 +74,9 @@ kinds! {
     WRONG_TYPE = "wrong-type", UNSUPPORTED_MEDIA_TYPE, "Content type not understood",
         "The body has another `Content-Type` than this path takes.";
     WRONG_HOST = "wrong-host", MISDIRECTED_REQUEST, "Not a name of this host",
-        "`Host` must name this machine, unless the server may be reached from others.";
+        "`Host` must name this machine or the origin of the server, unless it may be reached from others.";
     INVALID = "invalid", UNPROCESSABLE_ENTITY, "Invalid request",
         "A field, parameter or header has a value that is not taken; `errors` names it where it is known.";
-    GONE = "gone", GONE, "No longer kept",
-        "The feed no longer holds what comes after this position: read what is there now, and begin again from its end.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Fault of the host",
         "The host failed; its log says more.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Not available now",
@@ -82,6 +84,9 @@ kinds! {
     BUSY = "busy", SERVICE_UNAVAILABLE, "Too much at once",
         "As much of this is under way as the host allows at once: try again after `Retry-After` seconds.";
 }
+
+/// What a problem is sent as.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Seconds after which a client may come back when the host was busy or not available.
 const RETRY_AFTER_S: &str = "1";
@@ -92,6 +97,8 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     errors: Vec<FieldError>,
+    /// Seconds after which to try again; none: those of its status.
+    retry_after: Option<u64>,
 }
 
 /// One thing that is wrong with a body.
@@ -136,7 +143,11 @@ impl Problem {
     }
 
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// The same, about one field of the body.
@@ -168,6 +179,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound(detail) => Self::new(NOT_FOUND, detail),
             ServiceError::Conflict(detail) => Self::new(CONFLICT, detail),
             ServiceError::Invalid(detail) => Self::new(INVALID, detail),
+            ServiceError::Forbidden(detail) => Self::new(FORBIDDEN, detail),
             ServiceError::Unavailable(detail) => Self::new(UNAVAILABLE, detail),
             ServiceError::Internal(detail) => {
                 tracing::error!(detail, "a request failed");
@@ -181,15 +193,20 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.kind.status, Json(self.document())).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         match self.kind.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+                // Whoever is refused does not keep others from connecting.
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -1,8 +1,12 @@
 //! Listens, and ends without cutting anybody off.
 
+use crate::origin::Peer;
 use crate::{AppState, app};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -84,8 +88,9 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
             accepted = accept(&listener, &connections) => accepted,
             () = &mut shutdown => break,
         };
-        if let Some((stream, permit)) = accepted {
-            tokio::spawn(converse(stream, router.clone(), graceful.watcher(), permit));
+        if let Some((stream, peer, permit)) = accepted {
+            let service = OfPeer { inner: TowerToHyperService::new(router.clone()), peer };
+            tokio::spawn(converse(stream, service, graceful.watcher(), permit));
         }
     }
     drop(listener);
@@ -98,10 +103,10 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: impl Future
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, peer)) => Some((stream, Peer(peer), permit)),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -110,12 +115,29 @@ async fn accept(
     }
 }
 
-async fn converse(stream: TcpStream, router: Router, watcher: Watcher, permit: OwnedSemaphorePermit) {
+/// The routes, each request of which says who is at the other end of the connection.
+struct OfPeer {
+    inner: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for OfPeer {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.inner.call(request)
+    }
+}
+
+async fn converse(stream: TcpStream, service: OfPeer, watcher: Watcher, permit: OwnedSemaphorePermit) {
     // Events are small and must not wait for more of them.
     stream.set_nodelay(true).unwrap_or_default();
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -1,11 +1,14 @@
+use crate::limits::{Budget, Limits, StreamPermit};
+use crate::origin::Origin;
 use crate::problem::{self, Problem};
-use lockstep_ports::{BacktestService, BoardService, ComponentService, RunService, WorkerQueue};
+use crate::replies::Repeats;
+use lockstep_access::{Access, Guarded, Offered};
+use lockstep_ports::{
+    AccessService, BacktestService, BoardService, ComponentService, Replies, RunService, WorkerQueue,
+};
+use lockstep_types::Digest;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
-
-/// Event streams and long polls open at once: each holds a connection and reads every record of the feed, and a local
-/// service has a handful of readers.
-const STREAMS_MAX: usize = 64;
 
 /// Replays and verifications at once: each keeps a processor busy, and runs must go on beside them.
 const REPLAYS_MAX: usize = 2;
@@ -17,12 +20,16 @@ const UPLOADS_MAX: usize = 2;
 const BACKTESTS_MAX: usize = 1;
 
 /// How the server is to be reached.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
-    /// The bearer token every request under `/v1` must carry.
+    /// The bearer token of the user of the data folder.
     pub token: String,
-    /// Whether it may listen beyond this machine; the `Host` header is then not checked.
+    /// Whether it may listen beyond this machine; without an origin it then answers to any `Host`.
     pub allow_remote: bool,
+    /// The address browsers know it by, where a proxy stands before it.
+    pub origin: Option<Origin>,
+    /// How much may be asked at once.
+    pub limits: Limits,
 }
 
 /// The services of the host that a server stands in front of.
@@ -38,6 +45,10 @@ pub struct Services {
     pub backtests: Arc<dyn BacktestService>,
     /// Jobs for workers; none if this host has no workers.
     pub workers: Option<Arc<dyn WorkerQueue>>,
+    /// Tokens, sessions and the audit; none: only the token of the data folder is accepted, and nothing is written down.
+    pub access: Option<Arc<Access>>,
+    /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
+    pub replies: Option<Arc<dyn Replies>>,
 }
 
 impl Services {
@@ -53,6 +64,8 @@ impl Services {
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
             workers: None,
+            access: None,
+            replies: None,
         }
     }
 }
@@ -62,10 +75,14 @@ impl Services {
 pub struct AppState(Arc<Shared>);
 
 struct Shared {
+    /// Each behind a guard that asks who a request comes from.
     services: Services,
-    dependencies: Mutex<()>,
+    access: Arc<Access>,
+    tokens: Arc<dyn AccessService>,
+    budget: Budget,
+    repeats: Arc<Repeats>,
+    edits: Mutex<()>,
     options: Options,
-    streams: Arc<Semaphore>,
     replays: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     backtesting: Arc<Semaphore>,
@@ -75,12 +92,22 @@ struct Shared {
 impl AppState {
     /// The state of a server in front of the services of a host.
     #[must_use]
-    pub fn new(services: Services, options: Options) -> Self {
+    pub fn new(mut services: Services, options: Options) -> Self {
+        let access = services.access.clone().unwrap_or_else(|| Arc::new(Access::unkept()));
+        let Services { runs, board, components, backtests, .. } = services.clone();
+        let guarded = Guarded::new(Offered { runs, board, components, backtests }, Arc::clone(&access));
+        let tokens = guarded.access();
+        let Offered { runs, board, components, backtests } = guarded.offered();
+        (services.runs, services.board) = (runs, board);
+        (services.components, services.backtests) = (components, backtests);
         Self(Arc::new(Shared {
+            repeats: Arc::new(Repeats::new(services.replies.clone())),
             services,
-            dependencies: Mutex::default(),
+            access,
+            tokens,
+            budget: Budget::new(options.limits),
+            edits: Mutex::default(),
             options,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             backtesting: Arc::new(Semaphore::new(BACKTESTS_MAX)),
@@ -121,17 +148,41 @@ impl AppState {
         self.0.services.workers.as_ref().ok_or_else(none)
     }
 
-    /// Held while a dependency is looked at and then toggled: two requests at once must not undo each other.
-    pub(crate) fn dependencies(&self) -> &Mutex<()> {
-        &self.0.dependencies
+    pub(crate) fn repeats(&self) -> Arc<Repeats> {
+        Arc::clone(&self.0.repeats)
+    }
+
+    /// Held while something is looked at and then changed: two requests at once must not undo each other.
+    pub(crate) fn edits(&self) -> &Mutex<()> {
+        &self.0.edits
     }
 
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
     }
 
-    pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        permit(&self.0.streams, || format!("{STREAMS_MAX} event streams are open already: close one"))
+    /// Who may speak to the host, for the guards.
+    pub(crate) fn access(&self) -> &Arc<Access> {
+        &self.0.access
+    }
+
+    /// The same for whoever asks.
+    pub(crate) fn tokens(&self) -> &Arc<dyn AccessService> {
+        &self.0.tokens
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// The digest of the data folder's token: sessions that were begun with another one are over.
+    pub(crate) fn local_digest(&self) -> Digest {
+        Digest::of(self.0.options.token.as_bytes())
+    }
+
+    /// Held for as long as a stream of whoever asks is open.
+    pub(crate) fn stream_permit(&self) -> Result<StreamPermit, Problem> {
+        self.0.budget.stream()
     }
 
     pub(crate) fn replay_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {

@@ -1,6 +1,7 @@
 //! The one thread that writes. It takes all that waits, writes it as one batch, flushes once, then answers everybody.
 
 use crate::Inner;
+use crate::access;
 use crate::error::{Failure, Shared};
 use crate::index::Flush;
 use crate::log::{Log, Placed, Writer};
@@ -9,7 +10,7 @@ use crate::staging::Staging;
 use crate::turn::{self, Turn};
 use bytes::Bytes;
 use lockstep_ports::JournalError;
-use lockstep_types::{AuditEntry, RunId};
+use lockstep_types::{AuditEnd, AuditEntry, AuditRecord, RunId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +41,10 @@ pub(crate) enum Write {
     Board(Vec<RowWrite>),
     /// Changes of the registry, and the entry that tells of them.
     Registry { rows: Vec<RegistryRow>, entry: Box<AuditEntry> },
+    /// A record of the audit, which is answered with its number.
+    Audit(Box<AuditRecord>),
+    /// The end of one.
+    EndAudit(Box<AuditEnd>),
     /// Everything of these runs goes, of those that have ended.
     Forget(Vec<RunId>),
     /// Everything of these runs goes whatever their state, and these keys.
@@ -171,10 +176,10 @@ impl Committer {
         let at = self.inner.shown();
         for request in requests {
             match stage(&mut staging, &view.log, &request.write, feed_end, &at) {
-                Ok(position) => {
+                Ok(staged) => {
                     staging.end_write();
-                    feed_end = position;
-                    answers.push(Ok(position));
+                    feed_end = staged.feed_end;
+                    answers.push(Ok(staged.answer));
                 }
                 Err(Refused::Because(error)) => {
                     staging.drop_write();
@@ -201,21 +206,34 @@ impl Committer {
     }
 }
 
-/// Adds a write to the batch, and gives the end of the feed after it.
+/// What came of a write that was added to a batch.
+struct Staged {
+    /// The end of the feed after it.
+    feed_end: u64,
+    /// What whoever asked is told: that end, or the number of a record.
+    answer: u64,
+}
+
+/// Adds a write to the batch.
 fn stage(
     staging: &mut Staging<'_>,
     log: &Log,
     write: &Write,
     feed_end: u64,
     at: &str,
-) -> Result<u64, Refused> {
+) -> Result<Staged, Refused> {
+    let mut staged = Staged { feed_end, answer: feed_end };
     match write {
         Write::Turn(turn) => {
             turn::stage(staging, turn, feed_end + 1).map_err(|refused| told(refused, at))?;
-            return Ok(feed_end + 1);
+            staged = Staged { feed_end: feed_end + 1, answer: feed_end + 1 };
         }
         Write::Board(rows) => put_rows(staging, rows),
         Write::Registry { rows, entry } => registry::stage(staging, rows, entry)?,
+        Write::Audit(record) => {
+            staged.answer = access::begin(staging, record).map_err(|refused| told(refused, at))?;
+        }
+        Write::EndAudit(end) => access::end(staging, end).map_err(|refused| told(refused, at))?,
         Write::Discard { runs, keys } => {
             runs.iter().try_for_each(|run| turn::discard(staging, run, feed_end))?;
             keys.iter().for_each(|key| staging.remove(key.clone()));
@@ -231,7 +249,7 @@ fn stage(
         }
         Write::Recover | Write::Roll => {}
     }
-    Ok(feed_end)
+    Ok(staged)
 }
 
 pub(crate) fn put_rows(staging: &mut Staging<'_>, rows: &[RowWrite]) {

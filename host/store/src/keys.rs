@@ -2,7 +2,7 @@
 //! and in the order it is read.
 
 use lockstep_types::board::{RowKey, WorkspaceId};
-use lockstep_types::{Digest, RunId};
+use lockstep_types::{Digest, RunId, Timestamp};
 
 /// `r/` run, NUL, position: records.
 pub(crate) const RECORDS: &[u8] = b"r/";
@@ -32,8 +32,16 @@ pub(crate) const CANARIES: &[u8] = b"y/";
 pub(crate) const SIGNATURES: &[u8] = b"s/";
 /// Whose signatures count.
 pub(crate) const TRUST: &[u8] = b"k/trust";
-/// `u/` number: the audit log.
+/// `q/` digest of the idempotency key, time: what requests were answered.
+pub(crate) const REPLIES: &[u8] = b"q/";
+/// `u/` number: what was written down with changes of the registry.
 pub(crate) const AUDIT: &[u8] = b"u/";
+/// `v/` number: the audit of requests.
+pub(crate) const REQUESTS: &[u8] = b"v/";
+/// `i/t/` id: tokens.
+pub(crate) const TOKENS: &[u8] = b"i/t/";
+/// `i/s/` digest of the id: sessions.
+pub(crate) const SESSIONS: &[u8] = b"i/s/";
 
 /// `r/` run, NUL, position: no run id contains a NUL, so the records of a run lie together and in order.
 pub(crate) fn record(run: &RunId, seq: u64) -> Vec<u8> {
@@ -75,13 +83,20 @@ pub(crate) fn of_digest(prefix: &[u8], digest: &Digest) -> Vec<u8> {
     [prefix, digest.bytes().as_slice()].concat()
 }
 
-/// A key of a kind, behind one of the prefixes above.
-pub(crate) fn of_kind(prefix: &[u8], kind: &str) -> Vec<u8> {
-    [prefix, kind.as_bytes()].concat()
+/// A key of a kind or an id, behind one of the prefixes above.
+pub(crate) fn of_text(prefix: &[u8], text: &str) -> Vec<u8> {
+    [prefix, text.as_bytes()].concat()
 }
 
-pub(crate) fn audit_entry(number: u64) -> Vec<u8> {
-    [AUDIT, &number.to_be_bytes()].concat()
+/// A key of a log, behind one of the prefixes above.
+pub(crate) fn numbered(prefix: &[u8], number: u64) -> Vec<u8> {
+    [prefix, &number.to_be_bytes()].concat()
+}
+
+/// The prefix of the reply to a key, which the time of the request ends.
+pub(crate) fn reply(key: &Digest, at: Option<Timestamp>) -> Vec<u8> {
+    let at = at.map(|at| at.0.to_be_bytes());
+    [of_digest(REPLIES, key).as_slice(), at.as_ref().map_or(&[], |at| at.as_slice())].concat()
 }
 
 /// `h/` kind, NUL: the prefix of the history of a kind.

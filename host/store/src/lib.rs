@@ -5,6 +5,7 @@
 //! back the space of what went. Nothing here decides what a record means.
 #![warn(missing_docs)]
 
+mod access;
 mod boards;
 mod committer;
 mod components;
@@ -17,6 +18,7 @@ mod log;
 mod migrate;
 mod open;
 mod registry;
+mod replies;
 mod staging;
 pub mod tools;
 mod turn;

@@ -25,7 +25,7 @@ pub(crate) enum RegistryRow {
 impl RegistryRow {
     /// The rows of a change.
     pub(crate) fn of(change: RegistryChange) -> Result<Vec<Self>, serde_json::Error> {
-        use keys::{of_digest, of_kind};
+        use keys::{of_digest, of_text};
         let put = |key, value: serde_json::Result<Vec<u8>>| Ok(vec![Self::Put(key, value?)]);
         match change {
             RegistryChange::Add { info, .. } => Ok(vec![Self::Add(info)]),
@@ -35,16 +35,16 @@ impl RegistryRow {
             }
             RegistryChange::Activate(activation) => Ok(vec![Self::Activate(Box::new(activation))]),
             RegistryChange::Grant(grant) => {
-                put(of_kind(keys::GRANTS, &grant.kind), serde_json::to_vec(&grant))
+                put(of_text(keys::GRANTS, &grant.kind), serde_json::to_vec(&grant))
             }
             RegistryChange::Stop(stop) => {
                 put(of_digest(keys::STOPS, &stop.digest), serde_json::to_vec(&stop))
             }
             RegistryChange::Resume(digest) => Ok(vec![Self::Remove(of_digest(keys::STOPS, &digest))]),
             RegistryChange::Canary(canary) => {
-                put(of_kind(keys::CANARIES, &canary.kind), serde_json::to_vec(&canary))
+                put(of_text(keys::CANARIES, &canary.kind), serde_json::to_vec(&canary))
             }
-            RegistryChange::EndCanary(kind) => Ok(vec![Self::Remove(of_kind(keys::CANARIES, &kind))]),
+            RegistryChange::EndCanary(kind) => Ok(vec![Self::Remove(of_text(keys::CANARIES, &kind))]),
             RegistryChange::Trust(trust) => put(keys::TRUST.to_vec(), serde_json::to_vec(&trust)),
             RegistryChange::Sign(digest, signature) => Ok(vec![Self::Sign(digest, signature)]),
         }
@@ -75,14 +75,14 @@ pub(crate) fn stage(
                 let value = json(activation)?;
                 let number = next_number(staging, &keys::history(&activation.kind))?;
                 staging.put(keys::history_entry(&activation.kind, number), value.clone());
-                staging.put(keys::of_kind(keys::ACTIVE, &activation.kind), value);
+                staging.put(keys::of_text(keys::ACTIVE, &activation.kind), value);
             }
             RegistryRow::Sign(digest, signature) => sign(staging, digest, signature)?,
         }
     }
     let number = next_number(staging, keys::AUDIT)?;
     let entry = AuditEntry { number, ..entry.clone() };
-    staging.put(keys::audit_entry(number), json(&entry)?);
+    staging.put(keys::numbered(keys::AUDIT, number), json(&entry)?);
     Ok(())
 }
 

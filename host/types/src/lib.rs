@@ -4,6 +4,7 @@
 //! folder written by an earlier version: fields are added with a default, never renamed or reused.
 #![warn(missing_docs)]
 
+mod access;
 pub mod board;
 mod capsule;
 mod change;
@@ -30,6 +31,7 @@ mod step;
 mod time;
 mod view;
 
+pub use access::{AuditEnd, AuditOutcome, AuditRecord, Role, SessionOf, SessionRow, TokenRow};
 pub use capsule::{CAPSULE_VERSION, Capsule};
 pub use change::{Change, ItemLevel, ItemStatus, PullRequest};
 pub use component::{Access, Activation, ComponentInfo, Descriptor, DirGrant, Grading, Grant, Stop};

@@ -35,7 +35,7 @@ pub(crate) fn request(data: &[u8]) {
 
 async fn answer(request: Request<Full<Bytes>>) {
     let service = FakeService::new();
-    let options = Options { token: TOKEN.to_owned(), allow_remote: false };
+    let options = Options { token: TOKEN.to_owned(), allow_remote: false, ..Options::default() };
     let state = AppState::new(Services::of(&service), options);
     let Ok(response) = app(state).oneshot(request).await;
     let status = response.status();

@@ -4,6 +4,8 @@
 //! answers. It never checks what a run does; it keeps count so that a test can. A lock poisoned by a failed test is used on.
 #![warn(missing_docs)]
 
+mod access;
+pub mod access_contract;
 mod clock;
 mod components;
 mod credentials;
@@ -16,6 +18,7 @@ pub mod registry_contract;
 pub mod samples;
 mod script;
 
+pub use access::MemAccess;
 pub use clock::SimClock;
 pub use components::MemComponents;
 pub use credentials::FakeCredentials;

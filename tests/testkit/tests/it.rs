@@ -1,9 +1,9 @@
 //! The stand-ins keep the contracts they stand for.
 
 use async_trait::async_trait;
-use lockstep_ports::{Clock, ComponentStore, Effects, Jobs, Journal, JournalError};
+use lockstep_ports::{AccessStore, Clock, ComponentStore, Effects, Jobs, Journal, JournalError};
 use lockstep_testkit::samples::{self, added, audited, commit, component, descriptor, run_id};
-use lockstep_testkit::{FakeEffects, FakeJobs, MemComponents, MemJournal, SimClock};
+use lockstep_testkit::{FakeEffects, FakeJobs, MemAccess, MemComponents, MemJournal, SimClock};
 use lockstep_types::{
     Access, AuditAction, Effect, EffectKey, EffectOrder, EffectOutcome, JobContext, JobKey, JobOrder,
     JobOutcome, JobResult, JsonText, MergeMethod, Timestamp,
@@ -25,6 +25,21 @@ impl lockstep_testkit::journal_contract::Subject for Subject {
 }
 
 lockstep_testkit::journal_contract_tests!(Subject(MemJournal::new()));
+
+/// What is in memory outlives nothing, and so is opened again as it is.
+#[derive(Default)]
+struct InMemory(Arc<MemAccess>);
+
+#[async_trait]
+impl lockstep_testkit::access_contract::Subject for InMemory {
+    fn access(&self) -> Arc<dyn AccessStore> {
+        Arc::<MemAccess>::clone(&self.0)
+    }
+
+    async fn reopen(&mut self) {}
+}
+
+lockstep_testkit::access_contract_tests!(InMemory::default());
 
 #[tokio::test]
 async fn a_crash_loses_what_was_not_flushed_and_nothing_else() {

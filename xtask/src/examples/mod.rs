@@ -6,6 +6,8 @@
 mod build;
 mod tools;
 
+pub(crate) use tools::{Found, venv};
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,21 +44,13 @@ struct Project {
 }
 
 /// Why a project is not built, other than by its own fault.
-struct Missing(String);
+pub(crate) struct Missing(pub(crate) String);
 
 /// How many were built and how many could not be.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Outcome {
     pub(crate) built: u64,
     pub(crate) skipped: u64,
-}
-
-/// A virtual environment with packages of PyPI, made once below `target`.
-pub(crate) fn venv(requirements: &str) -> Result<PathBuf> {
-    match tools::venv(&workspace::root().join("target").join(WORK).join("tools"), requirements)? {
-        tools::Found::There(venv) => Ok(venv),
-        tools::Found::Missing(Missing(why)) => anyhow::bail!(why),
-    }
 }
 
 /// Builds what changed since the last time.

@@ -21,7 +21,7 @@ const COMPLAINT_CHARS: usize = 300;
 const COMPLAINT_LINES: usize = 3;
 
 /// A tool, or what is missing for it.
-pub(super) enum Found<T> {
+pub(crate) enum Found<T> {
     There(T),
     Missing(Missing),
 }
@@ -72,7 +72,7 @@ pub(super) fn npm_packages(tools: &Path, dir: &Path) -> Result<Found<()>> {
 }
 
 /// A virtual environment with these packages, made once.
-pub(super) fn venv(tools: &Path, requirements: &str) -> Result<Found<PathBuf>> {
+pub(crate) fn venv(tools: &Path, requirements: &str) -> Result<Found<PathBuf>> {
     let dir = tools.join(format!("venv-{}", &digest(&[requirements.as_bytes()])[..12]));
     let complete = dir.join("complete");
     if complete.is_file() {

@@ -1,5 +1,6 @@
 //! The command line, one file per subject.
 
+mod access;
 mod authoring;
 mod capsule;
 mod component;
@@ -15,6 +16,7 @@ mod simulate;
 mod store;
 mod workspace;
 
+pub(crate) use access::{AuditArgs, OpenArgs, TokenCommand, audit_count};
 pub(crate) use authoring::{BindingsArgs, NewCommand, NewStepArgs, WrapArgs};
 pub(crate) use capsule::{CapsuleCommand, ExportArgs};
 pub(crate) use component::{
@@ -48,6 +50,7 @@ const HELP: &str = "\
 Work:
   run        Take a branch through a pipeline; watch until it ends or needs you
   serve      Keep the host running as a service on this machine
+  open       Open the pages of the server in a browser, signed in
   runs       List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
   why        Say what a run waits for, since when, and who can act
 
@@ -73,6 +76,8 @@ Set up:
   workspaces List and add workspaces
   component  Step components: add, inspect, grant, activate, try out, roll back, stop, sign, ship
   credentials Keep keys that jobs need, encrypted
+  token      Who else may speak to the server: add, list, revoke
+  audit      What was asked of the host: who, when, what, to what, from where
   store      Check, repair, back up, restore, export, import and compact what is stored
 
 Options:
@@ -146,6 +151,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Keep the host running as a service on this machine
     Serve(ServeArgs),
+    /// Open the pages of the server in a browser, signed in
+    Open(OpenArgs),
     /// List, show, watch, answer, act on, stop, retry, restart, repin, pause and resume runs
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -186,6 +193,11 @@ pub(crate) enum Command {
     /// Keep keys that jobs need, encrypted
     #[command(subcommand)]
     Credentials(CredentialsCommand),
+    /// Who else may speak to the server: add, list, revoke
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// What was asked of the host: who, when, what, to what, from where
+    Audit(AuditArgs),
     /// Check, repair, back up, restore, export, import and compact what is stored
     #[command(subcommand)]
     Store(StoreCommand),

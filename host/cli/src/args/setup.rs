@@ -2,8 +2,8 @@ use clap::Args;
 
 #[derive(Args)]
 #[command(after_help = "\
-Requests need the bearer token in the file `token` of the data folder; the address
-and the process id are in `server.json` beside it. Ctrl-C or SIGTERM ends the server,
+Requests need the bearer token in the file `token` of the data folder, or one made by
+`lockstep token add`; the address and the process id are in `server.json` beside it. Ctrl-C or SIGTERM ends the server,
 with exit status 0; live runs go on when it starts again.")]
 pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 takes a free one
@@ -18,7 +18,11 @@ pub(crate) struct ServeArgs {
     /// Keep so many runs and remove the oldest beyond that, but none that can still go on or that its item shows
     #[arg(long, value_name = "RUNS")]
     pub(crate) keep_runs: Option<u64>,
-    /// Accept an address that other machines can reach; the token is then all that protects the host
+    /// Accept an address that other machines can reach; tokens are then all that protects the host
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// The address browsers know it by, where a proxy that speaks TLS stands before it: https://steps.example.com
+    /// [default: `origin` of [server] in config.toml]
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Option<String>,
 }

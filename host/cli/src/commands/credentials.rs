@@ -1,8 +1,9 @@
+use super::note;
 use crate::args::CredentialsCommand;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
 use crate::wiring;
-use lockstep_ports::{CredentialError, Credentials as _, Secret};
+use lockstep_ports::{CredentialError, Credentials as _, DoneBeside, Secret};
 use serde_json::json;
 use std::io::Read as _;
 
@@ -28,6 +29,7 @@ pub(super) async fn credentials(context: &Context, command: CredentialsCommand) 
             let owner = whose(owner);
             let value = value_from_input(&name)?;
             credentials.set(&owner, &name, value, None).await.map_err(refused)?;
+            note(context, DoneBeside::CredentialSet, &format!("{name} of {owner}")).await;
             let document = json!({ "owner": owner, "name": name });
             context.term.show(&document, |_, _| format!("kept {name} of {owner}, encrypted\n"))?;
         }
@@ -38,6 +40,7 @@ pub(super) async fn credentials(context: &Context, command: CredentialsCommand) 
                     "{owner} has no credential {name}: see `lockstep credentials list`"
                 ));
             }
+            note(context, DoneBeside::CredentialRemove, &format!("{name} of {owner}")).await;
             let document = json!({ "owner": owner, "name": name });
             context.term.show(&document, |_, _| format!("forgot {name} of {owner}\n"))?;
         }

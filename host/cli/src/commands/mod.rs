@@ -1,5 +1,6 @@
 //! One file per command. A command opens the host, calls the service, shows the answer and says how it ends.
 
+mod access;
 mod board;
 mod capsule;
 mod component;
@@ -28,11 +29,12 @@ pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;
 use crate::context::Context;
+use crate::data::Locking;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::render;
-use crate::wiring::Drive;
-use lockstep_ports::{BoardService, ComponentService, RunService};
+use crate::wiring::{self, Drive};
+use lockstep_ports::{BoardService, ComponentService, DoneBeside, RunService};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -43,6 +45,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
     match command {
         Command::Run(args) => run::run(context, args).await,
         Command::Serve(args) => serve::serve(context, args).await,
+        Command::Open(args) => access::open(context, args).await,
+        Command::Token(command) => access::token(context, command).await,
+        Command::Audit(args) => access::audit(context, args).await,
         Command::Runs(command) => runs::runs(context, command).await,
         Command::Step(command) => step::step(context, command).await,
         Command::Capsule(command) => capsule::capsule(context, command).await,
@@ -105,7 +110,8 @@ async fn with_board<T>(
 /// Makes the default workspace of a folder that no host has worked in yet, which would make it first of all.
 async fn furnish(context: &Context, host: &Host) -> anyhow::Result<()> {
     let board = host.board();
-    if host.server().is_none() && context.named_workspace.is_none() && board.workspaces().await?.is_empty() {
+    let is_default = context.names_default_workspace();
+    if host.server().is_none() && is_default && board.workspaces().await?.is_empty() {
         board.create_workspace(context.workspace()?, "Default").await?;
     }
     Ok(())
@@ -121,6 +127,23 @@ async fn with_working_board<T>(
     let result = work(host.board(), &host).await;
     host.close().await;
     result
+}
+
+/// Writes down what a command did to the data folder beside its host. It is done: if that fails, it is said and no more.
+async fn note(context: &Context, done: DoneBeside, subject: &str) {
+    // Who works beside the host need not open all of it.
+    let noted = match context.folder.try_lock("audit") {
+        Ok(Locking::Ours(_lock)) => wiring::note(context.folder.path(), done, subject, &context.by).await,
+        Ok(Locking::Held(_)) => {
+            let through = async |_, host: &Host| Ok(host.access().note(done, subject, &context.by).await?);
+            with_host(context, "audit", through).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        let done = done.word();
+        context.term.note(&format!("lockstep: warning: {done} is not in the audit: {error:#}"));
+    }
 }
 
 /// Reads a file the user named; one that is longer than `max` is refused before it is read whole.

@@ -1,12 +1,15 @@
 use super::run::interrupted;
 use crate::args::ServeArgs;
+use crate::config::HostConfig;
 use crate::context::Context;
 use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
 use crate::host::Host;
 use crate::standard;
 use crate::wiring::Retention;
-use lockstep_server::{AppState, Options, ServeError, Services};
+use anyhow::Context as _;
+use lockstep_access::Offered;
+use lockstep_server::{AppState, Options, Origin, ServeError, Services};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
@@ -20,27 +23,46 @@ pub(super) async fn serve(context: &Context, args: ServeArgs) -> anyhow::Result<
     };
     let host = Host::open_here(context, "serve").await?;
     host.retain(Retention { done_days: args.keep_done, failed_days: args.keep_failed, runs: args.keep_runs });
-    let result = listen(context, &host, listener, args.allow_remote, interrupted).await;
+    let result = match options(context, &args) {
+        Ok(options) => listen(context, &host, listener, options, interrupted).await,
+        Err(error) => Err(error),
+    };
     host.close().await;
     result
+}
+
+/// How the server is to be reached, by the command line and else by the configuration.
+fn options(context: &Context, args: &ServeArgs) -> anyhow::Result<Options> {
+    let config = HostConfig::read(context.folder.path())?.server;
+    let origin = args.origin.as_ref().or(config.origin.as_ref());
+    let origin = match origin.map(|text| Origin::parse(text)).transpose() {
+        Ok(origin) => origin,
+        Err(why) => return Refused::because(why),
+    };
+    let token = context.folder.token_or_new()?;
+    Ok(Options { token, allow_remote: args.allow_remote, origin, limits: config.limits() })
 }
 
 async fn listen(
     context: &Context,
     host: &Host,
     listener: TcpListener,
-    allow_remote: bool,
+    options: Options,
     interrupted: impl Future<Output = ()>,
 ) -> anyhow::Result<Exit> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         context.term.note(&format!(
             "lockstep: warning: {address} can be reached from other machines, without encryption; \
-             whoever has the token can run commands here"
+             whoever has a token, or listens on the way, can run commands here; put a proxy that speaks TLS before it"
         ));
     }
     standard::require(&*host.components()).await?;
-    let token = context.folder.token_or_new()?;
+    let local = host.local().context("a server needs a data folder of its own")?;
+    let Offered { runs, board, components, backtests } = local.offered();
+    let (access, replies) = (Some(local.access()), Some(local.replies()));
+    let workers = Some(local.workers());
+    let services = Services { runs, board, components, backtests, workers, access, replies };
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
@@ -48,15 +70,11 @@ async fn listen(
     } else {
         let folder = context.folder.path().display();
         context.term.out(&format!("listening on {}/v1, data in {folder}; Ctrl-C to end", file.url))?;
+        if let Some(origin) = &options.origin {
+            context.term.note(&format!("lockstep: browsers reach it at {origin}"));
+        }
     }
-    let services = Services {
-        runs: host.service(),
-        board: host.board(),
-        components: host.components(),
-        backtests: host.backtests(),
-        workers: host.workers(),
-    };
-    let state = AppState::new(services, Options { token, allow_remote });
+    let state = AppState::new(services, options);
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)

@@ -1,3 +1,4 @@
+use super::note;
 use crate::args::StoreCommand;
 use crate::context::Context;
 use crate::exit::{Exit, Refused};
@@ -5,6 +6,7 @@ use crate::host;
 use crate::render;
 use crate::wiring;
 use anyhow::Context as _;
+use lockstep_ports::DoneBeside;
 use lockstep_store::tools::{self, ToolError};
 use serde_json::json;
 use std::path::Path;
@@ -20,7 +22,9 @@ pub(super) async fn store(context: &Context, command: StoreCommand) -> anyhow::R
             Ok(Exit::Done)
         }
         StoreCommand::Restore { from } => {
+            let shown = from.display().to_string();
             let report = off(context, move |data| tools::restore(&from, data)).await?;
+            note(context, DoneBeside::StoreRestore, &shown).await;
             context.term.show(&report, |_, report| render::store::copied("restored", report))?;
             Ok(Exit::Done)
         }
@@ -30,8 +34,10 @@ pub(super) async fn store(context: &Context, command: StoreCommand) -> anyhow::R
             Ok(Exit::Done)
         }
         StoreCommand::Import { from } => {
-            let _lock = host::lock(context, "store import").await?;
+            let (lock, shown) = (host::lock(context, "store import").await?, from.display().to_string());
             let report = off(context, move |data| tools::import(&from, data)).await?;
+            drop(lock);
+            note(context, DoneBeside::StoreImport, &shown).await;
             context.term.show(&report, |_, report| render::store::exported("imported", report))?;
             Ok(Exit::Done)
         }
@@ -56,8 +62,10 @@ async fn verify(context: &Context) -> anyhow::Result<Exit> {
 
 async fn repair(context: &Context) -> anyhow::Result<Exit> {
     there_is_one(context)?;
-    let _lock = host::lock(context, "store repair").await?;
+    let lock = host::lock(context, "store repair").await?;
     let report = off(context, tools::repair).await?;
+    drop(lock);
+    note(context, DoneBeside::StoreRepair, "").await;
     context.term.show(&report, |_, report| render::store::repaired(report))?;
     Ok(Exit::Done)
 }

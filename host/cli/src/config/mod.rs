@@ -3,11 +3,13 @@
 
 mod models;
 mod secret;
+mod server;
 mod workers;
 
 pub(crate) use models::ModelConfig;
 pub(crate) use secret::SecretSource;
 
+pub(crate) use server::ServerConfig;
 pub(crate) use workers::WorkersConfig;
 
 use crate::exit::Refused;
@@ -34,6 +36,8 @@ pub(crate) struct HostConfig {
     pub(crate) models: BTreeMap<String, ModelConfig>,
     /// How workers are dealt with.
     pub(crate) workers: WorkersConfig,
+    /// How the server is reached, and how much may be asked of it.
+    pub(crate) server: ServerConfig,
 }
 
 /// A repository of this machine and what it is a clone of.
@@ -86,6 +90,7 @@ impl HostConfig {
         for (name, model) in &self.models {
             model.check(name)?;
         }
+        self.server.check()?;
         match self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             Some(repository) => {
                 Err(format!(" the path {} of a repository must be absolute", repository.path.display()))

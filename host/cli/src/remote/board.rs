@@ -1,6 +1,6 @@
 //! The boards behind a server.
 
-use super::{ANSWER_TIME, Answer, RemoteService, WORK_TIME, encoded};
+use super::{ANSWER_TIME, Answer, Page, RemoteService, WORK_TIME, encoded};
 use async_trait::async_trait;
 use hyper::Method;
 use lockstep_ports::{
@@ -10,24 +10,8 @@ use lockstep_types::board::{
     Item, ItemId, Month, PipelineDef, Preset, Schedule, ScheduleId, ScheduleRun, Workspace, WorkspaceId,
 };
 use lockstep_types::{RunSummary, StepAction};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-
-/// A list of any kind: the only field of its document.
-#[derive(Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-struct List<T> {
-    #[serde(
-        alias = "workspaces",
-        alias = "items",
-        alias = "presets",
-        alias = "pipelines",
-        alias = "schedules",
-        alias = "runs",
-        alias = "notices"
-    )]
-    rows: Vec<T>,
-}
 
 fn on(workspace: &WorkspaceId, rest: &str) -> String {
     format!("/v1/workspaces/{workspace}/{rest}")
@@ -86,10 +70,6 @@ fn request(command: BoardCommand, by: &str) -> Answer<(Method, String, Option<Va
 }
 
 impl RemoteService {
-    async fn list_of<T: DeserializeOwned>(&self, path: &str) -> Answer<Vec<T>> {
-        Ok(self.get::<List<T>>(path).await?.rows)
-    }
-
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Value>) -> Answer<T> {
         let body = body.map(|body| ("application/json", body.to_string().into_bytes()));
         self.read(self.send(method, path, body, ANSWER_TIME).await?)
@@ -183,7 +163,7 @@ impl BoardService for RemoteService {
 
     async fn resume_paused(&self, workspace: &WorkspaceId, by: &str) -> Answer<Vec<RunSummary>> {
         let path = on(workspace, "spend/resume");
-        Ok(self.post::<List<RunSummary>>(&path, &json!({ "by": by }), ANSWER_TIME).await?.rows)
+        Ok(self.post::<Page<RunSummary>>(&path, &json!({ "by": by }), ANSWER_TIME).await?.rows)
     }
 
     async fn cards(&self, workspace: Option<&WorkspaceId>) -> Answer<Vec<Card>> {

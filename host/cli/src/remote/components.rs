@@ -10,18 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 #[derive(Deserialize)]
-struct Components {
-    components: Vec<ComponentView>,
-}
-
-#[derive(Deserialize)]
 struct Kinds {
     kinds: Vec<KindView>,
-}
-
-#[derive(Deserialize)]
-struct History {
-    activations: Vec<Activation>,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +52,7 @@ impl ComponentService for RemoteService {
     }
 
     async fn components(&self) -> Answer<Vec<ComponentView>> {
-        Ok(self.get::<Components>("/v1/components").await?.components)
+        self.list_of("/v1/components").await
     }
 
     async fn component_bytes(&self, digest: &str) -> Answer<Vec<u8>> {
@@ -96,8 +86,7 @@ impl ComponentService for RemoteService {
     }
 
     async fn activations(&self, kind: &str) -> Answer<Vec<Activation>> {
-        let path = component("activations", &format!("/{}", encoded(kind)));
-        Ok(self.get::<History>(&path).await?.activations)
+        self.list_of(&component("activations", &format!("/{}", encoded(kind)))).await
     }
 
     async fn grant(&self, kind: &str, request: GrantRequest) -> Answer<KindView> {
@@ -148,6 +137,6 @@ impl ComponentService for RemoteService {
     }
 
     async fn audit(&self, last: usize) -> Answer<Vec<AuditEntry>> {
-        Ok(self.get::<Audit>(&format!("/v1/audit?last={last}")).await?.entries)
+        Ok(self.get::<Audit>(&format!("/v1/components/audit?last={last}")).await?.entries)
     }
 }

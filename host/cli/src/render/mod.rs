@@ -3,6 +3,7 @@
 //! Whatever comes from outside (titles, outputs, logs) is cleaned of control characters before it gets near a
 //! terminal, which would otherwise obey them.
 
+mod access;
 mod backtest;
 mod board;
 mod component;
@@ -17,6 +18,7 @@ pub(crate) mod store;
 mod tested;
 mod timeline;
 
+pub(crate) use access::{issued, requests, tokens};
 use backtest::verdicts;
 pub(crate) use backtest::{backtest, backtest_progress};
 pub(crate) use board::{

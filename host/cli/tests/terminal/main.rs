@@ -1,6 +1,7 @@
 //! The binary as the client of a server: what it writes, how it ends, whose data folder it takes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod backtest;
 mod board;
 mod client;
@@ -38,7 +39,10 @@ impl Served {
         write(folder.path(), "token", &token);
         write(folder.path(), "server.json", &format!(r#"{{"url":"{url}","pid":{}}}"#, std::process::id()));
         let lock = held(folder.path(), "serve");
-        let state = AppState::new(Services::of(&service), Options { token, allow_remote: false });
+        let state = AppState::new(
+            Services::of(&service),
+            Options { token, allow_remote: false, ..Options::default() },
+        );
         runtime.spawn(serve(listener, state, std::future::pending()));
         Self { folder, service, _lock: lock, _runtime: runtime }
     }

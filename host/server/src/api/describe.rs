@@ -1,11 +1,12 @@
 //! What the arguments and the answer of a handler say about it: the document is made of the very types that requests
 //! are read into and answers are made of.
 
-use super::operation::{Operation, Schemas};
+use super::operation::{Operation, Repeats, Schemas};
 use crate::AppState;
+use crate::etag::{Edited, IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{
     BundleBody, ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody,
-    PathBoard, PathOf, PathOn, PathRun, QueryOf,
+    PathBoard, PathOf, PathOn, PathRun, QueryOf, SecretAnswer,
 };
 use crate::identity::Identity;
 use crate::problem::{self, Problem};
@@ -101,27 +102,27 @@ impl<H: JsonSchema, R: JsonSchema> Input for FlatBody<H, R> {
 
 /// Bytes, in the terms of JSON Schema.
 fn bytes() -> Value {
-    json!({})
+    json!({ "type": "string", "format": "binary" })
 }
 
 impl Input for Late<ComponentBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes("application/wasm", bytes(), true);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
 impl Input for Late<Option<ComponentBody>> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes("application/wasm", bytes(), false);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
 impl Input for Late<DirBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes(DirSnapshot::MEDIA_TYPE, bytes(), true);
-        to.may_be(problem::BUSY);
+        to.upload();
     }
 }
 
@@ -139,8 +140,44 @@ impl<T: JsonSchema> Input for QueryOf<T> {
 }
 
 impl Input for ClientToken {
-    fn describe(_: &mut Operation, _: &mut Schemas) {
-        // Every POST takes the header.
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.comes_again(Repeats::WithItsOwn);
+    }
+}
+
+impl Input for SecretAnswer {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.comes_again(Repeats::Anyhow);
+        to.note("Its answer holds a secret, so it is not kept under an idempotency key.");
+    }
+}
+
+/// Tags of states, in the terms of JSON Schema.
+fn tags() -> Value {
+    json!({ "type": "string", "pattern": r#"^(\*|"[!#-~]+")$"# })
+}
+
+impl Input for IfMatch {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.header("If-Match", "The `ETag` it was read with: refused if it was changed since.", &tags());
+        to.may_be(problem::PRECONDITION_FAILED);
+        to.may_be(problem::INVALID);
+    }
+}
+
+impl Input for IfNoneMatch {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.header("If-None-Match", "The `ETag` it was read with: 304 if nothing changed since.", &tags());
+        to.may_be(problem::INVALID);
+    }
+}
+
+impl<T: Edited + JsonSchema> Output for Tagged<T> {
+    fn describe(to: &mut Operation, schemas: &mut Schemas) {
+        to.answers(StatusCode::OK, "application/json", schemas.given::<T>());
+        to.tells(StatusCode::OK, "ETag", "Names this state of it.");
+        to.answers_nothing(StatusCode::NOT_MODIFIED, "Nothing changed since.");
+        to.tells(StatusCode::NOT_MODIFIED, "ETag", "Names this state of it.");
     }
 }
 
@@ -186,6 +223,11 @@ impl Output for String {
 impl<S> Output for Sse<S> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.answers(StatusCode::OK, "text/event-stream", json!({ "type": "string" }));
+        to.note(
+            "Events: `timeline`, whose data is a FeedItem and whose id is its position; `gap`, where records between \
+             `after` and `before` are no longer kept; `problem`, the last one. A reader that comes back with \
+             `Last-Event-ID` misses nothing else. Every 15 seconds a comment says that the stream is alive.",
+        );
         to.may_be(problem::BUSY);
     }
 }

@@ -16,7 +16,8 @@ this document and its page.
 one was, also after a restart of the host, and nothing is done twice; with another request it is refused. The newest keys are \
 kept for a day. Answers that say that nothing was done (4xx, 503) are not kept: the same key may be tried again.
 
-**Lists** answer at most `limit` rows, and `next` where there are more: give it back as `after`. What it is made of may change.
+**Lists** answer at most `limit` rows, and `next` where there are more: give it back as `after` (to the list of \
+runs as `before`). What it is made of may change.
 
 **Editing.** What can be edited is answered with an `ETag`. Sent back as `If-Match`, a change is refused if somebody else \
 changed the same fields since; sent as `If-None-Match`, a `GET` is answered with 304 if nothing changed.";
@@ -69,10 +70,45 @@ pub(super) fn of(operations: &[Operation], mut schemas: Schemas) -> Value {
         },
     });
     renaming.apply(&mut document);
+    let schemas = document["components"]["schemas"].clone();
+    plain(&mut document, &schemas);
     document
 }
 
 /// Every code with its meaning.
 fn codes() -> Value {
     KINDS.iter().map(|kind| json!({ "const": kind.code(), "description": kind.meaning() })).collect()
+}
+
+/// Takes out of descriptions what only says something within the code: the links of its documentation.
+fn plain(within: &mut Value, schemas: &Value) {
+    match within {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "description" => *text = unlinked(text, schemas),
+                    value => plain(value, schemas),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| plain(value, schemas)),
+        _ => {}
+    }
+}
+
+fn unlinked(text: &str, schemas: &Value) -> String {
+    // A patch says of its fields that they are those of what it patches.
+    let other = text.strip_prefix("See [`").and_then(|rest| rest.strip_suffix("`].")?.split_once("::"));
+    if let Some((name, field)) = other
+        && let Some(told) = schemas[name]["properties"][field]["description"].as_str()
+    {
+        return unlinked(told, &Value::Null);
+    }
+    let mut plain = text.replace("[`", "`").replace("`]", "`").replace("crate::", "");
+    // The rules of the code's own specification.
+    while let Some(begin) = plain.find(" (SPEC ").or_else(|| plain.find(" (DEVIATIONS ")) {
+        let Some(length) = plain[begin..].find(')') else { break };
+        plain.replace_range(begin..=begin + length, "");
+    }
+    plain
 }

@@ -3,11 +3,13 @@
 
 mod describe;
 mod document;
+mod known;
+mod once;
 mod operation;
 mod page;
 
 pub(crate) use describe::Output;
-pub(crate) use operation::{Operation, Schemas};
+pub(crate) use operation::{Operation, Repeats, Schemas};
 
 use crate::identity::Role;
 use crate::{AppState, guard};
@@ -15,14 +17,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::handler::Handler;
 use axum::http::{Method, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use describe::Described;
 use std::sync::{Arc, LazyLock};
 
 /// Takes routes up. [`Api::under`] and [`Api::tag`] hold for the routes that follow.
-#[derive(Default)]
 pub(crate) struct Api {
+    state: AppState,
     guarded: Router<AppState>,
     open: Router<AppState>,
     told: Vec<Told>,
@@ -36,6 +38,16 @@ struct Told {
     operation: Operation,
     describe: fn(&mut Operation, &mut Schemas),
 }
+
+/// What the guards of a route go by: made when it is first asked, for the same reason.
+pub(crate) struct Takes {
+    /// Parameters of the query.
+    query: Vec<String>,
+    repeats: Repeats,
+}
+
+/// A [`Takes`] that is not made yet.
+pub(crate) type Asked = Arc<LazyLock<Takes, Box<dyn FnOnce() -> Takes + Send>>>;
 
 /// What there is to read of all routes.
 struct Texts {
@@ -72,6 +84,11 @@ macro_rules! registers {
 }
 
 impl Api {
+    pub(crate) fn new(state: AppState) -> Self {
+        let (guarded, open) = (Router::new(), Router::new());
+        Self { state, guarded, open, told: Vec::new(), prefix: "", tag: "" }
+    }
+
     registers! { get GET, post POST, put PUT, patch PATCH, delete DELETE }
 
     /// What the routes that follow are about.
@@ -91,11 +108,20 @@ impl Api {
     {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let path = format!("{}{path}", self.prefix);
+        let of_it = Operation::new(method.clone(), path.clone(), self.tag, Some(role), summary);
+        let asked: Asked = Arc::new(LazyLock::new(Box::new(move || {
+            let mut operation = of_it;
+            H::describe(&mut operation, &mut Schemas::default());
+            Takes { query: operation.query(), repeats: operation.repeats() }
+        })));
         let operation = Operation::new(method, path.clone(), self.tag, Some(role), summary);
         self.told.push(Told { operation, describe: H::describe });
         let permitted = from_fn(move |request, next| guard::permitted(role, request, next));
         let guarded = std::mem::take(&mut self.guarded);
-        self.guarded = guarded.route(&path, on(filter, handler).layer(permitted));
+        let once = from_fn_with_state((self.state.clone(), Arc::clone(&asked)), once::once);
+        let known = from_fn_with_state(asked, known::only);
+        let handler = on(filter, handler).layer(once).layer(known);
+        self.guarded = guarded.route(&path, handler.layer(permitted));
     }
 
     /// The router of those that need somebody known, and that of those that do not: the document and its page, which

@@ -65,6 +65,8 @@ impl Schemas {
     pub(super) fn named(mut self) -> (Map<String, Value>, Renaming) {
         let mut schemas = self.given.take_definitions(true);
         let taken = self.taken.take_definitions(true);
+        let taken: Map<String, Value> =
+            taken.into_iter().map(|(name, schema)| (name, closed(schema))).collect();
         let mut apart: BTreeSet<String> = taken
             .iter()
             .filter(|(name, schema)| schemas.get(*name).is_some_and(|given| given != *schema))
@@ -89,6 +91,22 @@ impl Schemas {
         }
         (schemas, Renaming { apart })
     }
+}
+
+/// The same without room for fields it does not name, which no body may have.
+fn closed(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|value| *value = closed(value.take()));
+            let is_open = fields.contains_key("properties") && !fields.contains_key("unevaluatedProperties");
+            if is_open && fields.get("type").is_some_and(|kind| kind == "object") {
+                fields.entry("additionalProperties").or_insert(false.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| *value = closed(value.take())),
+        _ => {}
+    }
+    schema
 }
 
 /// After the names of schemas of what is taken, where it is given otherwise.
@@ -152,6 +170,17 @@ fn each_reference(schema: &mut Value, rename: &mut impl FnMut(&str) -> Option<St
     }
 }
 
+/// What is to be seen to when a request comes again under its idempotency key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// Nothing: it changes nothing, or comes to the same.
+    Anyhow,
+    /// It must not be carried out again.
+    Once,
+    /// It sees to that itself.
+    WithItsOwn,
+}
+
 /// A method at a path.
 pub(crate) struct Operation {
     pub(crate) method: Method,
@@ -161,6 +190,7 @@ pub(crate) struct Operation {
     /// Who may; none: anybody, without a token.
     pub(crate) role: Option<Role>,
     pub(crate) summary: &'static str,
+    repeats: Repeats,
     notes: Vec<String>,
     parameters: Vec<Value>,
     body: Option<Value>,
@@ -187,19 +217,37 @@ impl Operation {
             }));
         }
         let mut problems = vec![problem::WRONG_HOST, problem::INTERNAL, problem::UNAVAILABLE];
+        if !parameters.is_empty() {
+            problems.extend([problem::NOT_FOUND, problem::CONFLICT]);
+        }
         if role.is_some() {
-            problems.extend([problem::UNAUTHORIZED, problem::FORBIDDEN]);
+            problems.extend([problem::UNAUTHORIZED, problem::FORBIDDEN, problem::TOO_MANY]);
         }
         if method != Method::GET {
             problems.extend([problem::CONFLICT, problem::INVALID]);
         }
         let (body, answers) = (None, BTreeMap::new());
-        let notes = Vec::new();
-        Self { method, path, tag, role, summary, notes, parameters, body, answers, problems }
+        let (notes, repeats) =
+            (Vec::new(), if method == Method::POST { Repeats::Once } else { Repeats::Anyhow });
+        Self { repeats, method, path, tag, role, summary, notes, parameters, body, answers, problems }
     }
 
     pub(crate) fn may_be(&mut self, problem: Kind) {
         self.problems.push(problem);
+    }
+
+    pub(super) fn repeats(&self) -> Repeats {
+        self.repeats
+    }
+
+    /// Its body is bytes that are long, and the same ones come to the same.
+    pub(super) fn upload(&mut self) {
+        self.repeats = Repeats::Anyhow;
+        self.problems.push(problem::BUSY);
+    }
+
+    pub(super) fn comes_again(&mut self, repeats: Repeats) {
+        self.repeats = repeats;
     }
 
     /// Adds a sentence to the description.
@@ -210,6 +258,7 @@ impl Operation {
     pub(super) fn takes(&mut self, media: &str, schema: Value, required: bool) {
         self.body = Some(json!({ "required": required, "content": { media: { "schema": schema } } }));
         self.problems.extend([
+            problem::NOT_FOUND,
             problem::UNPARSABLE,
             problem::TOO_SLOW,
             problem::TOO_LARGE,
@@ -236,7 +285,13 @@ impl Operation {
                 "schema": field,
             }));
         }
-        self.problems.extend([problem::UNPARSABLE, problem::INVALID]);
+        self.problems.extend([problem::NOT_FOUND, problem::INVALID]);
+    }
+
+    /// The names of the parameters of the query.
+    pub(super) fn query(&self) -> Vec<String> {
+        let of_query = self.parameters.iter().filter(|parameter| parameter["in"] == "query");
+        of_query.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
     }
 
     pub(crate) fn header(&mut self, name: &str, description: &str, schema: &Value) {
@@ -257,6 +312,11 @@ impl Operation {
         self.answers.insert(status.as_u16(), answer);
     }
 
+    /// An answer without a body.
+    pub(super) fn answers_nothing(&mut self, status: StatusCode, description: &str) {
+        self.answers.insert(status.as_u16(), json!({ "description": description }));
+    }
+
     /// A header of an answer.
     pub(crate) fn tells(&mut self, status: StatusCode, name: &str, description: &str) {
         let answer = self.answers.entry(status.as_u16()).or_default();
@@ -271,11 +331,15 @@ impl Operation {
         for (status, codes) in self.codes() {
             responses.insert(status.to_string(), problem_answer(&codes));
         }
+        let mut parameters = self.parameters.clone();
+        if self.method == Method::POST {
+            parameters.push(key());
+        }
         let mut document = json!({
             "operationId": id.replace(['{', '}'], ""),
             "summary": self.summary,
             "tags": [self.tag],
-            "parameters": self.parameters,
+            "parameters": parameters,
             "responses": responses,
         });
         if let Some(body) = &self.body {
@@ -294,7 +358,9 @@ impl Operation {
     /// The codes of the problems it may answer, by status.
     pub(super) fn codes(&self) -> BTreeMap<u16, Vec<&'static str>> {
         let mut codes: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
-        for problem in &self.problems {
+        let of_keys = [problem::KEY_IN_USE, problem::KEY_UNSETTLED, problem::KEY_REUSED, problem::INVALID];
+        let of_keys = of_keys.iter().filter(|_| self.repeats != Repeats::Anyhow);
+        for problem in self.problems.iter().chain(of_keys) {
             let of_status = codes.entry(problem.status().as_u16()).or_default();
             if !of_status.contains(&problem.code()) {
                 of_status.push(problem.code());
@@ -312,6 +378,17 @@ fn problem_answer(codes: &[&str]) -> Value {
     })
 }
 
+/// The header every `POST` may carry.
+fn key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "Makes it harmless to send the request again: it is carried out once.",
+        "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
+    })
+}
+
 /// What the parameters of paths name.
 fn named_in_a_path(name: &str) -> &'static str {
     match name {
@@ -322,6 +399,7 @@ fn named_in_a_path(name: &str) -> &'static str {
         "on" => "Id of the item that is waited for.",
         "kind" => "The step kind.",
         "digest" => "SHA-256 of the component's bytes, or a beginning of it that no other has.",
+        "name" => "Its name, or its id.",
         _ => "",
     }
 }

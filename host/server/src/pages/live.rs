@@ -2,6 +2,7 @@ use crate::AppState;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use lockstep_access::carried;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -20,14 +21,14 @@ pub(super) async fn live(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let permit = state.stream_permit()?;
     let (events, queue) = mpsc::channel(1);
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         tokio::select! {
             () = tell(&state, &events) => {}
             () = events.closed() => {}
             () = state.stopped() => {}
         }
         drop(permit);
-    });
+    }));
     Ok(Sse::new(ReceiverStream::new(queue)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 

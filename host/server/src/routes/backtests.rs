@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lockstep_access::carried;
 use lockstep_ports::{BacktestCandidate, BacktestLine, BacktestRequest};
 use lockstep_types::{Digest, Timestamp};
 use schemars::JsonSchema;
@@ -59,14 +60,14 @@ pub(super) async fn run(
     let runs = query.runs.unwrap_or_default();
     backtest.runs = runs.split(',').filter(|id| !id.is_empty()).map(run_id).collect::<Answer<_>>()?;
     let (lines, mut queue) = mpsc::channel(LINES_MAX);
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         tokio::select! {
             () = carry_out(&state, backtest, &lines) => {}
             () = lines.closed() => {}
             () = state.stopped() => {}
         }
         drop(permit);
-    });
+    }));
     // What goes wrong at once is a problem like that of any other route.
     match queue.recv().await {
         Some(BacktestLine::Error(error)) => Err(Problem::from(error)),

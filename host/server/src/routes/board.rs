@@ -2,7 +2,10 @@
 
 use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
-use crate::extract::JsonBody;
+use crate::etag::{Edited, IfMatch};
+use crate::extract::{JsonBody, QueryOf};
+use crate::paging::Paging;
+use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
@@ -33,6 +36,32 @@ pub(super) async fn command(
     to_the_end(async move { board.command(&workspace, command, &by).await }).await.map(Json)
 }
 
+/// Changes something that has a state, if it is in the one the client knows; `now` reads it.
+pub(super) async fn edit<T: Edited>(
+    state: &AppState,
+    workspace: WorkspaceId,
+    (expected, now): (IfMatch, impl Future<Output = Answer<T>> + Send + 'static),
+    command: BoardCommand,
+    by: Option<String>,
+) -> Answer<Json<BoardReply>> {
+    let state = state.clone();
+    let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
+    let edited = async move {
+        let _alone = state.edits().lock().await;
+        if expected.is_any() {
+            expected.check(&now.await?)?;
+        }
+        state.board().command(&workspace, command, &by).await.map_err(Problem::from)
+    };
+    to_the_end(edited).await.map(Json)
+}
+
+/// The one of `rows` that `is_it`.
+pub(super) fn found<T>(rows: Vec<T>, what: &str, is_it: impl Fn(&T) -> bool) -> Answer<T> {
+    let missing = || Problem::new(problem::NOT_FOUND, format!("there is no {what} in this workspace"));
+    rows.into_iter().find(is_it).ok_or_else(missing)
+}
+
 pub(super) async fn creation(
     state: &AppState,
     workspace: WorkspaceId,
@@ -52,10 +81,17 @@ pub(super) struct ByQuery {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Workspaces {
     workspaces: Vec<Workspace>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
-pub(super) async fn workspaces(State(state): State<AppState>) -> Answer<Json<Workspaces>> {
-    Ok(Json(Workspaces { workspaces: state.board().workspaces().await? }))
+pub(super) async fn workspaces(
+    State(state): State<AppState>,
+    QueryOf(paging): QueryOf<Paging>,
+) -> Answer<Json<Workspaces>> {
+    let workspaces = state.board().workspaces().await?;
+    let (workspaces, next) = paging.cut(workspaces, |workspace| workspace.id.to_string())?;
+    Ok(Json(Workspaces { workspaces, next }))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@ use super::{Answer, runs::SOMEBODY, to_the_end};
 use crate::AppState;
 use crate::api::{Operation, Output, Schemas};
 use crate::extract::{ComponentBody, JsonBody, Late, OptionalJsonBody, PathOf, QueryOf};
+use crate::paging::Paging;
 use axum::Json;
 use axum::extract::{FromRequest, State};
 use axum::http::StatusCode;
@@ -19,10 +20,17 @@ use std::sync::Arc;
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Components {
     components: Vec<ComponentView>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
-pub(super) async fn list(State(state): State<AppState>) -> Answer<Json<Components>> {
-    Ok(Json(Components { components: state.components().components().await? }))
+pub(super) async fn list(
+    State(state): State<AppState>,
+    QueryOf(paging): QueryOf<Paging>,
+) -> Answer<Json<Components>> {
+    let components = state.components().components().await?;
+    let (components, next) = paging.cut(components, |view| view.info.digest.to_string())?;
+    Ok(Json(Components { components, next }))
 }
 
 /// What comes with the bytes of a component.
@@ -105,13 +113,19 @@ pub(super) async fn activate(
 #[derive(Serialize, JsonSchema)]
 pub(super) struct History {
     activations: Vec<Activation>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn history(
     State(state): State<AppState>,
     PathOf(kind): PathOf<String>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<History>> {
-    Ok(Json(History { activations: state.components().activations(&kind).await? }))
+    let activations = state.components().activations(&kind).await?;
+    let (activations, next) =
+        paging.cut(activations, |activation| format!("{} {}", activation.at.0, activation.digest))?;
+    Ok(Json(History { activations, next }))
 }
 
 /// With a name for whoever did not give one.

@@ -7,6 +7,7 @@ use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use lockstep_access::carried;
 use lockstep_ports::FeedItem;
 use lockstep_types::RunId;
 use schemars::JsonSchema;
@@ -52,10 +53,10 @@ pub(super) async fn stream(
     within(position, end)?;
     let (events, queue) = mpsc::channel(QUEUE);
     let pump = Pump { state, run: query.run, position, events };
-    tokio::spawn(async move {
+    tokio::spawn(carried(async move {
         pump.run().await;
         drop(permit);
-    });
+    }));
     let stream = ReceiverStream::new(queue);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("still here")))
 }
@@ -105,6 +106,10 @@ impl Pump {
                 }
             };
             if page.is_empty() {
+                // What is at the end may have gone with its run, too.
+                if self.position < end && !self.gap(end + 1).await {
+                    return;
+                }
                 self.position = self.position.max(end);
                 self.state.service().feed_beyond(self.position).await;
             } else if !self.forward(page).await {
@@ -116,6 +121,9 @@ impl Pump {
     async fn forward(&mut self, page: Vec<FeedItem>) -> bool {
         let mut passed_over = false;
         for mut item in page {
+            if item.position > self.position + 1 && !self.gap(item.position).await {
+                return false;
+            }
             self.position = item.position;
             if let Some(run) = &self.run {
                 item.entries.retain(|entry| entry.run == *run);
@@ -126,6 +134,13 @@ impl Pump {
             }
         }
         !passed_over || self.send(self.mark()).await
+    }
+
+    /// Says that what was between the reader's place and `next` is no longer kept: it went with its run.
+    async fn gap(&mut self, next: u64) -> bool {
+        let data = format!("{{\"after\":{},\"before\":{next}}}", self.position);
+        self.position = next - 1;
+        self.send(Event::default().event("gap").id(self.position.to_string()).data(data)).await
     }
 
     /// An event without data: readers take note of its position and show nothing.
@@ -148,6 +163,7 @@ pub(super) struct FeedQuery {
     /// Position of the feed to begin after; none: its end.
     after: Option<u64>,
     /// At most so many records.
+    #[schemars(range(max = 1024))]
     limit: Option<usize>,
     /// Whether to wait, at most 15 seconds, until there is something after `after`.
     #[serde(default)]

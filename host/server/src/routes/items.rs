@@ -1,14 +1,16 @@
-use super::board::{ByQuery, CreatedAt, command, created_at};
+use super::board::{self, ByQuery, CreatedAt, command, created_at};
 use super::runs::{By, SOMEBODY, one_token};
 use super::{Answer, to_the_end};
 use crate::AppState;
+use crate::etag::{IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{
     ClientToken, FlatBody, JsonBody, OptionalJsonBody, PathBoard, PathOf, PathOn, QueryOf, board_id,
 };
+use crate::paging::Paging;
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply, ItemView, StartItem};
-use lockstep_types::board::{Item, ItemId, ItemPatch, Row};
+use lockstep_types::board::{Item, ItemId, ItemPatch, Row, WorkspaceId};
 use lockstep_types::{ItemLevel, RunSummary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,20 +19,26 @@ use std::sync::Arc;
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Items {
     items: Vec<Item>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn list(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Items>> {
-    Ok(Json(Items { items: state.board().items(&workspace).await? }))
+    let items = state.board().items(&workspace).await?;
+    let (items, next) = paging.cut(items, |item| item.id.to_string())?;
+    Ok(Json(Items { items, next }))
 }
 
 pub(super) async fn show(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ItemId>,
-) -> Answer<Json<ItemView>> {
-    Ok(Json(state.board().item(&workspace, &id).await?))
+    known: IfNoneMatch,
+) -> Answer<Tagged<ItemView>> {
+    Ok(Tagged(state.board().item(&workspace, &id).await?, known))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -59,17 +67,25 @@ pub(super) async fn create(
 pub(super) async fn edit(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ItemId>,
+    expected: IfMatch,
     FlatBody(By { by }, item): FlatBody<By, ItemPatch>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::EditItem { id, item }, by).await
+    let now = one(state.clone(), workspace.clone(), id.clone());
+    board::edit(&state, workspace, (expected, now), BoardCommand::EditItem { id, item }, by).await
 }
 
 pub(super) async fn delete(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ItemId>,
+    expected: IfMatch,
     QueryOf(ByQuery { by }): QueryOf<ByQuery>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::DeleteItem { id }, by).await
+    let now = one(state.clone(), workspace.clone(), id.clone());
+    board::edit(&state, workspace, (expected, now), BoardCommand::DeleteItem { id }, by).await
+}
+
+async fn one(state: AppState, workspace: WorkspaceId, id: ItemId) -> Answer<Item> {
+    Ok(state.board().item(&workspace, &id).await?.item)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -148,7 +164,7 @@ async fn set_dependency(
     let by = by.unwrap_or_else(|| SOMEBODY.to_owned());
     let set = async move {
         let board = state.board();
-        let _alone = state.dependencies().lock().await;
+        let _alone = state.edits().lock().await;
         let item = board.item(&workspace, &id).await?.item;
         if item.depends_on.contains(&on) == wanted {
             return Ok(BoardReply { rows: vec![Row::Item(item)], run: None });

@@ -1,16 +1,18 @@
 //! What items choose from: presets and pipelines.
 
 use super::Answer;
-use super::board::{ByQuery, Created, command, creation};
+use super::board::{ByQuery, Created, creation, edit, found};
 use super::runs::By;
 use crate::AppState;
+use crate::etag::{IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, PathOn, QueryOf};
+use crate::paging::Paging;
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply};
 use lockstep_types::board::{
-    PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId, PresetPatch,
+    PipelineDef, PipelineId, PipelinePatch, PipelineStep, Preset, PresetId, PresetPatch, WorkspaceId,
 };
 use lockstep_types::{Gating, JsonText, Pinning};
 use schemars::JsonSchema;
@@ -20,13 +22,31 @@ use serde_json::{Map, Value};
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Presets {
     presets: Vec<Preset>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn presets(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Presets>> {
-    Ok(Json(Presets { presets: state.board().presets(&workspace).await? }))
+    let presets = state.board().presets(&workspace).await?;
+    let (presets, next) = paging.cut(presets, |preset| preset.id.to_string())?;
+    Ok(Json(Presets { presets, next }))
+}
+
+async fn one_preset(state: AppState, workspace: WorkspaceId, id: PresetId) -> Answer<Preset> {
+    let presets = state.board().presets(&workspace).await?;
+    found(presets, &format!("preset {id}"), |preset| preset.id == id)
+}
+
+pub(super) async fn preset(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PresetId>,
+    known: IfNoneMatch,
+) -> Answer<Tagged<Preset>> {
+    Ok(Tagged(one_preset(state, workspace, id).await?, known))
 }
 
 pub(super) async fn create_preset(
@@ -40,29 +60,51 @@ pub(super) async fn create_preset(
 pub(super) async fn edit_preset(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PresetId>,
+    expected: IfMatch,
     FlatBody(By { by }, preset): FlatBody<By, PresetPatch>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::EditPreset { id, preset }, by).await
+    let now = one_preset(state.clone(), workspace.clone(), id.clone());
+    edit(&state, workspace, (expected, now), BoardCommand::EditPreset { id, preset }, by).await
 }
 
 pub(super) async fn delete_preset(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PresetId>,
+    expected: IfMatch,
     QueryOf(ByQuery { by }): QueryOf<ByQuery>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::DeletePreset { id }, by).await
+    let now = one_preset(state.clone(), workspace.clone(), id.clone());
+    edit(&state, workspace, (expected, now), BoardCommand::DeletePreset { id }, by).await
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Pipelines {
     pipelines: Vec<PipelineDef>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn pipelines(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Pipelines>> {
-    Ok(Json(Pipelines { pipelines: state.board().pipelines(&workspace).await? }))
+    let pipelines = state.board().pipelines(&workspace).await?;
+    let (pipelines, next) = paging.cut(pipelines, |pipeline| pipeline.id.to_string())?;
+    Ok(Json(Pipelines { pipelines, next }))
+}
+
+async fn one_pipeline(state: AppState, workspace: WorkspaceId, id: PipelineId) -> Answer<PipelineDef> {
+    let pipelines = state.board().pipelines(&workspace).await?;
+    found(pipelines, &format!("pipeline {id}"), |pipeline| pipeline.id == id)
+}
+
+pub(super) async fn pipeline(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<PipelineId>,
+    known: IfNoneMatch,
+) -> Answer<Tagged<PipelineDef>> {
+    Ok(Tagged(one_pipeline(state, workspace, id).await?, known))
 }
 
 /// A step as people write it: its configuration is an object, or the text of one, as it is answered.
@@ -137,17 +179,28 @@ pub(super) async fn create_pipeline(
 pub(super) async fn edit_pipeline(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PipelineId>,
+    expected: IfMatch,
     FlatBody(By { by }, body): FlatBody<By, PipelineBody>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::EditPipeline { id, pipeline: body.into_patch()? }, by).await
+    let now = one_pipeline(state.clone(), workspace.clone(), id.clone());
+    edit(
+        &state,
+        workspace,
+        (expected, now),
+        BoardCommand::EditPipeline { id, pipeline: body.into_patch()? },
+        by,
+    )
+    .await
 }
 
 pub(super) async fn delete_pipeline(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<PipelineId>,
+    expected: IfMatch,
     QueryOf(ByQuery { by }): QueryOf<ByQuery>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::DeletePipeline { id }, by).await
+    let now = one_pipeline(state.clone(), workspace.clone(), id.clone());
+    edit(&state, workspace, (expected, now), BoardCommand::DeletePipeline { id }, by).await
 }
 
 #[derive(Default, Deserialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! One file per subject. A route reads, calls the service once and answers; it decides nothing.
 
+mod access;
 mod act;
 mod answer;
 mod backtests;
@@ -24,11 +25,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Router, response::Response};
+use lockstep_access::carried;
 use std::future::Future;
 
 /// The whole server: every route with its guards.
 pub fn app(state: AppState) -> Router {
-    let (guarded, open) = table::all().finish();
+    let (guarded, open) = table::all(&state).finish();
     let v1 = guarded
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)
@@ -51,11 +53,11 @@ pub fn app(state: AppState) -> Router {
 type Answer<T = Response> = Result<T, Problem>;
 
 /// Runs `call` to its end even if the client goes away, so that an action is never left half-way by a lost connection.
-async fn to_the_end<T: Send + 'static>(
-    call: impl Future<Output = Result<T, lockstep_ports::ServiceError>> + Send + 'static,
+async fn to_the_end<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+    call: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Answer<T> {
-    match tokio::spawn(call).await {
-        Ok(result) => result.map_err(Problem::from),
+    match tokio::spawn(carried(call)).await {
+        Ok(result) => result.map_err(Into::into),
         Err(_) => {
             tracing::error!("a request ended in a panic");
             Err(Problem::new(problem::INTERNAL, "the request ended in a fault of the host: see its log"))

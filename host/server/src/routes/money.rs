@@ -1,16 +1,17 @@
 //! What a workspace may spend, and the settings it is held against.
 
-use super::board::command;
+use super::board::edit;
 use super::runs::{By, SOMEBODY};
 use super::{Answer, to_the_end};
 use crate::AppState;
+use crate::etag::{IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, QueryOf};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply, SpendView};
 use lockstep_types::RunSummary;
-use lockstep_types::board::{Month, Settings, SettingsPatch};
+use lockstep_types::board::{Month, Settings, SettingsPatch, WorkspaceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,16 +19,23 @@ use std::sync::Arc;
 pub(super) async fn settings(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
-) -> Answer<Json<Settings>> {
-    Ok(Json(state.board().spend(&workspace, None).await?.settings))
+    known: IfNoneMatch,
+) -> Answer<Tagged<Settings>> {
+    Ok(Tagged(settings_of(state, workspace).await?, known))
+}
+
+async fn settings_of(state: AppState, workspace: WorkspaceId) -> Answer<Settings> {
+    Ok(state.board().spend(&workspace, None).await?.settings)
 }
 
 pub(super) async fn edit_settings(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
+    expected: IfMatch,
     FlatBody(By { by }, patch): FlatBody<By, SettingsPatch>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::EditSettings(patch), by).await
+    let now = settings_of(state.clone(), workspace.clone());
+    edit(&state, workspace, (expected, now), BoardCommand::EditSettings(patch), by).await
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@ use super::runs::{By, SOMEBODY};
 use super::{Answer, to_the_end};
 use crate::AppState;
 use crate::extract::{OptionalJsonBody, PathOf, QueryOf};
+use crate::paging::Paging;
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -20,15 +21,20 @@ pub(super) struct OfWorkspace {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Notices {
     notices: Vec<Card>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn list(
     State(state): State<AppState>,
     QueryOf(OfWorkspace { workspace }): QueryOf<OfWorkspace>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Notices>> {
     let workspace = workspace.map(WorkspaceId::try_from).transpose();
     let workspace = workspace.map_err(|error| Problem::new(problem::INVALID, error.to_string()))?;
-    Ok(Json(Notices { notices: state.board().cards(workspace.as_ref()).await? }))
+    let notices = state.board().cards(workspace.as_ref()).await?;
+    let (notices, next) = paging.cut(notices, |card| card.id.clone())?;
+    Ok(Json(Notices { notices, next }))
 }
 
 pub(super) async fn act(

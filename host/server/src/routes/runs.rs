@@ -1,6 +1,7 @@
 use super::{Answer, to_the_end};
 use crate::AppState;
 use crate::extract::{ClientToken, JsonBody, OptionalJsonBody, PathOf, PathRun, QueryOf, run_id};
+use crate::paging::{LIMIT_MAX, Paging};
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -70,19 +71,34 @@ pub(super) struct After {
     /// Only what comes after this record of the journal.
     #[serde(default)]
     after: u64,
+    /// At most so many entries, and then the others of the same record.
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<usize>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Timeline {
     entries: Vec<TimelineEntry>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<u64>,
 }
 
 pub(super) async fn timeline(
     State(state): State<AppState>,
     PathRun(run): PathRun,
-    QueryOf(After { after }): QueryOf<After>,
+    QueryOf(After { after, limit }): QueryOf<After>,
 ) -> Answer<Json<Timeline>> {
-    Ok(Json(Timeline { entries: state.service().timeline(&run, after).await? }))
+    let limit = limit.unwrap_or(LIMIT_MAX);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Problem::new(problem::INVALID, format!("`limit` must be 1 to {LIMIT_MAX}")));
+    }
+    let mut entries = state.service().timeline(&run, after).await?;
+    // What one record tells of is not torn apart, as a cursor names records.
+    let last = entries.get(limit - 1).map_or(u64::MAX, |entry| entry.seq);
+    let all = entries.len();
+    entries.retain(|entry| entry.seq <= last);
+    let next = (entries.len() < all).then_some(last);
+    Ok(Json(Timeline { entries, next }))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -199,14 +215,19 @@ pub(super) struct OfStep {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Invocations {
     invocations: Vec<InvocationView>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn invocations(
     State(state): State<AppState>,
     PathRun(run): PathRun,
     QueryOf(OfStep { step }): QueryOf<OfStep>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Invocations>> {
-    Ok(Json(Invocations { invocations: state.service().invocations(&run, step.as_deref()).await? }))
+    let invocations = state.service().invocations(&run, step.as_deref()).await?;
+    let (invocations, next) = paging.cut(invocations, |invocation| invocation.number.to_string())?;
+    Ok(Json(Invocations { invocations, next }))
 }
 
 /// The log as it is, as plain text.

@@ -1,25 +1,47 @@
 use super::Answer;
-use super::board::{ByQuery, Created, command, creation};
+use super::board::{self, ByQuery, Created, command, creation, found};
 use super::runs::By;
 use crate::AppState;
+use crate::etag::{IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{FlatBody, OptionalJsonBody, PathBoard, PathOn, QueryOf};
+use crate::paging::Paging;
 use axum::Json;
 use axum::extract::State;
 use lockstep_ports::{BoardCommand, BoardReply};
-use lockstep_types::board::{ItemId, Schedule, ScheduleId, SchedulePatch, ScheduleRun, ScheduleTemplate};
+use lockstep_types::board::{
+    ItemId, Schedule, ScheduleId, SchedulePatch, ScheduleRun, ScheduleTemplate, WorkspaceId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Schedules {
     schedules: Vec<Schedule>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn list(
     State(state): State<AppState>,
     PathBoard(workspace): PathBoard,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Schedules>> {
-    Ok(Json(Schedules { schedules: state.board().schedules(&workspace).await? }))
+    let schedules = state.board().schedules(&workspace).await?;
+    let (schedules, next) = paging.cut(schedules, |schedule| schedule.id.to_string())?;
+    Ok(Json(Schedules { schedules, next }))
+}
+
+async fn one(state: AppState, workspace: WorkspaceId, id: ScheduleId) -> Answer<Schedule> {
+    let schedules = state.board().schedules(&workspace).await?;
+    found(schedules, &format!("schedule {id}"), |schedule| schedule.id == id)
+}
+
+pub(super) async fn show(
+    State(state): State<AppState>,
+    PathOn(workspace, id): PathOn<ScheduleId>,
+    known: IfNoneMatch,
+) -> Answer<Tagged<Schedule>> {
+    Ok(Tagged(one(state, workspace, id).await?, known))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -44,17 +66,21 @@ pub(super) async fn create(
 pub(super) async fn edit(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ScheduleId>,
+    expected: IfMatch,
     FlatBody(By { by }, schedule): FlatBody<By, SchedulePatch>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::EditSchedule { id, schedule }, by).await
+    let now = one(state.clone(), workspace.clone(), id.clone());
+    board::edit(&state, workspace, (expected, now), BoardCommand::EditSchedule { id, schedule }, by).await
 }
 
 pub(super) async fn delete(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ScheduleId>,
+    expected: IfMatch,
     QueryOf(ByQuery { by }): QueryOf<ByQuery>,
 ) -> Answer<Json<BoardReply>> {
-    command(&state, workspace, BoardCommand::DeleteSchedule { id }, by).await
+    let now = one(state.clone(), workspace.clone(), id.clone());
+    board::edit(&state, workspace, (expected, now), BoardCommand::DeleteSchedule { id }, by).await
 }
 
 pub(super) async fn run(
@@ -68,11 +94,16 @@ pub(super) async fn run(
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Runs {
     runs: Vec<ScheduleRun>,
+    /// Give it as `after` to go on; none: these were the last.
+    next: Option<String>,
 }
 
 pub(super) async fn runs(
     State(state): State<AppState>,
     PathOn(workspace, id): PathOn<ScheduleId>,
+    QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<Runs>> {
-    Ok(Json(Runs { runs: state.board().schedule_runs(&workspace, &id).await? }))
+    let runs = state.board().schedule_runs(&workspace, &id).await?;
+    let (runs, next) = paging.cut(runs, |run| run.number.to_string())?;
+    Ok(Json(Runs { runs, next }))
 }

@@ -1,13 +1,16 @@
 //! Every route under `/v1`: its path, its handler, who may ask it, and what it does. [`Role::Viewer`] looks,
 //! [`Role::Operator`] acts on runs and boards and takes the host's time, [`Role::Admin`] changes what the host runs.
 
-use super::{act, answer, backtests, board, components, events, items, kinds, library, money, notices};
+use super::{
+    access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
+};
 use super::{runs, schedules, workers};
+use crate::AppState;
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
 
-pub(super) fn all() -> Api {
-    let mut api = Api::default();
+pub(super) fn all(state: &AppState) -> Api {
+    let mut api = Api::new(state.clone());
     of_runs(&mut api);
     of_the_feed(&mut api);
     of_notices(&mut api);
@@ -21,6 +24,7 @@ pub(super) fn all() -> Api {
     of_components(&mut api);
     of_kinds(&mut api);
     of_workers(&mut api);
+    of_access(&mut api);
     api
 }
 
@@ -91,11 +95,13 @@ fn of_the_library(api: &mut Api) {
     api.tag("Presets");
     api.get("/presets", library::presets, Viewer, "Lists the presets, the default first");
     api.post("/presets", library::create_preset, Operator, "Makes a preset");
+    api.get("/presets/{id}", library::preset, Viewer, "Shows a preset");
     api.patch("/presets/{id}", library::edit_preset, Operator, "Changes fields of a preset");
     api.delete("/presets/{id}", library::delete_preset, Operator, "Removes a preset");
     api.tag("Pipelines");
     api.get("/pipelines", library::pipelines, Viewer, "Lists the pipelines of a workspace");
     api.post("/pipelines", library::create_pipeline, Operator, "Makes a pipeline");
+    api.get("/pipelines/{id}", library::pipeline, Viewer, "Shows a pipeline with its steps");
     api.patch("/pipelines/{id}", library::edit_pipeline, Operator, "Changes fields of a pipeline");
     api.delete("/pipelines/{id}", library::delete_pipeline, Operator, "Removes a pipeline");
     api.post("/pipelines/{id}/clone", library::clone_pipeline, Operator, "Makes a pipeline like another");
@@ -105,6 +111,7 @@ fn of_schedules(api: &mut Api) {
     api.tag("Schedules");
     api.get("/schedules", schedules::list, Viewer, "Lists the schedules of a workspace");
     api.post("/schedules", schedules::create, Operator, "Makes a schedule and the task it starts");
+    api.get("/schedules/{id}", schedules::show, Viewer, "Shows a schedule");
     api.patch("/schedules/{id}", schedules::edit, Operator, "Changes fields of a schedule");
     api.delete("/schedules/{id}", schedules::delete, Operator, "Removes a schedule with its task");
     api.post("/schedules/{id}/run", schedules::run, Operator, "Starts the task of a schedule now");
@@ -152,7 +159,17 @@ fn of_kinds(api: &mut Api) {
     api.post("/dirs", kinds::keep_dir, Admin, "Keeps a folder that kinds can be granted");
     api.get("/trust", kinds::trust, Viewer, "Shows whose signatures count");
     api.post("/trust", kinds::change_trust, Admin, "Changes whose signatures count");
-    api.get("/audit", kinds::audit, Viewer, "Lists who changed which component or grant, and why");
+    api.get("/components/audit", kinds::audit, Admin, "Lists who changed which component or grant, and why");
+}
+
+fn of_access(api: &mut Api) {
+    api.tag("Access");
+    api.get("/tokens", access::tokens, Admin, "Lists the tokens, never their secrets");
+    api.post("/tokens", access::add, Admin, "Makes a token, and tells its secret once");
+    api.delete("/tokens/{name}", access::revoke, Admin, "Ends a token and all sessions begun with it");
+    api.post("/login-links", access::link, Admin, "Makes a link with which the local user signs in once");
+    api.post("/audit", access::note, Admin, "Writes down what the local user did beside the host");
+    api.get("/audit", access::audit, Admin, "Lists what was asked of the host, the newest first");
 }
 
 fn of_workers(api: &mut Api) {

@@ -2,6 +2,7 @@ use super::Answer;
 use crate::AppState;
 use crate::api::{Operation, Output, Schemas};
 use crate::extract::{BundleBody, JsonBody, Late, QueryOf};
+use crate::identity::Identity;
 use crate::problem::{self, Problem};
 use axum::Json;
 use axum::extract::{FromRequest, State};
@@ -18,7 +19,17 @@ use std::time::Duration;
 /// Seconds a worker waits for a job unless it says otherwise.
 const WAIT_S: u64 = 20;
 
-pub(super) async fn list(State(state): State<AppState>) -> Answer<Json<WorkersView>> {
+/// Jobs of all workspaces wait in the same pools, so they are for those alone who may see them all.
+fn unlimited(identity: &Identity) -> Answer<()> {
+    if identity.is_unlimited() {
+        return Ok(());
+    }
+    let detail = format!("{} is limited to workspaces, and workers serve them all", identity.name);
+    Err(Problem::new(problem::FORBIDDEN, detail))
+}
+
+pub(super) async fn list(identity: Identity, State(state): State<AppState>) -> Answer<Json<WorkersView>> {
+    unlimited(&identity)?;
     Ok(Json(state.workers()?.workers().await))
 }
 
@@ -61,9 +72,11 @@ pub(super) struct Given {
 }
 
 pub(super) async fn lease(
+    identity: Identity,
     State(state): State<AppState>,
     JsonBody(Ask { worker, pools, labels, wait_s }): JsonBody<Ask>,
 ) -> Answer<Held<Given>> {
+    unlimited(&identity)?;
     let ask = LeaseAsk { worker, pools, labels, wait: Duration::from_secs(wait_s.unwrap_or(WAIT_S)) };
     let workers = Arc::clone(state.workers()?);
     tokio::select! {

@@ -33,8 +33,9 @@ async fn what_is_wrong_at_once_is_a_problem() {
     }
     expect![[r#"
         422 invalid: it implements kind gate, not other
-        400 unparsable: the query cannot be read: Failed to deserialize query string: missing field `kind`
+        422 invalid: the query cannot be read: missing field `kind`
         404 not-found: no such run: "!" is not a run id: 1 to 128 letters, digits, - or _
-        400 unparsable: the query cannot be read: Failed to deserialize query string: made_by: "3fa1" is not a digest: 64 hexadecimal digits
-    "#]].assert_eq(&text);
+        422 invalid: the query cannot be read: made_by: "3fa1" is not a digest: 64 hexadecimal digits
+    "#]]
+    .assert_eq(&text);
 }

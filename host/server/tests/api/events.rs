@@ -209,3 +209,28 @@ async fn the_feed_can_be_polled() {
     "#]]
     .assert_eq(&waited);
 }
+
+#[tokio::test]
+async fn a_reader_is_told_what_is_no_longer_kept() {
+    let service = three_records();
+    service.forget(1);
+    service.forget(3);
+    let mut stream = send(&service, request("/v1/events?after=0", "")).await;
+    expect![[r#"
+        id: 0
+        retry: 1000
+
+        event: gap
+        id: 1
+        data: {"after":0,"before":2}
+
+        event: timeline
+        id: 2
+        data: {"position":2,"entries":[{"run":"run-b","seq":2,"at":2,"step":"code","what":"step-started","text":"begins"}]}
+
+        event: gap
+        id: 3
+        data: {"after":2,"before":4}
+
+    "#]].assert_eq(&read(&mut stream, 4).await);
+}

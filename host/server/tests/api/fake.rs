@@ -15,13 +15,20 @@ use tokio::sync::watch;
 pub(crate) struct FakeService {
     /// What was asked, in order.
     pub(crate) calls: Mutex<Vec<String>>,
+    /// Runs that lists show beside the usual ones.
+    pub(crate) also: Mutex<Vec<&'static str>>,
     feed: Mutex<Vec<FeedItem>>,
     end: watch::Sender<u64>,
 }
 
 impl FakeService {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { calls: Mutex::default(), feed: Mutex::default(), end: watch::Sender::new(0) })
+        Arc::new(Self {
+            calls: Mutex::default(),
+            also: Mutex::default(),
+            feed: Mutex::default(),
+            end: watch::Sender::new(0),
+        })
     }
 
     pub(crate) fn calls(&self) -> String {
@@ -33,6 +40,11 @@ impl FakeService {
         let position = *self.end.borrow() + 1;
         self.feed.lock().unwrap().push(FeedItem { position, entries: vec![entry(run, position)] });
         self.end.send_replace(position);
+    }
+
+    /// Takes a record out of the feed, as if its run was no longer kept.
+    pub(crate) fn forget(&self, position: u64) {
+        self.feed.lock().unwrap().retain(|item| item.position != position);
     }
 
     pub(crate) fn called(&self, call: String) {
@@ -72,7 +84,7 @@ pub(crate) fn summary(id: &str) -> RunSummary {
     RunSummary {
         id: id.parse().unwrap(),
         item: "feature".to_owned(),
-        workspace: None,
+        workspace: id.starts_with("shop-").then(|| "shop".parse().unwrap()),
         title: "A feature".to_owned(),
         pipeline: "small".to_owned(),
         change: Change {
@@ -151,7 +163,10 @@ impl RunService for FakeService {
     }
     async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
         self.called(format!("list {query:?}"));
-        Ok((0..query.limit.unwrap_or(50).min(3)).map(|n| summary(&format!("run-{n}"))).collect())
+        let mut runs: Vec<_> =
+            (0..query.limit.unwrap_or(50).min(3)).map(|n| summary(&format!("run-{n}"))).collect();
+        runs.extend(self.also.lock().unwrap().iter().map(|id| summary(id)));
+        Ok(runs)
     }
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
         Self::known(run)?;
@@ -174,7 +189,8 @@ impl RunService for FakeService {
     }
     async fn timeline(&self, run: &RunId, after: u64) -> Result<Vec<TimelineEntry>, ServiceError> {
         Self::known(run)?;
-        Ok(vec![entry(run.as_str(), after + 1)])
+        let last = if run.as_str() == "long" { 3 } else { after + 1 };
+        Ok((after + 1..=last).map(|seq| entry(run.as_str(), seq)).collect())
     }
     async fn feed(&self, after: u64, limit: usize) -> Result<Vec<FeedItem>, ServiceError> {
         let feed = self.feed.lock().unwrap();

@@ -24,7 +24,7 @@ async fn everything_under_v1_needs_the_token() {
     let mut unauthorized = request("/v1/runs", "");
     unauthorized.headers_mut().remove("authorization");
     expect![[r#"
-        401 unauthorized: send `Authorization: Bearer TOKEN`; the token is in the file `token` of the data folder
+        401 unauthorized: send `Authorization: Bearer TOKEN`; the token is in the file `token` of the data folder, or made by `lockstep token add`
     "#]].assert_eq(&shown(send(&FakeService::new(), unauthorized).await).await);
 }
 
@@ -62,7 +62,7 @@ async fn a_host_that_is_not_this_machine_is_refused() {
 
 #[tokio::test]
 async fn a_remote_server_answers_to_any_name_but_not_without_token() {
-    let options = Options { token: "t".to_owned(), allow_remote: true };
+    let options = Options { token: "t".to_owned(), allow_remote: true, ..Options::default() };
     let app = app(AppState::new(Services::of(&FakeService::new()), options));
     for (token, status) in [("Bearer t", 200), ("Bearer u", 401)] {
         let mut request = request("/v1/runs", "");
@@ -74,7 +74,7 @@ async fn a_remote_server_answers_to_any_name_but_not_without_token() {
 
 #[tokio::test]
 async fn an_empty_token_lets_nobody_in() {
-    let options = Options { token: String::new(), allow_remote: false };
+    let options = Options { token: String::new(), allow_remote: false, ..Options::default() };
     let app = app(AppState::new(Services::of(&FakeService::new()), options));
     let mut request = request("/v1/runs", "");
     request.headers_mut().insert("authorization", "Bearer ".parse().unwrap());

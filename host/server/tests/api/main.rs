@@ -1,19 +1,25 @@
 //! The routes over a fake service: what each answers, to whom, and what it refuses.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod backtests;
 mod board;
 mod board_answers;
 mod description;
+mod editing;
 mod events;
 mod fake;
 mod fake_backtest;
 mod fake_board;
 mod fake_components;
 mod guards;
+mod limits;
 mod listening;
 mod registry;
+mod repeats;
+mod roles;
 mod routes;
+mod sessions;
 mod workers;
 
 use axum::body::Body;
@@ -28,7 +34,10 @@ use tower::ServiceExt;
 const TOKEN: &str = "right-token";
 
 fn state(service: &Arc<FakeService>) -> AppState {
-    AppState::new(Services::of(service), Options { token: TOKEN.to_owned(), allow_remote: false })
+    AppState::new(
+        Services::of(service),
+        Options { token: TOKEN.to_owned(), allow_remote: false, ..Options::default() },
+    )
 }
 
 /// A request with the right token and host; `path` may be preceded by a method.

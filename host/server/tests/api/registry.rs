@@ -86,7 +86,7 @@ async fn what_is_not_understood_is_refused_before_it_is_asked() {
         400 POST /v1/components/2d71/signatures
         422 POST /v1/trust
         422 POST /v1/components/activations
-        400 GET /v1/audit?last=-1
+        422 GET /v1/audit?last=-1
         415 POST /v1/components/inspect
     "#]]
     .assert_eq(&asked.await);
@@ -194,14 +194,14 @@ async fn a_kind_and_its_canary_are_read() {
 
 #[tokio::test]
 async fn trust_and_the_audit_log_are_read() {
-    let answers = answers(&["/v1/trust", "/v1/audit?last=3"]);
+    let answers = answers(&["/v1/trust", "/v1/components/audit?last=3"]);
     expect![[r#"
         /v1/trust
         200 {
           "keys": [],
           "policy": "off"
         }
-        /v1/audit?last=3
+        /v1/components/audit?last=3
         200 {
           "entries": [
             {

@@ -158,7 +158,7 @@ async fn a_list_says_where_it_goes_on() {
         /v1/runs?limit=501
             422 invalid: `limit` must be 1 to 500
         /v1/runs?status=asleep
-            400 unparsable: the query cannot be read: Failed to deserialize query string: status: unknown variant `asleep`, expected one of `running`, `blocked`, `paused`, `done`, `failed`
+            422 invalid: the query cannot be read: status: unknown variant `asleep`, expected one of `running`, `blocked`, `paused`, `done`, `failed`
     "#]]).await;
 }
 
@@ -234,8 +234,6 @@ async fn what_a_run_did_can_be_read() {
             ("/v1/runs/run-1/why", ""),
             ("/v1/runs/run-1/invocations?step=code", ""),
             ("/v1/runs/run-1/steps/code/log", ""),
-            ("POST /v1/runs/run-1/replay", ""),
-            ("POST /v1/runs/run-1/verify", ""),
         ],
         expect![[r#"
             /v1/runs/run-1/timeline?after=4
@@ -249,7 +247,8 @@ async fn what_a_run_did_can_be_read() {
                       "text": "begins",
                       "what": "step-started"
                     }
-                  ]
+                  ],
+                  "next": null
                 }
             /v1/runs/run-1/why
                 200 {
@@ -267,11 +266,41 @@ async fn what_a_run_did_can_be_read() {
                 }
             /v1/runs/run-1/invocations?step=code
                 200 {
-                  "invocations": []
+                  "invocations": [],
+                  "next": null
                 }
             /v1/runs/run-1/steps/code/log
                 200 text/plain; charset=utf-8
                 the log of code
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_pipeline_is_checked() {
+    check(
+        &[
+            ("POST /v1/pipelines/check", r#"{"pipeline":"good"}"#),
+            ("POST /v1/pipelines/check", r#"{"pipeline":"bad","pipeline_file":"p.toml"}"#),
+        ],
+        expect![[r#"
+            POST /v1/pipelines/check {"pipeline":"good"}
+                200 {
+                  "valid": true
+                }
+            POST /v1/pipelines/check {"pipeline":"bad","pipeline_file":"p.toml"}
+                422 invalid: p.toml:1: no such kind
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_is_replayed_and_verified() {
+    check(
+        &[("POST /v1/runs/run-1/replay", ""), ("POST /v1/runs/run-1/verify", "")],
+        expect![[r#"
             POST /v1/runs/run-1/replay
                 200 {
                   "differences": [],
@@ -299,25 +328,6 @@ async fn what_a_run_did_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_pipeline_is_checked() {
-    check(
-        &[
-            ("POST /v1/pipelines/check", r#"{"pipeline":"good"}"#),
-            ("POST /v1/pipelines/check", r#"{"pipeline":"bad","pipeline_file":"p.toml"}"#),
-        ],
-        expect![[r#"
-            POST /v1/pipelines/check {"pipeline":"good"}
-                200 {
-                  "valid": true
-                }
-            POST /v1/pipelines/check {"pipeline":"bad","pipeline_file":"p.toml"}
-                422 invalid: p.toml:1: no such kind
-        "#]],
-    )
-    .await;
-}
-
-#[tokio::test]
 async fn components_are_added_and_activated() {
     let service = FakeService::new();
     let mut upload = request("POST /v1/components", vec![0_u8; 2 * 1024 * 1024]);
@@ -335,6 +345,10 @@ async fn components_are_added_and_activated() {
         activate agent 2d71 by Some("api")
         bytes of 2d71"#]]
     .assert_eq(&service.calls());
+}
+
+#[tokio::test]
+async fn components_and_what_kinds_ran_on_are_listed() {
     check(
         &[("/v1/components", ""), ("/v1/components/activations/agent", "")],
         expect![[r#"
@@ -364,7 +378,8 @@ async fn components_are_added_and_activated() {
                       "warning": null,
                       "world": "lockstep:step/step@0.2.0"
                     }
-                  ]
+                  ],
+                  "next": null
                 }
             /v1/components/activations/agent
                 200 {
@@ -381,7 +396,8 @@ async fn components_are_added_and_activated() {
                       "kind": "agent",
                       "reason": ""
                     }
-                  ]
+                  ],
+                  "next": null
                 }
         "#]],
     )

@@ -64,7 +64,7 @@ impl WorkerQueue for FakeQueue {
 
 async fn say(queue: &Arc<FakeQueue>, request: Request<Body>) -> String {
     let services = Services { workers: Some(Arc::clone(queue) as _), ..Services::of(&FakeService::new()) };
-    let options = Options { token: TOKEN.to_owned(), allow_remote: false };
+    let options = Options { token: TOKEN.to_owned(), ..Options::default() };
     let answer = app(AppState::new(services, options)).oneshot(request).await.unwrap();
     shown(answer).await.replace("\n  ", " ").replace("\n}", " }")
 }

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where by panicking")]
 
+mod access;
 mod components;
 mod damage;
 mod device;
 mod killed;
 mod layout1;
 mod lifecycle;
+mod replies;
 
 mod tools;
 
