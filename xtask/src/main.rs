@@ -12,6 +12,7 @@ mod debian;
 mod demo;
 mod examples;
 mod fuzz;
+mod github_mock;
 mod guests;
 mod kill;
 mod models;
@@ -51,6 +52,8 @@ enum Task {
     Models,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
+    /// Check the GitHub provider against a mock of GitHub's published description, fetched from npm
+    GithubMock,
     /// Ask a real server for everything its OpenAPI document tells of, with right and wrong input
     Schemathesis(schemathesis::Args),
     /// Live through simulated histories of a host under faults, one for each seed
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
+        Task::GithubMock => github_mock::run(),
         Task::Models => models::run(),
         Task::Schemathesis(args) => schemathesis::run_all(&args),
         Task::Sim(args) => sim::run(&args),

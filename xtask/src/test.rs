@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{debian, examples, guests, tidy, workspace};
+use crate::{debian, examples, github_mock, guests, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -91,6 +91,7 @@ fn stages(quick: bool) -> Vec<Stage> {
     let test = ["test", "--locked", "--workspace", "--no-fail-fast"];
     stages.push(stage("guest tests", Work::Tests(native_build(&guests, &test))));
     stages.push(stage("registry", Work::Task("registry", fetch_registry)));
+    stages.push(stage("github mock", Work::Task("github-mock", fetch_github_mock)));
     // The end-to-end tests run the binary, which nothing else builds for them.
     let build = ["build", "--locked", "--workspace"];
     stages.push(stage("host build", Work::Cargo(host(&root, &build))));
@@ -108,6 +109,17 @@ fn fetch_registry() -> Result<()> {
     {
         let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
         eprintln!("Debian's {PACKAGE} cannot be had ({why}): tests of registries skip themselves");
+    }
+    Ok(())
+}
+
+/// Has GitHub's description and a mock of it for the tests of the provider; they find them there, or skip themselves.
+fn fetch_github_mock() -> Result<()> {
+    if let Err(error) = github_mock::fetch() {
+        let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+        eprintln!(
+            "the mock of GitHub cannot be had from npm ({why}): tests of its description skip themselves"
+        );
     }
     Ok(())
 }

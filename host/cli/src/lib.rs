@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod context;
 mod data;
+mod doctor;
 mod exit;
 mod follow;
 mod host;
@@ -27,10 +28,26 @@ pub use standard::STANDARD_COMPONENTS;
 
 use args::{Cli, Command};
 use clap::Parser;
+use config::HostConfig;
 use context::Context;
+use data::DataFolder;
 use exit::Exit;
+use lockstep_telemetry::Traces;
 use std::process::ExitCode;
 use term::Term;
+
+/// Where a host sends its traces. What is wrong with the configuration is told by whoever opens the host.
+fn traces(cli: &Cli, term: &Term) -> Option<Traces> {
+    if !matches!(cli.command, Command::Serve(_) | Command::Run(_)) {
+        return None;
+    }
+    let folder = DataFolder::find(cli.data.as_deref()).ok()?;
+    let config = HostConfig::read(folder.path()).ok()?;
+    wiring::outside::traces(&config.telemetry).unwrap_or_else(|error| {
+        term.error(&format!("nothing is traced: {error:#}"));
+        None
+    })
+}
 
 /// Parses the arguments of the process and does what they say.
 #[must_use]
@@ -40,8 +57,9 @@ pub fn main() -> ExitCode {
         let code = wiring::supervise(dir);
         return ExitCode::from(u8::try_from(code).unwrap_or_else(|_| Exit::Internal.code()));
     }
-    logging::begin();
     let term = Term::of_process(cli.json);
+    let traces = traces(&cli, &term);
+    logging::begin(cli.log_format, traces.as_ref());
     let mut own = "lockstep ".to_owned();
     let result = Context::new(&cli, term.clone()).and_then(|context| {
         own = context.command("");
@@ -51,6 +69,9 @@ pub fn main() -> ExitCode {
         runtime.shutdown_background();
         result
     });
+    if let Some(traces) = traces {
+        traces.shut_down();
+    }
     let exit = result.unwrap_or_else(|error| {
         let (exit, lines) = exit::explain(&error);
         // A command that is named as the way out is for the same data folder.

@@ -1,25 +1,32 @@
 //! Wires the rooms together: store, sandbox, providers and runtime become one [`RunService`]. Nothing else in the
 //! workspace knows all of them.
 
+mod forge;
+pub(crate) mod outside;
+pub(crate) mod ready;
+
+use self::forge::Asked;
 use crate::config::{FILE, HostConfig, ModelConfig};
 use crate::exit::Refused;
 use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Clock, ComponentService, Credentials, Distribution, DoneBeside, Label,
-    Replies, RunService, Secret, StepExecutor as _, WorkerQueue,
+    BacktestService, BoardService, Bookmarks, Clock, ComponentService, Credentials, Distribution, DoneBeside,
+    Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
+    WorkerQueue,
 };
 use lockstep_providers::http::{HttpError, HttpFault};
 use lockstep_providers::{
-    CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions, JobOptions,
-    LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations, LocalWorkers,
-    Models, PlainHttp, WorkerOptions,
+    BookmarkFiles, CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions,
+    JobOptions, LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations,
+    LocalWorkers, ModelOptions, Models, PlainHttp, WorkerOptions,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
+use lockstep_telemetry::{Metrics, WatchedEffects, WatchedExecutor, WatchedJobs, WatchedJournal};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,7 +42,11 @@ pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
     workers: LocalWorkers,
+    forge: Option<Arc<dyn Forge>>,
     access: Arc<Access>,
+    metrics: Arc<Metrics>,
+    config: HostConfig,
+    folder: PathBuf,
 }
 
 impl Local {
@@ -69,6 +80,12 @@ impl Local {
         Arc::new(self.workers.clone())
     }
 
+    /// The forge that repositories of this host are on, if the operator named one.
+    #[must_use]
+    pub fn forge(&self) -> Option<Arc<dyn Forge>> {
+        self.forge.clone()
+    }
+
     /// All of them, as they are behind whoever guards them.
     #[must_use]
     pub fn offered(&self) -> Offered {
@@ -97,6 +114,33 @@ impl Local {
         self.runtime.retain(retention);
     }
 
+    /// Counts what the host does, and shows it.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// Says whether the host can do what it is there for.
+    pub(crate) fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(ready::Ready::new(&self.folder, self.components()))
+    }
+
+    /// What the operator wired.
+    pub(crate) fn config(&self) -> &HostConfig {
+        &self.config
+    }
+
+    /// Tells those outside what happens in runs, for as long as the host is up; people reach it at `origin`.
+    ///
+    /// # Errors
+    /// Somebody cannot be told as `config.toml` says.
+    pub(crate) fn follow(&self, origin: &str) -> anyhow::Result<()> {
+        let meter: Arc<dyn Meter> = Arc::clone(&self.metrics) as _;
+        let listeners = outside::listeners(&self.config, self.board(), &self.folder, origin, &meter)?;
+        let bookmarks: Arc<dyn Bookmarks> = Arc::new(BookmarkFiles::new(&self.folder));
+        self.runtime.follow(listeners, &bookmarks, &meter);
+        Ok(())
+    }
+
     /// Ends the host in order: no new work, what is being written becomes durable, files are closed. Jobs go on by
     /// themselves and are found again.
     pub async fn close(self) {
@@ -113,7 +157,9 @@ impl Local {
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
 pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow::Result<Local> {
-    let config = HostConfig::read(folder)?;
+    let mut config = HostConfig::read(folder)?;
+    let metrics = Arc::new(Metrics::new(folder.to_owned(), env!("CARGO_PKG_VERSION")));
+    let meter: Arc<dyn Meter> = Arc::clone(&metrics) as _;
     let path = folder.to_owned();
     let store = Arc::new(tokio::task::spawn_blocking(move || SledStore::open(path)).await??);
     let options = SandboxOptions { cache_dir: Some(cache_dir(folder)), ..SandboxOptions::default() };
@@ -125,6 +171,15 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
         LocalChecks::new(git.clone(), CheckOptions::new(supervisor.clone()), Arc::clone(&waker.wake))?;
     let effects = LocalEffects::new(git.clone(), CommandOptions::for_effects(supervisor.clone()));
     let observations = LocalObservations::new(&git, CommandOptions::for_observations(supervisor.clone()))?;
+    let (mut effects, mut observations): (Arc<dyn Effects>, Arc<dyn Observations>) =
+        (Arc::new(effects), Arc::new(observations));
+    let mut forge = None;
+    // A host that drives nothing asks nobody outside, and needs no secret.
+    if drive == Drive::Runs {
+        forge = forge::open(&config, &git)?;
+        effects = outside::effects(&config, effects, folder, &meter)?;
+        observations = outside::observations(&config, observations, &meter)?;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     credentials.sweep().await;
@@ -132,20 +187,24 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
     let options = WorkerOptions { lease: config.workers.lease(), is_reachable: is_server };
     let workers = LocalWorkers::new(git.clone(), Arc::clone(&clock), options);
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
-    let jobs = jobs.with_workers(workers.clone()).with_models(models(config.models)?);
+    let jobs =
+        jobs.with_workers(workers.clone()).with_models(models(std::mem::take(&mut config.models), &meter)?);
     let git = Arc::new(git);
+    let journal = WatchedJournal::open(Arc::clone(&store) as _, Arc::clone(&meter)).await?;
+    let asked = Asked { checks: Arc::new(checks), mergeability: Arc::clone(&git) as _, effects };
+    let asked = asked.of(forge.as_ref());
     let outside = Outside {
-        journal: Arc::clone(&store) as _,
+        journal: Arc::new(journal),
         components: Arc::clone(&store) as _,
-        executor: Arc::new(executor),
-        checks: Arc::new(checks),
-        mergeability: Arc::clone(&git) as _,
+        executor: Arc::new(WatchedExecutor::new(executor, Arc::clone(&meter))),
+        checks: asked.checks,
+        mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
-        effects: Arc::new(effects),
-        observations: Arc::new(observations),
+        effects: Arc::new(WatchedEffects::new(asked.effects, Arc::clone(&meter))),
+        observations,
         credentials,
         changes: git,
-        jobs: Arc::new(jobs),
+        jobs: Arc::new(WatchedJobs::new(Arc::new(jobs), Arc::clone(&meter))),
         clock,
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
@@ -153,11 +212,12 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
-    Ok(Local { runtime, store, access, workers })
+    let forge = forge.map(|forge| Arc::new(forge) as _);
+    Ok(Local { runtime, store, forge, access, metrics, config, workers, folder: folder.to_owned() })
 }
 
 /// The models that jobs name.
-fn models(configured: BTreeMap<String, ModelConfig>) -> anyhow::Result<Models> {
+fn models(configured: BTreeMap<String, ModelConfig>, meter: &Arc<dyn Meter>) -> anyhow::Result<Models> {
     let mut models = Models::default();
     for (name, config) in configured {
         let wrong = |error: HttpError| {
@@ -165,7 +225,8 @@ fn models(configured: BTreeMap<String, ModelConfig>) -> anyhow::Result<Models> {
             let or = if is_plain { ", or say allow_plain = true if that is meant" } else { "" };
             format!("[models.{name}] of {FILE}: {error}{or}")
         };
-        models.add(&name, config.options()).map_err(wrong).or_else(Refused::because)?;
+        let options = ModelOptions { meter: Arc::clone(meter), ..config.options() };
+        models.add(&name, options).map_err(wrong).or_else(Refused::because)?;
     }
     Ok(models)
 }
@@ -274,7 +335,7 @@ pub(crate) fn open_bench(folder: &Path) -> anyhow::Result<Sandbox> {
 }
 
 /// Compiled code depends on the component and the host alone, so all data folders of a user share it.
-fn cache_dir(folder: &Path) -> PathBuf {
+pub(crate) fn cache_dir(folder: &Path) -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let user = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     set("LOCKSTEP_CACHE")

@@ -12,6 +12,7 @@ mod component_service;
 mod components;
 mod credentials;
 mod distribution;
+mod follow;
 mod forge;
 mod journal;
 mod lenient;
@@ -47,10 +48,11 @@ pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
     Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
 };
+pub use follow::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener};
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
-pub use meter::{Measure, Meter, NoMeter};
+pub use meter::{Measure, Meter, MetricsPage, NoMeter, Readiness};
 pub use outside::{
     ChangeSource, ChangeSourceError, CheckOrder, Checks, Effects, Jobs, Mergeability, ObservationOrder,
     Observations, Wake, Workspace,

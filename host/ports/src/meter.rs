@@ -1,5 +1,7 @@
 //! What the rooms count, for whoever shows it. No room knows who that is.
 
+use async_trait::async_trait;
+use lockstep_types::RunStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,67 @@ pub enum Measure<'a> {
         /// Requests left until its limit is renewed.
         remaining: u64,
     },
+    /// A turn was made durable, or was not.
+    Commit {
+        /// `durable`, `failed`.
+        outcome: &'a str,
+        /// How long it took.
+        time: Duration,
+    },
+    /// A run stands elsewhere.
+    Moved {
+        /// Where it stood; none: it is new, or was found at a start.
+        from: Option<RunStatus>,
+        /// Where it stands.
+        to: RunStatus,
+    },
+    /// A component was called.
+    Invocation {
+        /// Step kind.
+        kind: &'a str,
+        /// `transition`, or the class of a fault.
+        outcome: &'a str,
+        /// Fuel it used.
+        fuel: u64,
+        /// How long it took, waiting for its turn included.
+        time: Duration,
+    },
+    /// A job or an effect ended.
+    Work {
+        /// What it is: `job`, `effect`.
+        what: &'a str,
+        /// Kind of job, name of effect.
+        kind: &'a str,
+        /// How it ended.
+        outcome: &'a str,
+        /// How long it took.
+        time: Duration,
+    },
+    /// There is more or less of something.
+    Level {
+        /// Of what: `jobs`, `effects`, `invocations`, `event-streams`.
+        what: &'a str,
+        /// By how much.
+        change: i64,
+    },
+    /// A request was answered.
+    Request {
+        /// Its method.
+        method: &'a str,
+        /// The path with names for what varies in it: `/v1/runs/{run}`.
+        route: &'a str,
+        /// Status of the answer.
+        status: u16,
+        /// Until its head was ready.
+        time: Duration,
+    },
+    /// A message to somebody who follows what happens.
+    Delivery {
+        /// Who, as the operator named it.
+        listener: &'a str,
+        /// How it ended: `delivered`, `failed` (it is sent again), `given-up`.
+        outcome: &'a str,
+    },
 }
 
 /// Counts. Called where work is done: an implementation neither blocks nor fails.
@@ -46,4 +109,18 @@ impl NoMeter {
 
 impl Meter for NoMeter {
     fn note(&self, _: &Measure<'_>) {}
+}
+
+/// Shows what was counted.
+#[async_trait]
+pub trait MetricsPage: Send + Sync {
+    /// Everything as it is now, in the text format of Prometheus (OpenMetrics 1.0).
+    async fn page(&self) -> String;
+}
+
+/// Says whether the host can do what it is there for.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// What is in the way, a line each: what, and what to do. Nothing: it is ready.
+    async fn missing(&self) -> Vec<String>;
 }

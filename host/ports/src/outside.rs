@@ -19,6 +19,10 @@ pub struct CheckOrder<'a> {
     pub run: &'a RunId,
     /// Its change.
     pub change: &'a Change,
+    /// Title of the work, for a pull request that has to be opened.
+    pub title: &'a str,
+    /// Its description.
+    pub description: &'a str,
     /// The local checks of its pipeline, by name.
     pub commands: &'a BTreeMap<String, CheckCommand>,
 }

@@ -136,7 +136,7 @@ impl Checks for LocalChecks {
         let repository = self.inner.git.open(&order.change.repository).await?;
         let head_commit = repository.tip(&order.change.head_branch).await?;
         let Some(commit) = &head_commit else {
-            return Ok(CheckReport { head_commit, checks: Vec::new() });
+            return Ok(CheckReport::default());
         };
         let mut checks = Vec::new();
         let mut current = BTreeSet::new();
@@ -152,7 +152,7 @@ impl Checks for LocalChecks {
         // What this run waited for at an earlier commit is of no use to it now.
         self.inner
             .release(order.run, |key| key.repository == repository.common_dir() && !current.contains(key));
-        Ok(CheckReport { head_commit, checks })
+        Ok(CheckReport { head_commit, checks, pull_request: None })
     }
 
     async fn forget(&self, run: &RunId) {

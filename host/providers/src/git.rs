@@ -7,13 +7,17 @@ mod error;
 mod merge;
 mod observe;
 mod refs;
+mod remote;
 mod repository;
 mod source;
 mod worktree;
 
+pub(crate) use effects::method_word;
 pub(crate) use error::GitError;
 pub use error::SetupError;
+pub(crate) use merge::{Halt, check_head};
 pub(crate) use refs::short;
+pub(crate) use remote::{Pushed, Remote};
 pub(crate) use repository::{CommitSpec, Repository};
 pub(crate) use worktree::{Moved, Worktree};
 

@@ -13,11 +13,13 @@ mod effects;
 mod environment;
 mod files;
 mod git;
+mod github;
 mod health;
 pub mod http;
 mod jobs;
 mod launch;
 mod mask;
+mod notify;
 mod observations;
 mod supervisor;
 mod text;
@@ -29,10 +31,15 @@ pub use credentials::LocalCredentials;
 pub use distribution::{ComponentDistribution, DistributionOptions, PlainHttp};
 pub use effects::LocalEffects;
 pub use git::{GitOptions, LocalGit, SetupError};
+pub use github::{
+    GitHub, GitHubChecks, GitHubCredential, GitHubEffects, GitHubError, GitHubMergeability, GitHubOptions,
+    GitHubPace,
+};
 pub use health::{Datadog, HealthPage, HealthSource, WatchedReleases};
 pub use jobs::{
     JobOptions, KeySource, LocalJobs, LocalWorkers, ModelOptions, Models, Structured, WorkerOptions,
 };
+pub use notify::{BookmarkFiles, NotifyEndpoint, NotifyFormat};
 pub use observations::LocalObservations;
 pub use supervisor::supervise;
-pub use tracker::{GithubIssues, LinearIssues, TrackedEffects};
+pub use tracker::{GithubIssues, LinearIssues, TicketUpdates, TrackedEffects};

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument as _;
 
 /// Inputs that may wait for a run: people and jobs wait for a place, wake-ups are dropped.
 const MAILBOX_MAX: usize = 64;
@@ -285,7 +286,9 @@ impl Actor {
                 return Err(TurnError::Rejected(credentials::not_taken(&error)));
             }
         }
-        let outcome = self.turn_of(input, writer).await;
+        let id = self.recorded.run.spec().id.as_str();
+        let span = tracing::info_span!(target: "lockstep::trace", "turn", run.id = id);
+        let outcome = self.turn_of(input, writer).instrument(span).await;
         if !self.recorded.run.status().is_live() {
             // Before anybody is told: whoever hears that it has ended may start another, or this one again.
             shared.release(self.recorded.run.spec());

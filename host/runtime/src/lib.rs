@@ -10,6 +10,7 @@ mod board;
 mod clock;
 mod components;
 mod credentials;
+mod follow;
 mod observer;
 pub mod pipeline_file;
 mod replay;

@@ -21,7 +21,13 @@ impl Observer for LiveObserver<'_> {
         match request {
             ObservationRequest::Checks => {
                 let spec = self.run.spec();
-                let order = CheckOrder { run: &spec.id, change, commands: &spec.pipeline.checks };
+                let order = CheckOrder {
+                    run: &spec.id,
+                    change,
+                    title: &spec.title,
+                    description: &spec.description,
+                    commands: &spec.pipeline.checks,
+                };
                 outside.checks.read(order).await.map_or_else(failed, ObservationAnswer::Checks)
             }
             ObservationRequest::Mergeability => {

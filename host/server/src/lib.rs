@@ -11,6 +11,7 @@ mod guard;
 mod identity;
 mod known;
 mod limits;
+mod observe;
 mod origin;
 mod pages;
 mod paging;
@@ -21,6 +22,7 @@ mod serve;
 mod state;
 
 pub use limits::Limits;
+pub use observe::Watch;
 pub use origin::Origin;
 pub use routes::app;
 pub use serve::{ServeError, bind, serve};

@@ -78,6 +78,11 @@ impl Budget {
         }
     }
 
+    /// Streams that are open, of everybody.
+    pub(crate) fn open_streams(&self) -> usize {
+        self.limits.streams - self.streams.available_permits()
+    }
+
     /// Counts a request of somebody, or of an address where nobody is known.
     pub(crate) fn request(
         &self,

@@ -1,4 +1,5 @@
 use crate::limits::{Budget, Limits, StreamPermit};
+use crate::observe::Watch;
 use crate::origin::Origin;
 use crate::problem::{self, Problem};
 use crate::replies::Repeats;
@@ -49,6 +50,8 @@ pub struct Services {
     pub access: Option<Arc<Access>>,
     /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
     pub replies: Option<Arc<dyn Replies>>,
+    /// What is counted, and who says whether the host is ready.
+    pub watch: Watch,
 }
 
 impl Services {
@@ -66,6 +69,7 @@ impl Services {
             workers: None,
             access: None,
             replies: None,
+            watch: Watch::default(),
         }
     }
 }
@@ -146,6 +150,10 @@ impl AppState {
     pub(crate) fn workers(&self) -> Result<&Arc<dyn WorkerQueue>, Problem> {
         let none = || Problem::new(problem::UNAVAILABLE, "this host has no queue for workers");
         self.0.services.workers.as_ref().ok_or_else(none)
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.0.services.watch
     }
 
     pub(crate) fn repeats(&self) -> Arc<Repeats> {

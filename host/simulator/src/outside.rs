@@ -221,7 +221,7 @@ impl Outside {
             url: text(&check["url"]),
             summary: None,
         });
-        Ok(CheckReport { head_commit: head(&entry), checks: checks.collect() })
+        Ok(CheckReport { head_commit: head(&entry), checks: checks.collect(), pull_request: None })
     }
 
     fn merge_report(&self) -> Result<MergeReport, ObserveFailure> {
@@ -232,7 +232,7 @@ impl Outside {
             Some("unknown") => Verdict::Unknown,
             _ => Verdict::Mergeable,
         };
-        Ok(MergeReport { head_commit: head(&entry), verdict, conflicts: Vec::new() })
+        Ok(MergeReport { head_commit: head(&entry), verdict, ..MergeReport::default() })
     }
 
     fn health(&self) -> Result<HealthReport, ObserveFailure> {

@@ -1,4 +1,4 @@
-use crate::Timestamp;
+use crate::{PullRequest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A question of a component to the host, the request side of one import call.
@@ -138,10 +138,13 @@ pub struct CheckReport {
     pub head_commit: Option<String>,
     /// All of them.
     pub checks: Vec<Check>,
+    /// The pull request whose checks they are, where a forge is wired. Components are told of it with the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequest>,
 }
 
 /// Whether a change merges cleanly (SPEC CF-1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -150,11 +153,12 @@ pub enum Verdict {
     /// It does not.
     Conflicted,
     /// Nobody knows yet.
+    #[default]
     Unknown,
 }
 
 /// The mergeability of the head commit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MergeReport {
     /// None: the change has no head commit.
@@ -165,6 +169,9 @@ pub struct MergeReport {
     /// Paths in conflict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<String>,
+    /// What else stands between it and a merge, or why nobody knows; for people, not for components.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 /// How a file differs from the merge base.

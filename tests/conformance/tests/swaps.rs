@@ -159,7 +159,7 @@ impl Checks for SlowChecks {
             url: None,
             summary: None,
         };
-        Ok(CheckReport { head_commit: Some("1".repeat(40)), checks: vec![check] })
+        Ok(CheckReport { head_commit: Some("1".repeat(40)), checks: vec![check], pull_request: None })
     }
 
     async fn forget(&self, _: &RunId) {}
@@ -190,8 +190,11 @@ impl Host {
         let sandbox = Sandbox::new(Arc::clone(&components) as _, options).expect("a sandbox can be made");
         let clock = Arc::new(SimClock::new(Timestamp(1_767_603_600_000), 1));
         let journal = MemJournal::new();
-        let merges =
-            MergeReport { head_commit: Some("1".repeat(40)), verdict: Verdict::Mergeable, conflicts: vec![] };
+        let merges = MergeReport {
+            head_commit: Some("1".repeat(40)),
+            verdict: Verdict::Mergeable,
+            ..MergeReport::default()
+        };
         let effects = FakeEffects::new();
         effects.script("merge", [EffectOutcome::Done(JsonText::null())]);
         let ticket = json!({"externalId": "T-1", "url": "https://tracker.test/T-1"});

@@ -153,8 +153,10 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let clock = Arc::new(SimClock::new(BEGINNING, mix(seed, &["clock"])));
-        let report =
-            |commit: u64| CheckReport { head_commit: Some(format!("{commit:040x}")), checks: Vec::new() };
+        let report = |commit: u64| CheckReport {
+            head_commit: Some(format!("{commit:040x}")),
+            ..CheckReport::default()
+        };
         let reports = [Ok(report(1)), Err(ObserveFailure::Failed("gone".to_owned())), Ok(report(2))];
         let pipelines = (0..3).map(|_| pipeline::text(&mut random)).collect();
         Self {

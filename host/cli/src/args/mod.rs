@@ -37,6 +37,7 @@ pub(crate) use workspace::{
     NoticesArgs, NoticesCommand, SetArgs, SettingsCommand, SpendArgs, SpendCommand, WorkspacesCommand,
 };
 
+use crate::logging::LogFormat;
 use clap::{Parser, Subcommand};
 use lockstep_types::board::WorkspaceId;
 use std::path::PathBuf;
@@ -78,6 +79,7 @@ Set up:
   credentials Keep keys that jobs need, encrypted
   token      Who else may speak to the server: add, list, revoke
   audit      What was asked of the host: who, when, what, to what, from where
+  doctor     Look at everything the host depends on; say what is wrong and what to do
   store      Check, repair, back up, restore, export, import and compact what is stored
 
 Options:
@@ -99,7 +101,7 @@ Exit status:
   0    done; for a run: all its steps are done
   1    a fault of lockstep or of the machine
   2    the command line is wrong
-  3    the run failed, or a replay found a difference
+  3    the run failed, a replay found a difference, or a check of `doctor` failed
   4    the run waits for a person
   5    refused: an invalid input, pipeline or repository, or not possible now
   130  interrupted; a run goes on with `lockstep run --resume RUN`
@@ -108,6 +110,7 @@ Exit status:
 Environment:
   LOCKSTEP_DATA  the data folder        LOCKSTEP_LOG  what to log to stderr (default: warn)
   LOCKSTEP_WORKSPACE  the workspace (default: default)
+  LOCKSTEP_LOG_FORMAT  text or json
   LOCKSTEP_CACHE where compiled components are kept [default: lockstep in $XDG_CACHE_HOME or ~/.cache]
   NO_COLOR       no colours";
 
@@ -140,6 +143,20 @@ pub(crate) struct Cli {
     /// Write JSON: one document, or one line per event
     #[arg(long, global = true, display_order = 101)]
     pub(crate) json: bool,
+
+    /// How the log on stderr is written; LOCKSTEP_LOG says what of it
+    #[arg(
+        long,
+        global = true,
+        env = "LOCKSTEP_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_env = true,
+        hide_default_value = true,
+        hide_possible_values = true,
+        display_order = 103
+    )]
+    pub(crate) log_format: LogFormat,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -212,6 +229,8 @@ pub(crate) enum Command {
     Verify(RunArg),
     /// Say what a run waits for, since when, and who can act
     Why(RunArg),
+    /// Look at everything the host depends on, and say what to do about what is wrong
+    Doctor,
     /// Carry out one job; started by the host itself
     #[command(hide = true)]
     JobSupervisor {

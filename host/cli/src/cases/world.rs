@@ -148,7 +148,11 @@ fn checks(value: Value, head: Option<&str>) -> Result<CheckReport, String> {
         }
         _ => return Err("write a list such as [\"build=success\"]".to_owned()),
     };
-    Ok(CheckReport { head_commit, checks: list.into_iter().map(check).collect::<Result<_, _>>()? })
+    Ok(CheckReport {
+        head_commit,
+        checks: list.into_iter().map(check).collect::<Result<_, _>>()?,
+        pull_request: None,
+    })
 }
 
 fn check(value: Value) -> Result<Check, String> {
@@ -178,7 +182,7 @@ fn mergeability(value: Value, head: Option<String>) -> Result<MergeReport, Strin
         return Ok(MergeReport {
             head_commit: head,
             verdict: from::<Verdict>(value)?,
-            conflicts: Vec::new(),
+            ..MergeReport::default()
         });
     }
     let mut fields: Map<String, Value> = from(value)?;

@@ -5,6 +5,7 @@ mod board;
 mod capsule;
 mod component;
 mod credentials;
+mod doctor;
 mod items;
 mod new;
 mod notices;
@@ -67,6 +68,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Simulate(args) => simulate::simulate(context, args).await,
         Command::Replay(arg) => replay::replay(context, &arg.run).await,
         Command::Verify(arg) => replay::verify(context, &arg.run).await,
+        Command::Doctor => doctor::doctor(context).await,
         Command::Why(arg) => runs::why(context, &arg.run).await,
         // It is started before anything else of the process, see `main`.
         Command::JobSupervisor { .. } => Ok(Exit::Internal),

@@ -1,6 +1,6 @@
 use super::run::interrupted;
 use crate::args::ServeArgs;
-use crate::config::HostConfig;
+use crate::config::{HostConfig, MetricsAccess};
 use crate::context::Context;
 use crate::data::ServerFile;
 use crate::exit::{Exit, Refused};
@@ -9,7 +9,7 @@ use crate::standard;
 use crate::wiring::Retention;
 use anyhow::Context as _;
 use lockstep_access::Offered;
-use lockstep_server::{AppState, Options, Origin, ServeError, Services};
+use lockstep_server::{AppState, Options, Origin, ServeError, Services, Watch};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
@@ -61,9 +61,10 @@ async fn listen(
     let local = host.local().context("a server needs a data folder of its own")?;
     let Offered { runs, board, components, backtests } = local.offered();
     let (access, replies) = (Some(local.access()), Some(local.replies()));
-    let workers = Some(local.workers());
-    let services = Services { runs, board, components, backtests, workers, access, replies };
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
+    let watch = watch(host, &file.url)?;
+    let workers = Some(local.workers());
+    let services = Services { runs, board, components, backtests, workers, access, replies, watch };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
         context.term.line(&file)?;
@@ -78,6 +79,19 @@ async fn listen(
     lockstep_server::serve(listener, state, interrupted).await;
     drop(announced);
     Ok(Exit::Done)
+}
+
+/// What the server tells of the host; from here on those are told what happens who want to be.
+fn watch(host: &Host, url: &str) -> anyhow::Result<Watch> {
+    let Some(local) = host.local() else { return Ok(Watch::default()) };
+    let config = &local.config().server;
+    local.follow(config.origin.as_deref().unwrap_or(url))?;
+    Ok(Watch {
+        meter: local.metrics(),
+        metrics: Some(local.metrics()),
+        open_metrics: config.metrics == MetricsAccess::Open,
+        readiness: Some(local.readiness()),
+    })
 }
 
 /// The address under which this machine reaches `address`.

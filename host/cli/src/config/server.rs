@@ -10,6 +10,8 @@ const STREAMS_MAX: usize = 200;
 pub(crate) struct ServerConfig {
     /// The address browsers know it by, where a proxy that speaks TLS stands before it: `https://steps.example.com`.
     pub(crate) origin: Option<String>,
+    /// Who may read `/metrics`.
+    pub(crate) metrics: MetricsAccess,
     /// Requests a minute of one token, session, or address.
     requests_per_minute: Option<u32>,
     /// The same at once.
@@ -18,6 +20,16 @@ pub(crate) struct ServerConfig {
     streams: Option<usize>,
     /// The same of one token or session.
     streams_per_token: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MetricsAccess {
+    /// Whoever has a token.
+    #[default]
+    Token,
+    /// Everybody who reaches the host.
+    Open,
 }
 
 impl ServerConfig {

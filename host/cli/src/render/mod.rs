@@ -7,6 +7,7 @@ mod access;
 mod backtest;
 mod board;
 mod component;
+pub(crate) mod doctor;
 mod item;
 mod registry;
 mod report;

@@ -102,14 +102,19 @@ impl Decider {
     }
 
     /// The commit whose checks a gate saw is the one the change stands for from then on: what is merged later is what was
-    /// checked, and a commit pushed in between is refused by the merge.
+    /// checked, and a commit pushed in between is refused by the merge. So is the pull request that a forge has of it.
     fn take_head_seen(&mut self, observations: &[Observation]) {
         let seen = observations.iter().rev().find_map(|observation| match &observation.answer {
-            ObservationAnswer::Checks(report) => report.head_commit.clone(),
+            ObservationAnswer::Checks(report) if report.head_commit.is_some() => {
+                Some((report.head_commit.clone(), report.pull_request.clone()))
+            }
             _ => None,
         });
-        if seen.is_some() && seen != self.run.change.head_commit {
-            self.emit(Event::ChangeUpdated { head_commit: seen, pull_request: None });
+        let Some((head_commit, pull_request)) = seen else { return };
+        let known = &self.run.change;
+        let pull_request = pull_request.filter(|request| Some(request) != known.pull_request.as_ref());
+        if head_commit != known.head_commit || pull_request.is_some() {
+            self.emit(Event::ChangeUpdated { head_commit, pull_request });
         }
     }
 

@@ -1,7 +1,8 @@
 use super::world::{World, complete, dispatch, done};
 use expect_test::expect;
 use lockstep_types::{
-    Effect, EffectOutcome, Input, JobKey, JobOutcome, JobResult, JsonText, MergeMethod, Next,
+    CheckReport, Effect, EffectOutcome, Input, JobKey, JobOutcome, JobResult, JsonText, MergeMethod, Next,
+    Observation, ObservationAnswer, ObservationRequest, PullRequest,
 };
 
 fn evicted(transient: bool) -> JobOutcome {
@@ -75,4 +76,21 @@ fn a_job_moves_the_head_that_an_effect_is_about() {
         = done item PrReady notices []
     "#]]
     .assert_eq(&world.text());
+}
+
+#[test]
+fn a_pull_request_that_a_gate_saw_is_that_of_the_run() {
+    let says = [("a", vec![dispatch("a").into()]), ("b", vec![dispatch("b").into()])];
+    let mut world = World::started(&["a", "b"], &says);
+    let pull_request =
+        Some(PullRequest { url: "https://forge/7".into(), number: Some(7), branch: Some("work".into()) });
+    let head_commit = world.run().change().head_commit.clone().or_else(|| Some("bbbbbbbbbbbbbbbb".into()));
+    let report = CheckReport { head_commit, pull_request: pull_request.clone(), ..CheckReport::default() };
+    for _ in 0..2 {
+        let (request, answer) = (ObservationRequest::Checks, ObservationAnswer::Checks(report.clone()));
+        world.sees = vec![Observation { request, answer }];
+        world.job(&done(""));
+        assert_eq!(world.run().change().pull_request, pull_request);
+    }
+    assert_eq!(world.text().matches("change-updated").count(), 1, "{}", world.text());
 }

@@ -3,9 +3,9 @@
 use crate::{Call, Command, Recorded, Turn, timeline};
 use lockstep_types::{
     Access, Admission, Answer, Change, Completion, Digest, EffectOutcome, Fault, Grant, Input, Invocation,
-    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Migration, Next, Outcome, Pin, Pinning,
-    Pipeline, Policy, QuestionId, QuestionKind, Rejected, Repin, ReworkRequest, RunId, RunSpec, StepDef,
-    Stop, Timestamp, Transition, TurnRecord,
+    ItemContext, JobOutcome, JobRequest, JobResult, JsonText, Migration, Next, Observation, Outcome, Pin,
+    Pinning, Pipeline, Policy, QuestionId, QuestionKind, Rejected, Repin, ReworkRequest, RunId, RunSpec,
+    StepDef, Stop, Timestamp, Transition, TurnRecord,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -152,6 +152,8 @@ pub(super) struct World {
     pub(super) turns: Vec<TurnRecord>,
     pub(super) now: Timestamp,
     pub(super) admission: Admission,
+    /// What the component that is called next sees.
+    pub(super) sees: Vec<Observation>,
     says: BTreeMap<String, VecDeque<Says>>,
     log: String,
 }
@@ -166,6 +168,7 @@ impl World {
             turns: Vec::new(),
             now: Timestamp(1000),
             admission: Admission::default(),
+            sees: Vec::new(),
             says,
             log: String::new(),
         }
@@ -207,7 +210,7 @@ impl World {
                 digest: call.digest,
                 fingerprint: Digest::zero(),
                 input: call.input,
-                observations: Vec::new(),
+                observations: std::mem::take(&mut self.sees),
                 logs: Vec::new(),
                 outcome,
                 fuel: 1,

@@ -178,13 +178,7 @@ fn done(order: &EffectOrder, method: Option<MergeMethod>, commit: &str, behind: 
         #[serde(skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,
     }
-    let method = match method {
-        Some(MergeMethod::Merge) => "merge",
-        Some(MergeMethod::Squash) => "squash",
-        Some(MergeMethod::Rebase) => "rebase",
-        Some(MergeMethod::FastForward) => "fast-forward",
-        None => "update-branch",
-    };
+    let method = method_word(method);
     let note = |worktree: &PathBuf| {
         format!(
             "{} still has the files of before: look at them, then git reset --hard there",
@@ -193,4 +187,15 @@ fn done(order: &EffectOrder, method: Option<MergeMethod>, commit: &str, behind: 
     };
     let notes = behind.iter().map(note).collect();
     JsonText::of(&Done { commit, base: &order.change.base_branch, method, notes })
+}
+
+/// The word for a merge by a method, or for an update, in what is reported of it.
+pub(crate) fn method_word(method: Option<MergeMethod>) -> &'static str {
+    match method {
+        Some(MergeMethod::Merge) => "merge",
+        Some(MergeMethod::Squash) => "squash",
+        Some(MergeMethod::Rebase) => "rebase",
+        Some(MergeMethod::FastForward) => "fast-forward",
+        None => "update-branch",
+    }
 }

@@ -16,7 +16,7 @@ const EFFECT_TRAILER: &str = "Lockstep-Effect";
 
 /// Why an effect does not take place.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(crate) enum Halt {
     /// Doing the same again would not help.
     Refused(String),
     /// Doing the same again may help.
@@ -195,7 +195,7 @@ fn conflict(order: &EffectOrder, files: &[String]) -> Halt {
 }
 
 /// The head commit, unless the branch is not at the commit the component decided on.
-pub(super) fn check_head<'a>(order: &EffectOrder, tip: Option<&'a str>) -> Result<&'a str, Halt> {
+pub(crate) fn check_head<'a>(order: &EffectOrder, tip: Option<&'a str>) -> Result<&'a str, Halt> {
     let branch = &order.change.head_branch;
     let text = match (order.change.head_commit.as_deref(), tip) {
         (Some(tested), Some(tip)) if tested == tip => return Ok(tip),

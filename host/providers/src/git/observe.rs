@@ -80,18 +80,20 @@ impl LocalGit {
         let repository = self.open(&change.repository).await?;
         let head = repository.tip(&change.head_branch).await?;
         let base = repository.tip(&change.base_branch).await?;
-        let unknown =
-            |head_commit| MergeReport { head_commit, verdict: Verdict::Unknown, conflicts: Vec::new() };
+        let unknown = |head_commit| MergeReport { head_commit, ..MergeReport::default() };
         let (Some(commit), Some(base)) = (&head, &base) else {
             return Ok(unknown(head));
         };
         match repository.merge_tree(None, base, commit).await {
             Ok(MergedTree::Clean(_)) => {
-                Ok(MergeReport { head_commit: head, verdict: Verdict::Mergeable, conflicts: Vec::new() })
+                Ok(MergeReport { head_commit: head, verdict: Verdict::Mergeable, ..MergeReport::default() })
             }
-            Ok(MergedTree::Conflicts(conflicts)) => {
-                Ok(MergeReport { head_commit: head, verdict: Verdict::Conflicted, conflicts })
-            }
+            Ok(MergedTree::Conflicts(conflicts)) => Ok(MergeReport {
+                head_commit: head,
+                verdict: Verdict::Conflicted,
+                conflicts,
+                reasons: Vec::new(),
+            }),
             Err(error) => {
                 // Commits of a shallow or partial clone may be missing: whoever fetches them changes the answer.
                 let whole = repository.call(["rev-list", "--quiet", "--objects", commit, base]).run().await?;

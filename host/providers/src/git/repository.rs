@@ -226,6 +226,17 @@ impl Repository {
         call.arg("-F").arg("-").stdin(spec.message.into_bytes()).text().await
     }
 
+    /// Makes a branch at a commit; false if there is one of that name.
+    pub(crate) async fn create_branch(&self, branch: &str, commit: &str) -> Result<bool, GitError> {
+        let name = branch_ref(branch)?;
+        // Only if it is still not there: somebody else's branch of that name is theirs.
+        let created = self.call(["update-ref", &name, commit_id(commit)?, ""]).run().await?;
+        if created.code == Some(0) {
+            return Ok(true);
+        }
+        if self.tip(branch).await?.is_some() { Ok(false) } else { Err(created.failed()) }
+    }
+
     /// Moves a branch from `old` to `new`; false if it is no longer at `old`.
     pub(super) async fn compare_and_swap(
         &self,

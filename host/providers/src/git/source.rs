@@ -78,10 +78,8 @@ impl ChangeSource for LocalGit {
             None => opened.default_base(head).await?,
         };
         let tip = opened.resolve_branch(&base).await?;
-        let name = branch_ref(head).map_err(|_| opened.no_branch_name(head))?;
-        // Only if it is still not there: somebody else's branch of that name is theirs.
-        let created = opened.call(["update-ref", &name, &tip, ""]).checked().await;
-        created.map_err(|error| opened.unreadable(&error))?;
+        branch_ref(head).map_err(|_| opened.no_branch_name(head))?;
+        opened.create_branch(head, &tip).await.map_err(|error| opened.unreadable(&error))?;
         self.resolve(repository, head, Some(&base)).await
     }
 

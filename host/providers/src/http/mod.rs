@@ -23,6 +23,7 @@ use reqwest::{Client, Method, StatusCode, Url, redirect};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 /// How long a host may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -53,6 +54,8 @@ pub struct HttpOptions {
     pub answer_max: usize,
     /// When a request is made again.
     pub retry: Retry,
+    /// Whether the address itself is a secret, as that of a Slack webhook: messages then show its host alone.
+    pub is_secret: bool,
     /// Counts every request.
     pub meter: Arc<dyn Meter>,
     headers: HeaderMap,
@@ -69,9 +72,17 @@ impl HttpOptions {
             time: REQUEST_TIME,
             answer_max: ANSWER_MAX,
             retry: Retry::default(),
+            is_secret: false,
             meter: NoMeter::shared(),
             headers: HeaderMap::new(),
         }
+    }
+
+    /// Counts every request by this.
+    #[must_use]
+    pub fn metered(mut self, meter: &Arc<dyn Meter>) -> Self {
+        self.meter = Arc::clone(meter);
+        self
     }
 
     /// Sends a header with every request.
@@ -90,6 +101,20 @@ impl HttpOptions {
             .map_err(|fault| HttpError::new(self.service, &self.base, fault))?;
         self.headers.insert(HeaderName::from_static(name), value);
         Ok(self)
+    }
+
+    /// An address without what may be a key to it.
+    fn shown(&self, url: &Url) -> String {
+        let mut url = url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        // Only an address that can have neither refuses to lose them.
+        url.set_username("").unwrap_or_default();
+        url.set_password(None).unwrap_or_default();
+        if self.is_secret {
+            url.set_path("");
+        }
+        url.to_string()
     }
 }
 
@@ -148,7 +173,9 @@ impl Http {
         let url = self.url_of(request)?;
         for attempt in 1.. {
             let begun = Instant::now();
-            let outcome = self.once(request, url.clone()).await;
+            let span = tracing::info_span!(target: "lockstep::trace", "provider call",
+                provider = self.options.service, method = %request.method, attempt);
+            let outcome = self.once(request, url.clone()).instrument(span).await;
             self.count(&outcome, begun.elapsed());
             let asked = retry::asked(&outcome, request.may_repeat());
             match asked.and_then(|asked| self.options.retry.wait(attempt, asked, retry::random())) {
@@ -160,7 +187,7 @@ impl Http {
     }
 
     fn url_of(&self, request: &HttpRequest) -> Result<Url, HttpError> {
-        let failed = |fault| HttpError::new(self.options.service, &self.options.base, fault);
+        let failed = |fault| self.failed(&self.base, fault);
         if let Some(fault) = &request.fault {
             return Err(failed(fault.clone()));
         }
@@ -198,11 +225,11 @@ impl Http {
                 _ => return Ok(response),
             }
         }
-        Err(HttpError::new(self.options.service, &shown(&url), HttpFault::Circles))
+        Err(self.failed(&url, HttpFault::Circles))
     }
 
     async fn exchange(&self, request: &HttpRequest, url: &Url) -> Result<HttpResponse, HttpError> {
-        let failed = |fault| HttpError::new(self.options.service, &shown(url), fault);
+        let failed = |fault| self.failed(url, fault);
         let mut headers = self.options.headers.clone();
         headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         let secrets: Vec<HeaderValue> =
@@ -234,9 +261,13 @@ impl Http {
             headers: answer.headers().clone(),
             body: body.into(),
             service: self.options.service,
-            url: shown(url),
+            url: self.options.shown(url),
             secrets,
         })
+    }
+
+    fn failed(&self, url: &Url, fault: HttpFault) -> HttpError {
+        HttpError::new(self.options.service, &self.options.shown(url), fault)
     }
 
     fn count(&self, outcome: &Result<HttpResponse, HttpError>, time: Duration) {
@@ -265,7 +296,7 @@ fn is_followed(status: u16) -> bool {
 
 /// Whether somebody at this address may be spoken to.
 fn check(url: &Url, options: &HttpOptions) -> Result<(), HttpError> {
-    let failed = |fault| Err(HttpError::new(options.service, &shown(url), fault));
+    let failed = |fault| Err(HttpError::new(options.service, &options.shown(url), fault));
     match url.scheme() {
         "https" => {}
         "http" if options.allow_plain || is_loopback(url) => {}
@@ -283,15 +314,4 @@ fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// An address without what may be a key to it.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Only an address that can have neither refuses to lose them.
-    url.set_username("").unwrap_or_default();
-    url.set_password(None).unwrap_or_default();
-    url.to_string()
 }

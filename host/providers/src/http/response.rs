@@ -28,6 +28,12 @@ impl HttpResponse {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The time at which it was answered, by the service's clock.
+    #[must_use]
+    pub fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header("date")?).ok()
+    }
+
     /// Whether the status is one of 2xx.
     #[must_use]
     pub fn is_ok(&self) -> bool {

@@ -3,9 +3,11 @@
 //! A ticket is filed at least once under a key and is there once. What was begun is written down first, so that only a
 //! key that was begun before has to be looked for; how that is done is the tracker's.
 
+mod follow;
 mod github;
 mod linear;
 
+pub use follow::TicketUpdates;
 pub use github::GithubIssues;
 pub use linear::LinearIssues;
 

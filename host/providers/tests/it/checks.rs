@@ -26,8 +26,12 @@ fn commands(scripts: &[(&str, &str)]) -> Commands {
     scripts.iter().map(|(name, script)| ((*name).to_owned(), command(script))).collect()
 }
 
+fn order<'a>(run: &'a RunId, change: &'a Change, commands: &'a Commands) -> CheckOrder<'a> {
+    CheckOrder { run, change, title: "Add b", description: "", commands }
+}
+
 async fn look(checks: &LocalChecks, change: &Change, commands: &Commands) -> CheckReport {
-    checks.read(CheckOrder { run: &run_id(), change, commands }).await.unwrap()
+    checks.read(order(&run_id(), change, commands)).await.unwrap()
 }
 
 /// Looks again each time the run is woken, until every check is completed.
@@ -56,7 +60,7 @@ async fn without_checks_the_report_is_empty() {
     let (checks, _wakes) = checks(&fixture);
     let mut change = fixture.change();
     let report = look(&checks, &change, &Commands::new()).await;
-    assert_eq!(report, CheckReport { head_commit: change.head_commit.clone(), checks: Vec::new() });
+    assert_eq!(report, CheckReport { head_commit: change.head_commit.clone(), ..CheckReport::default() });
     change.head_branch = "gone".into();
     assert_eq!(look(&checks, &change, &commands(&[("a", "true")])).await, CheckReport::default());
 }
@@ -97,7 +101,7 @@ async fn a_check_runs_once_per_commit_and_command() {
     let (change, other) = (fixture.change(), RunId::try_from("run-2".to_owned()).unwrap());
     // Two runs ask at once: one check, and both are woken.
     look(&first, &change, &commands).await;
-    first.read(CheckOrder { run: &other, change: &change, commands: &commands }).await.unwrap();
+    first.read(order(&other, &change, &commands)).await.unwrap();
     let woken = [wakes.recv().await.unwrap(), wakes.recv().await.unwrap()];
     assert_eq!(woken, [run_id(), other]);
     settled(&first, &mut wakes, &change, &commands).await;

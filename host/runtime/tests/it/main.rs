@@ -8,6 +8,7 @@ mod components;
 mod crash;
 mod dirs;
 mod flow;
+mod follow;
 mod host;
 mod outside;
 mod people;

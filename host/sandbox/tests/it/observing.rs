@@ -25,11 +25,13 @@ impl Observer for World {
                     url: None,
                     summary: Some("1 failed".to_owned()),
                 }],
+                pull_request: None,
             }),
             ObservationRequest::Mergeability => ObservationAnswer::Mergeability(MergeReport {
                 head_commit: None,
                 verdict: Verdict::Conflicted,
                 conflicts: vec!["a.rs".to_owned()],
+                reasons: Vec::new(),
             }),
             ObservationRequest::ChangedFiles => ObservationAnswer::ChangedFiles(vec![ChangedFile {
                 path: "a.rs".to_owned(),
@@ -133,7 +135,8 @@ async fn an_answer_larger_than_may_be_told_is_told_as_failed_and_replays_so() {
         url: None,
         summary: None,
     };
-    let large = Always(ObservationAnswer::Checks(CheckReport { head_commit: None, checks: vec![check] }));
+    let large =
+        Always(ObservationAnswer::Checks(CheckReport { checks: vec![check], ..CheckReport::default() }));
     let live = observe(limits.clone(), config, &large).await;
     let told: Vec<_> = live.observations.iter().map(|observation| &observation.answer).collect();
     assert!(
@@ -169,11 +172,7 @@ async fn an_answer_of_another_kind_is_told_as_failed() {
 
 #[tokio::test]
 async fn attempts_without_an_answer_end_the_call() {
-    let wrong = Always(ObservationAnswer::Mergeability(MergeReport {
-        head_commit: None,
-        verdict: Verdict::Unknown,
-        conflicts: Vec::new(),
-    }));
+    let wrong = Always(ObservationAnswer::Mergeability(MergeReport::default()));
     let invocation = observe(Limits::default(), r#"{"do":"observe"}"#, &wrong).await;
     let said = shown(&invocation);
     assert!(said.starts_with("trapped: history.attempts has no answer: "), "{said}");

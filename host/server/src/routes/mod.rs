@@ -20,7 +20,7 @@ mod workers;
 
 use crate::pages::pages;
 use crate::problem::{self, Problem};
-use crate::{AppState, guard};
+use crate::{AppState, guard, observe};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -36,8 +36,13 @@ pub fn app(state: AppState) -> Router {
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::token))
         .merge(open);
+    let metrics = match state.watch().open_metrics {
+        true => get(health::metrics),
+        false => get(health::metrics).layer(from_fn_with_state(state.clone(), guard::token)),
+    };
     Router::new()
         .merge(pages(&state))
+        .route("/metrics", metrics)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .nest("/v1", v1)
@@ -46,6 +51,7 @@ pub fn app(state: AppState) -> Router {
         // The extractors of this crate have limits of their own.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), guard::host))
+        .layer(from_fn_with_state(state.clone(), observe::requests))
         .with_state(state)
 }
 

@@ -15,6 +15,7 @@ mod fake_components;
 mod guards;
 mod limits;
 mod listening;
+mod observed;
 mod registry;
 mod repeats;
 mod roles;

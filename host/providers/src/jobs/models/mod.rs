@@ -12,7 +12,7 @@ use crate::http::{Http, HttpError, HttpFault, HttpOptions, HttpRequest, Retry};
 use crate::mask::Mask;
 use crate::supervisor::{LOG_KEPT, TailLog};
 use conversation::{Completion, Next, Question, Round, format_of, next, used};
-use lockstep_ports::{Secret, Workspace as _};
+use lockstep_ports::{Meter, NoMeter, Secret, Workspace as _};
 use lockstep_types::{JobCommand, JobOrder, JobOutcome, JobResult};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -66,6 +66,8 @@ pub struct ModelOptions {
     pub allow_plain: bool,
     /// When a question is asked again that was not answered.
     pub retry: Retry,
+    /// Counts every request.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl ModelOptions {
@@ -85,6 +87,7 @@ impl ModelOptions {
             allow_plain: false,
             // The time of the job ends it; a limit by the minute may have to be waited for twice.
             retry: Retry { attempts: 8, first: Duration::from_secs(1), longest: Duration::from_mins(5) },
+            meter: NoMeter::shared(),
         }
     }
 }
@@ -120,6 +123,7 @@ impl Models {
         let mut of_http = HttpOptions::new("model", options.url.clone());
         (of_http.allow_plain, of_http.answer_max) = (options.allow_plain, ANSWER_MAX);
         (of_http.time, of_http.retry) = (options.time, options.retry);
+        of_http.meter = Arc::clone(&options.meter);
         let http = Http::new(of_http)?;
         let (shown, places) = (format!("{name}:{}", options.model), Semaphore::new(options.parallel.max(1)));
         self.0.insert(name.to_owned(), Endpoint { shown, options, http, places });

@@ -66,7 +66,7 @@ impl From<EnvironmentReport> for environments::Report {
 
 impl From<CheckReport> for checks::Report {
     fn from(report: CheckReport) -> Self {
-        let CheckReport { head_commit, checks } = report;
+        let CheckReport { head_commit, checks, pull_request: _ } = report;
         Self { head_commit, checks: checks.into_iter().map(Into::into).collect() }
     }
 }
@@ -80,7 +80,7 @@ impl From<Check> for checks::Check {
 
 impl From<MergeReport> for mergeability::Report {
     fn from(report: MergeReport) -> Self {
-        let MergeReport { head_commit, verdict, conflicts } = report;
+        let MergeReport { head_commit, verdict, conflicts, reasons: _ } = report;
         let verdict = match verdict {
             Verdict::Mergeable => mergeability::Verdict::Mergeable,
             Verdict::Conflicted => mergeability::Verdict::Conflicted,
