@@ -16,6 +16,7 @@ mod github_mock;
 mod guests;
 mod kill;
 mod models;
+mod payloads;
 mod schemathesis;
 mod sim;
 mod test;
@@ -50,6 +51,8 @@ enum Task {
     Kill(kill::Args),
     /// Check what is asked of models against the types of OpenAI's own client, from PyPI
     Models,
+    /// Fetch the published payloads of webhooks, which the tests of `lockstep-hooks` then go through
+    Payloads,
     /// Throw mutated input at everything that reads from outside, guided by coverage
     Fuzz(fuzz::Args),
     /// Check the GitHub provider against a mock of GitHub's published description, fetched from npm
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Examples => examples::build().map(drop),
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::run(&args),
+        Task::Payloads => payloads::fetch(),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::GithubMock => github_mock::run(),
         Task::Models => models::run(),

@@ -44,14 +44,14 @@ pub(crate) async fn find(service: &dyn RunService, text: &str) -> anyhow::Result
 async fn latest(service: &dyn RunService) -> anyhow::Result<RunId> {
     let (mut limit, mut seen, mut before) = (FIRST_PAGE, 0, None);
     while seen < SCAN_MAX {
-        let page = service.list(RunQuery { limit: Some(limit), before: before.take(), status: None }).await?;
-        seen += page.len();
-        let is_last = page.len() < limit;
-        before = page.last().map(|run| run.id.clone());
-        if let Some(run) = page.into_iter().find(|run| !run.is_errand) {
+        let query = RunQuery { limit: Some(limit), before: before.take(), ..RunQuery::default() };
+        let page = service.list(query).await?;
+        seen += page.runs.len();
+        before = page.next;
+        if let Some(run) = page.runs.into_iter().find(|run| !run.is_errand) {
             return Ok(run.id);
         }
-        if is_last {
+        if before.is_none() {
             break;
         }
         limit = PAGE;
@@ -62,12 +62,12 @@ async fn latest(service: &dyn RunService) -> anyhow::Result<RunId> {
 async fn matching(service: &dyn RunService, text: &str) -> anyhow::Result<Vec<RunId>> {
     let (mut found, mut seen, mut before) = (Vec::new(), 0, None);
     loop {
-        let page = service.list(RunQuery { limit: Some(PAGE), before: before.take(), status: None }).await?;
-        seen += page.len();
-        let is_last = page.len() < PAGE;
-        before = page.last().map(|run| run.id.clone());
-        found.extend(page.into_iter().map(|run: RunSummary| run.id).filter(|id| fits(id, text)));
-        if is_last || found.len() > NAMED_MAX {
+        let query = RunQuery { limit: Some(PAGE), before: before.take(), ..RunQuery::default() };
+        let page = service.list(query).await?;
+        seen += page.runs.len();
+        before = page.next;
+        found.extend(page.runs.into_iter().map(|run: RunSummary| run.id).filter(|id| fits(id, text)));
+        if before.is_none() || found.len() > NAMED_MAX {
             return Ok(found);
         }
         if seen >= SCAN_MAX {

@@ -5,7 +5,6 @@
 //! rule about runs or boards.
 
 mod args;
-mod capsule;
 mod cases;
 mod commands;
 mod config;

@@ -7,13 +7,13 @@ use lockstep_types::{Capsule, Descriptor};
 /// # Errors
 /// What is wrong with it, and what to do.
 pub fn capsule(text: &str) -> Result<Capsule, String> {
-    crate::capsule::read(text)
+    lockstep_types::capsule_text::read(text)
 }
 
 /// A capsule as a file.
 #[must_use]
 pub fn write_capsule(capsule: &Capsule) -> String {
-    crate::capsule::write(capsule)
+    lockstep_types::capsule_text::write(capsule)
 }
 
 /// Reads a table of cases, in TOML or JSON, for a component that says `descriptor` of itself, and gives their number.

@@ -4,6 +4,7 @@ mod access;
 mod backtest;
 mod board;
 mod components;
+mod deliveries;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,8 +13,8 @@ use hyper::{Method, Request, StatusCode, header};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use lockstep_ports::{
-    FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest,
-    VerifyReport,
+    FeedItem, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService, ServiceError,
+    StartRequest, VerifyReport,
 };
 use lockstep_types::{RunId, RunSummary, RunView, TimelineEntry};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -183,8 +184,18 @@ fn list_path(query: &RunQuery) -> String {
     if let Some(status) = query.status {
         path.push_str(&format!("&status={}", status.word()));
     }
-    if let Some(before) = &query.before {
-        path.push_str(&format!("&before={before}"));
+    let before = query.before.as_ref().map(ToString::to_string);
+    let given = [
+        ("before", &before),
+        ("waits", &query.waits),
+        ("item", &query.item),
+        ("pipeline", &query.pipeline),
+        ("text", &query.text),
+    ];
+    for (name, value) in given {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", encoded(value)));
+        }
     }
     path
 }
@@ -216,11 +227,6 @@ fn action_body(action: RunAction, by: &str) -> Answer<(&'static str, Value)> {
     };
     body["by"] = json!(by);
     Ok((route, body))
-}
-
-#[derive(Deserialize)]
-struct RunList {
-    runs: Vec<RunSummary>,
 }
 
 #[derive(Deserialize)]
@@ -266,8 +272,8 @@ impl RunService for RemoteService {
         self.post::<Value>("/v1/pipelines/check", &body, ANSWER_TIME).await.map(drop)
     }
 
-    async fn list(&self, query: RunQuery) -> Answer<Vec<RunSummary>> {
-        Ok(self.get::<RunList>(&list_path(&query)).await?.runs)
+    async fn list(&self, query: RunQuery) -> Answer<RunPage> {
+        self.get(&list_path(&query)).await
     }
 
     async fn get(&self, run: &RunId) -> Answer<RunView> {

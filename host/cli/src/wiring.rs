@@ -2,6 +2,7 @@
 //! workspace knows all of them.
 
 mod forge;
+mod hooks;
 pub(crate) mod outside;
 pub(crate) mod ready;
 
@@ -12,9 +13,9 @@ use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
-    BacktestService, BoardService, Bookmarks, Clock, ComponentService, Credentials, Distribution, DoneBeside,
-    Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret, StepExecutor as _,
-    WorkerQueue,
+    BacktestService, BoardService, Bookmarks, Checks, Clock, ComponentService, Credentials, Distribution,
+    DoneBeside, Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret,
+    StepExecutor as _, WorkerQueue,
 };
 use lockstep_providers::http::{HttpError, HttpFault};
 use lockstep_providers::{
@@ -43,6 +44,8 @@ pub struct Local {
     store: Arc<SledStore>,
     workers: LocalWorkers,
     forge: Option<Arc<dyn Forge>>,
+    checks: Arc<dyn Checks>,
+    clock: Arc<dyn Clock>,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     config: HostConfig,
@@ -197,7 +200,7 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
         journal: Arc::new(journal),
         components: Arc::clone(&store) as _,
         executor: Arc::new(WatchedExecutor::new(executor, Arc::clone(&meter))),
-        checks: asked.checks,
+        checks: Arc::clone(&asked.checks),
         mergeability: asked.mergeability,
         workspace: Arc::clone(&git) as _,
         effects: Arc::new(WatchedEffects::new(asked.effects, Arc::clone(&meter))),
@@ -205,15 +208,26 @@ pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow:
         credentials,
         changes: git,
         jobs: Arc::new(WatchedJobs::new(Arc::new(jobs), Arc::clone(&meter))),
-        clock,
+        clock: Arc::clone(&clock),
     };
     let runtime = Runtime::open(outside, waker, drive).await?;
     let standard: Vec<StandardComponent<'_>> =
         standard::STANDARD_COMPONENTS.iter().map(|(name, bytes)| StandardComponent { name, bytes }).collect();
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
-    let forge = forge.map(|forge| Arc::new(forge) as _);
-    Ok(Local { runtime, store, forge, access, metrics, config, workers, folder: folder.to_owned() })
+    let (forge, checks) = (forge.map(|forge| Arc::new(forge) as _), asked.checks);
+    Ok(Local {
+        runtime,
+        store,
+        forge,
+        checks,
+        clock,
+        access,
+        metrics,
+        config,
+        workers,
+        folder: folder.to_owned(),
+    })
 }
 
 /// The models that jobs name.

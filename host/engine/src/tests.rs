@@ -3,6 +3,7 @@
 mod approvals;
 mod control;
 mod flow;
+mod forge;
 mod outside;
 mod pins;
 mod properties;

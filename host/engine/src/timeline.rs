@@ -87,6 +87,8 @@ fn describe(event: &Event) -> Option<Line> {
         }
         Event::StepSkipped { step, reason } => ("step-skipped", Some(*step), format!("skipped: {reason}")),
         Event::StepsCleared { by, retry: true, .. } => ("retried", None, format!("retried by {by}")),
+        // A merge outside only leaves steps behind.
+        Event::StepsCleared { steps, .. } if steps.is_empty() => return None,
         Event::StepsCleared { steps, by, retry: false, .. } => {
             ("restarted", steps.first().copied(), format!("restarted by {by}"))
         }

@@ -166,22 +166,12 @@ impl Run {
                 "its provider".to_owned(),
             ),
             Phase::Question { question, .. } => waiting(
-                question_word(question.kind),
+                question.kind.word(),
                 question.prompt.clone(),
                 question.asked_at,
                 how_to_answer(id, &def.name, question),
             ),
         }
-    }
-}
-
-fn question_word(kind: QuestionKind) -> &'static str {
-    match kind {
-        QuestionKind::Decision => "decision",
-        QuestionKind::Cap => "cap",
-        QuestionKind::Review => "review",
-        QuestionKind::HumanTest => "human-test",
-        QuestionKind::Approval => "approval",
     }
 }
 

@@ -20,7 +20,7 @@ pub const ASSETS: [Asset; 3] = [
     Asset {
         name: "htmx.js",
         media: "text/javascript; charset=utf-8",
-        text: include_str!("../assets/htmx.js"),
+        text: concat!(include_str!("../assets/htmx.js"), "\n", include_str!("../assets/keep.js")),
     },
     Asset { name: "icon.svg", media: "image/svg+xml", text: include_str!("../assets/icon.svg") },
 ];

@@ -6,13 +6,19 @@
 
 pub mod assets;
 mod frame;
+mod inbox;
 mod problem;
+mod question;
+mod run;
 mod runs;
 mod sign_in;
 pub mod text;
 
 pub use askama::Template;
-pub use frame::{Frame, Section};
+pub use frame::{Frame, Section, Typed};
+pub use inbox::{InboxPage, KeptPage};
 pub use problem::ProblemPage;
-pub use runs::RunsPage;
+pub use question::Asked;
+pub use run::{LogPart, ReportPage, RunPage, RunParts, StepPage, StepParts, Verified};
+pub use runs::{RunFilter, RunsPage};
 pub use sign_in::{SignInPage, SignedInPage};

@@ -53,7 +53,7 @@ impl Happening {
 
 /// One message about something that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Delivery {
+pub struct Message {
     /// The same whenever it is sent again: receivers drop what they have.
     pub id: String,
     /// When it happened.
@@ -73,7 +73,7 @@ pub struct Delivery {
 /// Why a message was not taken. Display is one line that shows no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct DeliveryError {
+pub struct MessageError {
     /// What happened.
     pub message: String,
     /// Whether it may be taken later.
@@ -93,7 +93,7 @@ pub trait Listener: Send + Sync {
     ///
     /// # Errors
     /// It did not take it.
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryError>;
+    async fn deliver(&self, delivery: &Message) -> Result<(), MessageError>;
 }
 
 /// How far somebody was told.

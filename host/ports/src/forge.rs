@@ -54,6 +54,8 @@ pub struct ForgeReview {
     pub id: u64,
     /// Login of the reviewer.
     pub author: String,
+    /// Whether the forge says that they may write to the repository: what others say commands nothing.
+    pub author_may_write: bool,
     /// What was concluded.
     pub verdict: ReviewVerdict,
     /// What was said.

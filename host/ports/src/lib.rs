@@ -11,6 +11,7 @@ mod clock;
 mod component_service;
 mod components;
 mod credentials;
+mod deliveries;
 mod distribution;
 mod follow;
 mod forge;
@@ -44,11 +45,14 @@ pub use component_service::{
 };
 pub use components::{ComponentStore, ComponentStoreError, RegistryChange};
 pub use credentials::{CredentialError, Credentials, Secret};
+pub use deliveries::{
+    DELIVERIES_PAGE_MAX, Deliveries, Delivery, DeliveryError, DeliveryState, NewDelivery, Settlement, Taken,
+};
 pub use distribution::{
     Artifact, Distribution, DistributionError, InvalidReference, Label, Located, Place, Progress, Pushed,
     Reference, SHIPPED_COMPONENT_MAX, SIGNATURE_MAX,
 };
-pub use follow::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener};
+pub use follow::{Bookmark, Bookmarks, Happening, Listener, Message, MessageError};
 pub use forge::{Forge, ForgePullRequest, ForgeReview, ReviewVerdict};
 pub use journal::{Commit, FEED_PAGE_MAX, FeedEntry, Journal, JournalError, ROWS_PAGE_MAX};
 pub use lenient::LenientObserver;
@@ -60,7 +64,7 @@ pub use outside::{
 pub use recorded::RecordedObserver;
 pub use replies::{Replies, Reply, ReplyAnswer};
 pub use service::{
-    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunQuery, RunService,
+    FeedItem, InvocationDifference, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService,
     ServiceError, StartRequest, VerifyReport,
 };
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};

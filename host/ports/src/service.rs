@@ -52,6 +52,19 @@ pub struct RunQuery {
     /// Only those in this state.
     #[serde(default)]
     pub status: Option<RunStatus>,
+    /// Only those that wait for this: `job`, `timer`, `effect`, `pause`, `budget`, `component`, the word of a question,
+    /// or [`RunQuery::PERSON`].
+    #[serde(default)]
+    pub waits: Option<String>,
+    /// Only those of this item.
+    #[serde(default)]
+    pub item: Option<String>,
+    /// Only those of the pipeline of this name.
+    #[serde(default)]
+    pub pipeline: Option<String>,
+    /// Only those with all these words in id, title, item, pipeline or branch, whatever their case.
+    #[serde(default)]
+    pub text: Option<String>,
     /// Only those older than this one (cursor).
     #[serde(default)]
     pub before: Option<RunId>,
@@ -59,6 +72,22 @@ pub struct RunQuery {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 500)))]
     #[serde(default)]
     pub limit: Option<usize>,
+}
+
+impl RunQuery {
+    /// In `waits`: any person's answer.
+    pub const PERSON: &'static str = "person";
+}
+
+/// Runs of a list, and where it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunPage {
+    /// The newest first; fewer than asked for, or none, where a search ends that has looked at enough.
+    pub runs: Vec<RunSummary>,
+    /// Give it as `before` to go on; none: there are no more.
+    #[serde(default)]
+    pub next: Option<RunId>,
 }
 
 /// Something a person does to a run.
@@ -227,7 +256,7 @@ pub trait RunService: Send + Sync {
     /// Checks a pipeline without starting anything; the errors are what `start` would say, one a line.
     async fn check_pipeline(&self, text: &str, file: &str) -> Result<(), ServiceError>;
     /// Lists runs, the newest first.
-    async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError>;
+    async fn list(&self, query: RunQuery) -> Result<RunPage, ServiceError>;
     /// A run whole.
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError>;
     /// Acts on a run; what was done is durable when this returns.

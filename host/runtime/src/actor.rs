@@ -271,13 +271,19 @@ impl Actor {
         let shared = Arc::clone(&self.shared);
         let migrated = shared.with_migrations(&self.recorded, input).await?;
         let input = migrated.as_ref().unwrap_or(input);
-        let begins_again = matches!(input, Input::Retry { .. } | Input::Restart { .. });
+        let is_live = self.recorded.run.status().is_live();
+        let begins_again = match input {
+            Input::Retry { .. } | Input::Restart { .. } => true,
+            // A live run has its item, and stays as it was started.
+            Input::SendBack { .. } => !is_live,
+            _ => false,
+        };
         // Held until the turn is durable: nobody else takes the place that was free.
         let writer = match begins_again {
             true => shared.check_again(&self.recorded, input).await?,
             false => None,
         };
-        let revives = begins_again && !self.recorded.run.status().is_live();
+        let revives = begins_again && !is_live;
         if revives {
             let spec = self.recorded.run.spec();
             shared.reserve(spec).map_err(TurnError::Rejected)?;

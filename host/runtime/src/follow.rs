@@ -4,7 +4,7 @@
 //! tried again and again for about a day, and holds up nobody else; then the message is given up.
 
 use crate::runtime::Runtime;
-use lockstep_ports::{Bookmark, Bookmarks, Clock, Delivery, Happening, Listener, Measure, Meter, RunService};
+use lockstep_ports::{Bookmark, Bookmarks, Clock, Happening, Listener, Measure, Message, Meter, RunService};
 use lockstep_types::TimelineEntry;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -132,7 +132,7 @@ impl Follower {
 
     /// Sends one message until it is taken or given up.
     async fn tell(&mut self, what: Happening, number: usize, entry: &TimelineEntry) {
-        let delivery = Delivery {
+        let delivery = Message {
             id: format!("{}.{}.{number}", entry.run, entry.seq),
             at: entry.at,
             what,

@@ -11,6 +11,8 @@ mod clock;
 mod components;
 mod credentials;
 mod follow;
+mod hooks;
+mod list;
 mod observer;
 pub mod pipeline_file;
 mod replay;
@@ -22,5 +24,6 @@ mod wired;
 
 pub use clock::SystemClock;
 pub use components::StandardComponent;
+pub use hooks::{HookOptions, NamedRepositories};
 pub use retention::Retention;
 pub use runtime::{Drive, Outside, Runtime, RuntimeError, Waker};

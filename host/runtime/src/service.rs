@@ -9,8 +9,8 @@ use crate::wired::wired;
 use async_trait::async_trait;
 use lockstep_engine::{Phase, Recorded, timeline};
 use lockstep_ports::{
-    ChangeSourceError, FeedItem, InvocationView, JournalError, ROWS_PAGE_MAX, ReplayReport, RunAction,
-    RunQuery, RunService, ServiceError, StartRequest, VerifyReport,
+    ChangeSourceError, FeedItem, InvocationView, JournalError, ReplayReport, RunAction, RunPage, RunQuery,
+    RunService, ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::board::Change;
 use lockstep_types::{
@@ -21,10 +21,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rows a list gives when nobody says how many.
-const LIST_DEFAULT: usize = 50;
-/// Rows looked at in one search for a state, so that a rare one does not read the whole store.
-const LIST_SCAN_MAX: usize = 100_000;
 /// Longest wait for the feed: a client that went away is noticed within it.
 const FEED_WAIT: Duration = Duration::from_secs(15);
 /// Bytes of a job's log that are shown.
@@ -48,32 +44,8 @@ impl RunService for Runtime {
         kinds.pipeline(text, file).map(drop)
     }
 
-    async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
-        let limit = query.limit.unwrap_or(LIST_DEFAULT).clamp(1, ROWS_PAGE_MAX);
-        let mut found = Vec::new();
-        let mut before = query.before;
-        let mut scanned = 0;
-        while found.len() < limit && scanned < LIST_SCAN_MAX {
-            let page = if query.status.is_some() { ROWS_PAGE_MAX } else { limit };
-            let rows = self
-                .shared
-                .outside
-                .journal
-                .rows(before.as_ref(), page)
-                .await
-                .map_err(|error| journal(&error))?;
-            scanned += rows.len();
-            let complete = rows.len() < page;
-            before = rows.last().map(|row| row.summary.id.clone());
-            let wanted =
-                |row: &lockstep_types::RunRow| query.status.is_none_or(|status| row.summary.status == status);
-            found.extend(rows.into_iter().filter(wanted).map(|row| row.summary));
-            if complete {
-                break;
-            }
-        }
-        found.truncate(limit);
-        Ok(found)
+    async fn list(&self, query: RunQuery) -> Result<RunPage, ServiceError> {
+        self.list_page(query).await
     }
 
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {

@@ -275,6 +275,11 @@ fn has_type(headers: &HeaderMap, accepted: impl Fn(&str) -> bool) -> bool {
 }
 
 pub(crate) async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    read_within(request, limit, BODY_TIME_MAX).await
+}
+
+/// The body of a request, bounded in size and in the time it may take to arrive.
+pub(crate) async fn read_within(request: Request, limit: usize, time: Duration) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is larger than {limit} bytes, the most this route takes");
         Problem::new(problem::TOO_LARGE, detail)
@@ -283,7 +288,7 @@ pub(crate) async fn read(request: Request, limit: usize) -> Result<Bytes, Proble
     if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME_MAX, to_bytes(request.into_body(), limit)).await {
+    match tokio::time::timeout(time, to_bytes(request.into_body(), limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_limit(&error) => Err(too_large()),
         Ok(Err(error)) => Err(Problem::new(problem::UNPARSABLE, format!("the body cannot be read: {error}"))),

@@ -8,6 +8,7 @@ mod api;
 mod etag;
 mod extract;
 mod guard;
+mod hooks;
 mod identity;
 mod known;
 mod limits;
@@ -21,6 +22,7 @@ mod routes;
 mod serve;
 mod state;
 
+pub use hooks::Hooks;
 pub use limits::Limits;
 pub use observe::Watch;
 pub use origin::Origin;

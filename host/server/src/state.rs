@@ -1,3 +1,4 @@
+use crate::hooks::Hooks;
 use crate::limits::{Budget, Limits, StreamPermit};
 use crate::observe::Watch;
 use crate::origin::Origin;
@@ -19,6 +20,9 @@ const UPLOADS_MAX: usize = 2;
 
 /// Backtests at once: one takes every processor there is.
 const BACKTESTS_MAX: usize = 1;
+
+/// Payloads of webhooks in memory at once: each may have 25 MB.
+const PAYLOADS_MAX: usize = 8;
 
 /// How the server is to be reached.
 #[derive(Clone, Default)]
@@ -46,6 +50,8 @@ pub struct Services {
     pub backtests: Arc<dyn BacktestService>,
     /// Jobs for workers; none if this host has no workers.
     pub workers: Option<Arc<dyn WorkerQueue>>,
+    /// Webhooks; none: this server takes none.
+    pub hooks: Option<Hooks>,
     /// Tokens, sessions and the audit; none: only the token of the data folder is accepted, and nothing is written down.
     pub access: Option<Arc<Access>>,
     /// Where answers to requests with an idempotency key are kept; none: in memory, until the server ends.
@@ -67,6 +73,7 @@ impl Services {
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
             workers: None,
+            hooks: None,
             access: None,
             replies: None,
             watch: Watch::default(),
@@ -90,6 +97,7 @@ struct Shared {
     replays: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     backtesting: Arc<Semaphore>,
+    payloads: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
 
@@ -115,6 +123,7 @@ impl AppState {
             replays: Arc::new(Semaphore::new(REPLAYS_MAX)),
             uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
             backtesting: Arc::new(Semaphore::new(BACKTESTS_MAX)),
+            payloads: Arc::new(Semaphore::new(PAYLOADS_MAX)),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -202,6 +211,16 @@ impl AppState {
     pub(crate) fn upload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
         permit(&self.0.uploads, || {
             format!("{UPLOADS_MAX} uploads are under way: try again when one has ended")
+        })
+    }
+
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.0.services.hooks.as_ref()
+    }
+
+    pub(crate) fn payload_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        permit(&self.0.payloads, || {
+            format!("{PAYLOADS_MAX} deliveries arrive at this moment: deliver it again")
         })
     }
 

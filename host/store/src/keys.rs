@@ -4,7 +4,17 @@
 use lockstep_types::board::{RowKey, WorkspaceId};
 use lockstep_types::{Digest, RunId, Timestamp};
 
-/// `r/` run, NUL, position: records.
+/// `d/` number: what is known of a delivery.
+pub(crate) const DELIVERIES: &[u8] = b"d/";
+/// `e/` number: the payload of a delivery.
+pub(crate) const PAYLOADS: &[u8] = b"e/";
+
+/// A key of a delivery, behind one of the prefixes above.
+pub(crate) fn delivery(prefix: &[u8], number: u64) -> Vec<u8> {
+    [prefix, &number.to_be_bytes()].concat()
+}
+
+/// `r/` run, NUL, position: noecords.
 pub(crate) const RECORDS: &[u8] = b"r/";
 /// `f/` position: the feed of all runs.
 pub(crate) const FEED: &[u8] = b"f/";

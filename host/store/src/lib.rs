@@ -9,6 +9,7 @@ mod access;
 mod boards;
 mod committer;
 mod components;
+mod deliveries;
 mod error;
 mod index;
 mod journal;
@@ -51,6 +52,7 @@ pub struct SledStore {
     queue: RwLock<Option<mpsc::Sender<Request>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
+    shelf: deliveries::Shelf,
 }
 
 /// What the threads of the store and readers share.
@@ -101,6 +103,7 @@ impl SledStore {
             queue: RwLock::new(Some(sender)),
             threads: Mutex::new(threads.into()),
             lock: Mutex::new(Some(lock)),
+            shelf: deliveries::Shelf::default(),
         })
     }
 

@@ -1,6 +1,6 @@
 use crate::{
     Comment, Digest, Document, EffectKey, EffectOutcome, Failure, FailureClass, Invocation, JobKey,
-    JobOutcome, Notice, NoticeId, NoticeState, Pin, QuestionId, Repin, RunSpec, StepAction, Stop,
+    JobOutcome, NewNotice, Notice, NoticeId, NoticeState, Pin, QuestionId, Repin, RunSpec, StepAction, Stop,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -125,6 +125,24 @@ pub enum Input {
         /// Other components for kinds of the run, from this restart on.
         repin: Option<Box<Repin>>,
     },
+    /// Something outside concerns steps that are done or under way: a check of a forge, a reviewer, a push by somebody else.
+    SendBack {
+        /// Names of the steps that begin again, with all that comes after them; none: only the head moved.
+        steps: Vec<String>,
+        /// What the first of them is to do differently, if it is to do its work over.
+        feedback: Option<String>,
+        /// The head commit now, if it moved.
+        head_commit: Option<String>,
+        /// What it was.
+        by: String,
+    },
+    /// The change was merged outside by somebody else.
+    MergedOutside {
+        /// Who.
+        by: String,
+    },
+    /// A card for a person, raised by no step; an open one of its kind is refreshed.
+    Raise(NewNotice),
     /// Other components take over kinds of the run.
     Repin(Box<Repin>),
     /// Start nothing new until resumed.

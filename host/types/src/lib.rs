@@ -7,6 +7,7 @@
 mod access;
 pub mod board;
 mod capsule;
+pub mod capsule_text;
 mod change;
 mod component;
 mod credential;

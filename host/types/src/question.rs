@@ -18,6 +18,23 @@ pub enum QuestionKind {
     Approval,
 }
 
+impl QuestionKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Decision, Self::Cap, Self::Review, Self::HumanTest, Self::Approval];
+
+    /// The word of what a run waits for.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Cap => "cap",
+            Self::Review => "review",
+            Self::HumanTest => "human-test",
+            Self::Approval => "approval",
+        }
+    }
+}
+
 /// A question that parks a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

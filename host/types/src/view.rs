@@ -1,7 +1,7 @@
 use crate::board::WorkspaceId;
 use crate::{
-    Change, Digest, Fact, Failure, ItemStatus, JobProgress, Notice, Pinning, Progress, Question, RunId,
-    Timestamp, Usage,
+    Change, Digest, Fact, Failure, ItemStatus, JobProgress, Notice, Pinning, Progress, Question,
+    QuestionKind, RunId, Timestamp, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,6 +73,14 @@ pub struct Waiting {
     pub since: Timestamp,
     /// Who or what can make it go on, and how.
     pub act: String,
+}
+
+impl Waiting {
+    /// Whether it is a person's answer that is waited for.
+    #[must_use]
+    pub fn is_on_person(&self) -> bool {
+        QuestionKind::ALL.iter().any(|kind| kind.word() == self.on)
+    }
 }
 
 /// A run as lists show it.

@@ -7,6 +7,7 @@
 mod api;
 mod component;
 mod files;
+mod hooks;
 mod journal;
 mod rows;
 mod samples;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cases", length_max: 8 << 10, run: files::cases },
     Target { name: "commands", length_max: 8 << 10, run: files::commands },
     Target { name: "component", length_max: 32 << 10, run: component::inspect },
+    Target { name: "hooks", length_max: 16 << 10, run: hooks::delivery },
     Target { name: "journal", length_max: 32 << 10, run: journal::fold },
     Target { name: "paths", length_max: 4 << 10, run: component::paths },
     Target { name: "pipeline", length_max: 8 << 10, run: files::pipeline },

@@ -46,7 +46,9 @@ macro_rules! targets {
     };
 }
 
-targets![api, capsule, cases, commands, component, journal, paths, pipeline, rows, scenario, signature, wit];
+targets![
+    api, capsule, cases, commands, component, hooks, journal, paths, pipeline, rows, scenario, signature, wit
+];
 
 #[test]
 fn the_corpus_is_small() {

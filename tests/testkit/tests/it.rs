@@ -223,3 +223,9 @@ async fn an_effect_is_performed_once_per_key() {
     }
     assert_eq!((effects.performed().len(), effects.arrivals()[&order.key]), (1, 3));
 }
+
+#[test]
+fn deliveries_in_memory_keep_the_contract() {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    tokio.block_on(lockstep_testkit::deliveries_contract::check(&lockstep_testkit::MemDeliveries::default()));
+}

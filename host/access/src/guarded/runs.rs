@@ -3,7 +3,7 @@ use crate::audit::{Came, Deed};
 use async_trait::async_trait;
 use lockstep_ports::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestService, FeedItem, InvocationView,
-    ReplayReport, RunAction, RunQuery, RunService, StartRequest, VerifyReport,
+    ReplayReport, RunAction, RunPage, RunQuery, RunService, StartRequest, VerifyReport,
 };
 use lockstep_types::{Role, RunId, RunSummary, RunView, TimelineEntry};
 use std::sync::Arc;
@@ -54,26 +54,31 @@ impl RunService for Guarded {
         self.0.to.runs.check_pipeline(text, file).await
     }
 
-    async fn list(&self, query: RunQuery) -> Answer<Vec<RunSummary>> {
+    async fn list(&self, query: RunQuery) -> Answer<RunPage> {
         let who = self.may(role(Role::Viewer))?;
         if who.is_unlimited() {
             return self.0.to.runs.list(query).await;
         }
         let limit = query.limit.unwrap_or(50);
-        let (mut found, mut before, mut scanned) = (Vec::new(), query.before.clone(), 0);
-        while found.len() < limit && scanned < SCAN_MAX {
-            let page = RunQuery { before: before.clone(), limit: Some(PAGE), ..query.clone() };
+        let (mut runs, mut before, mut scanned) = (Vec::new(), query.before.clone(), 0);
+        while scanned < SCAN_MAX {
+            let page = RunQuery { before: before.take(), limit: Some(PAGE), ..query.clone() };
             let page = self.0.to.runs.list(page).await?;
-            scanned += page.len().max(1);
-            let is_last = page.len() < PAGE;
-            before = page.last().map(|run| run.id.clone());
-            found.extend(page.into_iter().filter(|run| who.sees(run.workspace.as_ref())));
-            if is_last {
+            // A search that found nothing has looked at many all the same.
+            scanned += page.runs.len().max(PAGE);
+            for run in page.runs.into_iter().filter(|run| who.sees(run.workspace.as_ref())) {
+                runs.push(run);
+                if runs.len() == limit {
+                    let next = runs.last().map(|run| run.id.clone());
+                    return Ok(RunPage { runs, next });
+                }
+            }
+            before = page.next;
+            if before.is_none() {
                 break;
             }
         }
-        found.truncate(limit);
-        Ok(found)
+        Ok(RunPage { runs, next: before })
     }
 
     async fn get(&self, run: &RunId) -> Answer<RunView> {

@@ -5,6 +5,7 @@ mod authoring;
 mod capsule;
 mod component;
 mod credentials;
+mod deliveries;
 mod items;
 mod library;
 mod reviews;
@@ -24,10 +25,13 @@ pub(crate) use component::{
     TrustCommand,
 };
 pub(crate) use credentials::CredentialsCommand;
+pub(crate) use deliveries::DeliveriesCommand;
 pub(crate) use items::{AddItem, EditItem, ItemFields, ItemsCommand, ListItems, StartArgs};
 pub(crate) use library::{PipelinesCommand, PresetFields, PresetsCommand};
 pub(crate) use reviews::{ReviewArg, ReviewsCommand};
-pub(crate) use run::{ActArgs, AnswerArgs, PinWhen, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs};
+pub(crate) use run::{
+    ActArgs, AnswerArgs, ListArgs, PinWhen, RunArg, RunArgs, RunsCommand, StepCommand, StepTestArgs,
+};
 pub(crate) use schedules::{RecurrenceFields, SchedulesCommand};
 pub(crate) use setup::ServeArgs;
 pub(crate) use shipping::{PullArgs, PushArgs};
@@ -58,6 +62,7 @@ Work:
 Plan:
   items      Services, modules and tasks: list, add, edit, start, merge
   reviews    Answer what a reviewer found unclear in an item
+  deliveries What a forge's webhook delivered, and what became of it: list, show, replay
   notices    Cards that wait for somebody: list, act on, dismiss
   schedules  Start a pipeline again and again
   spend      What agents cost this month, against the limit
@@ -181,6 +186,9 @@ pub(crate) enum Command {
     Reviews(ReviewsCommand),
     /// Cards that wait for somebody: list, act on, dismiss
     Notices(NoticesArgs),
+    /// What a forge's webhook delivered, and what became of it: list, show, replay
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Start a pipeline again and again
     #[command(subcommand)]
     Schedules(SchedulesCommand),

@@ -69,20 +69,36 @@ fn kind_and_digest(text: &str) -> Result<(String, String), String> {
     }
 }
 
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = ["running", "blocked", "paused", "done", "failed"])]
+    pub(crate) status: Option<String>,
+    /// Only those that wait for this: `person`, or one of `approval`, `decision`, `cap`, `review`, `human-test`, `job`,
+    /// `timer`, `effect`, `pause`, `budget`, `component`
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) waits: Option<String>,
+    /// Only those of this item
+    #[arg(long, value_name = "ITEM")]
+    pub(crate) item: Option<String>,
+    /// Only those of the pipeline of this name
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) pipeline: Option<String>,
+    /// Only those with these words in id, title, item, pipeline or branch
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) text: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Only those older than this one
+    #[arg(long, value_name = "RUN")]
+    pub(crate) before: Option<String>,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum RunsCommand {
     /// List runs, the newest first
-    List {
-        /// Only those in this state
-        #[arg(long, value_name = "STATE", value_parser = ["running", "blocked", "paused", "done", "failed"])]
-        status: Option<String>,
-        /// At most so many
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
-        limit: u16,
-        /// Only those older than this one
-        #[arg(long, value_name = "RUN")]
-        before: Option<String>,
-    },
+    List(ListArgs),
     /// Show a run with its steps
     Show {
         #[command(flatten)]

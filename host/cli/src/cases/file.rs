@@ -1,8 +1,8 @@
 use super::fields::laid_over;
 use super::wrong;
-use crate::capsule;
 use crate::exit::Refused;
 use lockstep_types::Capsule;
+use lockstep_types::capsule_text;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fs;
@@ -85,8 +85,8 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Reads the cases in `text`, of the file that is shown as `file`.
 pub(crate) fn read_text(file: &str, text: &str, is_toml: bool, kind: &str) -> anyhow::Result<Vec<Case>> {
-    if !is_toml && capsule::is_one(text) {
-        let capsule = capsule::read(text).map_err(|error| wrong(file, None, error))?;
+    if !is_toml && capsule_text::is_one(text) {
+        let capsule = capsule_text::read(text).map_err(|error| wrong(file, None, error))?;
         check_kind(file, &capsule.kind, kind)?;
         let name = format!("call {} of {}", capsule.call, capsule.run);
         return Ok(vec![Case { file: file.to_owned(), name, what: What::Recorded(Box::new(capsule)) }]);

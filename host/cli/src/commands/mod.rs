@@ -5,6 +5,7 @@ mod board;
 mod capsule;
 mod component;
 mod credentials;
+mod deliveries;
 mod doctor;
 mod items;
 mod new;
@@ -26,6 +27,7 @@ mod store;
 mod workspaces;
 
 pub(crate) use component::{PullReport, PushReport};
+pub(crate) use deliveries::DeliveryView;
 pub(crate) use settings::{model_price, price, spend_limit, task_limit};
 
 use crate::args::Command;
@@ -58,6 +60,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> anyhow::Result<E
         Command::Store(command) => store::store(context, command).await,
         Command::Items(command) => items::items(context, command).await,
         Command::Reviews(command) => reviews::reviews(context, command).await,
+        Command::Deliveries(command) => deliveries::deliveries(context, command).await,
         Command::Notices(args) => notices::notices(context, args).await,
         Command::Schedules(command) => schedules::schedules(context, command).await,
         Command::Spend(args) => spend::spend(context, args).await,

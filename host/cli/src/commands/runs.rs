@@ -1,5 +1,5 @@
 use super::{board, read_text, run, with_host};
-use crate::args::{ActArgs, AnswerArgs, RunsCommand};
+use crate::args::{ActArgs, AnswerArgs, ListArgs, RunsCommand};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::follow;
@@ -25,7 +25,7 @@ pub(super) fn exit_of(status: RunStatus) -> Exit {
 /// `lockstep runs …`
 pub(super) async fn runs(context: &Context, command: RunsCommand) -> anyhow::Result<Exit> {
     match command {
-        RunsCommand::List { status, limit, before } => list(context, status, limit, before).await,
+        RunsCommand::List(args) => list(context, args).await,
         RunsCommand::Show { run, timeline } => show(context, &run.run, timeline).await,
         RunsCommand::Watch { run } => watch(context, run.as_deref()).await,
         RunsCommand::Answer(args) => {
@@ -51,22 +51,23 @@ pub(super) async fn runs(context: &Context, command: RunsCommand) -> anyhow::Res
     }
 }
 
-async fn list(
-    context: &Context,
-    status: Option<String>,
-    limit: u16,
-    before: Option<String>,
-) -> anyhow::Result<Exit> {
+async fn list(context: &Context, args: ListArgs) -> anyhow::Result<Exit> {
+    let ListArgs { status, waits, item, pipeline, text, limit, before } = args;
     let status = status.map(|word| serde_json::from_value(word.into())).transpose()?;
     let runs = with_host(context, "runs list", async |service, _| {
         let before = match before {
             Some(text) => Some(ids::find(&*service, &text).await?),
             None => None,
         };
-        Ok(service.list(RunQuery { status, before, limit: Some(usize::from(limit)) }).await?)
+        let limit = Some(usize::from(limit));
+        Ok(service.list(RunQuery { status, waits, item, pipeline, text, before, limit }).await?)
     });
-    let runs = runs.await?;
-    context.term.show(&runs, |style, runs| render::runs(style, runs, render::now()))?;
+    let page = runs.await?;
+    context.term.show(&page.runs, |style, runs| render::runs(style, runs, render::now()))?;
+    if let Some(next) = page.next.filter(|_| page.runs.len() < usize::from(limit)) {
+        // There are more to look through than one search reads.
+        context.term.note(&format!("looked no further: the same with --before {next} goes on"));
+    }
     Ok(Exit::Done)
 }
 

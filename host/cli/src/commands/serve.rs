@@ -63,8 +63,9 @@ async fn listen(
     let (access, replies) = (Some(local.access()), Some(local.replies()));
     let file = ServerFile { url: format!("http://{}", near(address)), pid: std::process::id() };
     let watch = watch(host, &file.url)?;
+    let hooks = Some(local.hooks()?);
     let workers = Some(local.workers());
-    let services = Services { runs, board, components, backtests, workers, access, replies, watch };
+    let services = Services { runs, board, components, backtests, access, replies, hooks, workers, watch };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
         context.term.line(&file)?;

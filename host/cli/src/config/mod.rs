@@ -159,7 +159,7 @@ mod tests {
             wrong("\n[[repository]]\npath = \"shop\""),
             " the path shop of a repository must be absolute"
         );
-        assert!(wrong("\ngithub = 3").starts_with("2: unknown field `github`"), "{}", wrong("\ngithub = 3"));
+        assert!(wrong("\nforge = 3").starts_with("2: unknown field `forge`"), "{}", wrong("\nforge = 3"));
         assert!(wrong("a = ").starts_with("1: "));
         let model = |more: &str| format!("[models.small]\nurl = 'http://x/v1'\nmodel = 'm'\n{more}");
         assert!(HostConfig::parse(&model("key = { env = 'K' }\nstructured = 'none'")).is_ok());
@@ -172,7 +172,7 @@ mod tests {
             wrong(shop)
         );
         for (text, reason) in [
-            ("[github]", " [github] needs token or app"),
+            ("[github]", " [github] needs token or app, or webhook_secret"),
             (
                 "[github]\ntoken = { env = \"T\" }\napp = { id = 1, installation = 2, key = { file = \"k\" } }",
                 " [github] has a token and an app: leave one out",
@@ -181,6 +181,7 @@ mod tests {
             assert_eq!(wrong(text), reason);
         }
         assert!(wrong("[github]\ntoken = \"ghp_x\"").starts_with("2: "));
+        assert!(HostConfig::parse("[github]\nwebhook-secret = { file = \"hook\" }").is_ok());
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
              a release-health of datadog watches nothing: give it monitors, monitor_tags or slos
              the name "a b" of a notify must be 1 to 64 letters, digits, - and _, and not tracker
             4: unknown variant `burned`, expected one of `started`, `blocked`, `paused`, `done`, `failed`, `notice`
-             the origin "lockstep" of the server must begin with https:// or http://
+             `origin` of [server]: "lockstep" is no origin: write https://NAME, with :PORT if it is not 443
              the sample 2 of telemetry must be 0 to 1
         "#]].assert_eq(&told);
     }

@@ -88,7 +88,7 @@ async fn components(host: &Host) -> Check {
 async fn runs(context: &Context, service: &dyn RunService) -> Check {
     let count = async |status| {
         let query = RunQuery { status: Some(status), limit: Some(RUNS_MAX), ..RunQuery::default() };
-        service.list(query).await.map(|runs| runs.len())
+        service.list(query).await.map(|runs| runs.runs.len())
     };
     let counted = async {
         Ok::<_, lockstep_ports::ServiceError>((

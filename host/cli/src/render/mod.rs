@@ -7,6 +7,7 @@ mod access;
 mod backtest;
 mod board;
 mod component;
+mod deliveries;
 pub(crate) mod doctor;
 mod item;
 mod registry;
@@ -26,6 +27,7 @@ pub(crate) use board::{
     cards, pipeline, pipelines, presets, reply, schedule_runs, schedules, settings, spend, workspaces,
 };
 pub(crate) use component::{activated, component_added, component_refused, components, history, rolled_back};
+pub(crate) use deliveries::{deliveries, delivery};
 pub(crate) use item::{item, items, status_word};
 pub(crate) use registry::{
     WatchedCanary, audit, canary, canary_begun, collected, component, kind, kind_grant, signed, stopped,

@@ -167,23 +167,23 @@ fn a_run_can_be_acted_on() {
     .assert_eq(&text);
     expect![[r#"
         start ask by Some("anna"), once
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         answer None Approve { proposal: None } once by anna
-        list RunQuery { status: None, before: None, limit: Some(500) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(500) }
         answer Some(QuestionId(1)) Choose { choice: "yes", text: Some("now"), comments: [] } once by anna
-        list RunQuery { status: None, before: None, limit: Some(500) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(500) }
         Stop { reason: "enough" } by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Retry by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Restart { step: "code", digest: None } by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Restart { step: "code", digest: Some("3fa1") } by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Repin { pins: {"agent": "3fa1", "ci-gate": "77"}, reason: "better" } by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Pause by anna
-        list RunQuery { status: None, before: None, limit: Some(8) }
+        list RunQuery { status: None, waits: None, item: None, pipeline: None, text: None, before: None, limit: Some(8) }
         Resume by anna"#]]
     .assert_eq(&served.service.calls());
 }
@@ -309,14 +309,15 @@ fn json_is_one_document_or_one_line_per_event() {
     let kinds: Vec<&String> = lines.iter().flat_map(|line| line.as_object().unwrap().keys()).collect();
     assert_eq!(kinds, ["timeline", "timeline", "run"]);
     assert!(stream.stderr.is_empty());
-    let list = served.command("runs list --json --status done --limit 7").output().unwrap();
+    let list =
+        served.command("runs list --json --status done --waits person --item i --limit 7").output().unwrap();
     let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
     assert_eq!(list[0]["status"], "done");
     assert!(
         served
             .service
             .calls()
-            .ends_with("list RunQuery { status: Some(Done), before: None, limit: Some(7) }")
+            .ends_with("list RunQuery { status: Some(Done), waits: Some(\"person\"), item: Some(\"i\"), pipeline: None, text: None, before: None, limit: Some(7) }")
     );
 }
 

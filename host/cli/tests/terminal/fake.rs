@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError, StartRequest,
-    VerifyReport,
+    FeedItem, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService, ServiceError,
+    StartRequest, VerifyReport,
 };
 use lockstep_types::{Digest, RunId, RunSummary, RunView, TimelineEntry, Timestamp};
 use serde_json::json;
@@ -114,9 +114,10 @@ impl RunService for FakeService {
         let wrong = || ServiceError::Invalid(format!("{file}:1: no kind `wrong`"));
         if text.contains("wrong") { Err(wrong()) } else { Ok(()) }
     }
-    async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
+    async fn list(&self, query: RunQuery) -> Result<RunPage, ServiceError> {
         self.called(format!("list {query:?}"));
-        Ok(if self.records() == 0 { vec![] } else { vec![self.view().summary] })
+        let runs = if self.records() == 0 { vec![] } else { vec![self.view().summary] };
+        Ok(RunPage { runs, next: None })
     }
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
         Self::known(run)?;

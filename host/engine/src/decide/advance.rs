@@ -122,7 +122,7 @@ impl Decider {
         if !matches!(self.run.item_status, ItemStatus::Done | ItemStatus::PrReady) {
             self.move_item(ItemStatus::PrReady);
         }
-        if !decided {
+        if !decided && self.run.item_status != ItemStatus::Done {
             let title = format!("{} went through {}", self.run.spec.item, self.run.spec.pipeline.name);
             let body = "No step of the pipeline merges: look at the change and merge it by hand.".to_owned();
             let kind = PIPELINE_COMPLETE.to_owned();

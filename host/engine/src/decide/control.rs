@@ -89,15 +89,7 @@ impl Decider {
         by: &str,
         repin: Option<&Repin>,
     ) -> Result<(), Rejected> {
-        let Some(ix) = self.run.spec.pipeline.steps.iter().position(|step| step.name == name) else {
-            let names: Vec<&str> =
-                self.run.spec.pipeline.steps.iter().map(|step| step.name.as_str()).collect();
-            let id = &self.run.spec.id;
-            return Err(Rejected::Invalid(format!(
-                "run {id} has no step {name:?}: it has {}",
-                names.join(", ")
-            )));
-        };
+        let ix = self.step_named(name)?;
         let mut steps = self.run.with_descendants(ix);
         let passed_over = self.run.passed_over_by(ix, &steps);
         // Steps beside this one that a failure cut short begin again too, or nobody would ever finish them.
@@ -111,7 +103,16 @@ impl Decider {
         repin.map_or(Ok(()), |repin| self.repin(repin))
     }
 
-    fn clear(&mut self, cleared: Event, head_commit: Option<&str>) {
+    pub(super) fn step_named(&self, name: &str) -> Result<StepIx, Rejected> {
+        let steps = &self.run.spec.pipeline.steps;
+        steps.iter().position(|step| step.name == name).ok_or_else(|| {
+            let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+            let id = &self.run.spec.id;
+            Rejected::Invalid(format!("run {id} has no step {name:?}: it has {}", names.join(", ")))
+        })
+    }
+
+    pub(super) fn clear(&mut self, cleared: Event, head_commit: Option<&str>) {
         self.dismiss(|_| true);
         self.emit(cleared);
         let head_commit = head_commit.map(str::to_owned);

@@ -5,6 +5,7 @@ mod advance;
 mod answered;
 mod control;
 mod environments;
+mod forge;
 mod invoked;
 mod pinned;
 mod settled;
@@ -78,6 +79,11 @@ impl Decider {
             Input::Restart { step, head_commit, by, repin } => {
                 self.restart(step, head_commit.as_deref(), by, repin.as_deref())?;
             }
+            Input::SendBack { steps, feedback, head_commit, by } => {
+                self.send_back(steps, feedback.as_deref(), head_commit.as_deref(), by)?;
+            }
+            Input::MergedOutside { by } => self.merged_outside(by)?,
+            Input::Raise(notice) => self.raise(None, notice),
             Input::Repin(repin) => self.repin_alone(repin)?,
             Input::Pause { by, over_budget } => self.pause(by, *over_budget)?,
             Input::Merged { by } => self.merged_by_hand(by)?,

@@ -149,6 +149,8 @@ pub(super) enum Act {
     Stop,
     Retry,
     Restart(usize),
+    SendBack(Vec<usize>, bool),
+    MergedOutside,
     RestartOn(usize, &'static str),
     Repin(&'static str, &'static str),
     Activate(&'static str),
@@ -185,6 +187,8 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Stop),
         2 => Just(Act::Retry),
         1 => (0_usize..5).prop_map(Act::Restart),
+        2 => (prop::collection::vec(0_usize..5, 0..3), any::<bool>()).prop_map(|(steps, again)| Act::SendBack(steps, again)),
+        1 => Just(Act::MergedOutside),
         1 => ((0_usize..5), version()).prop_map(|(step, version)| Act::RestartOn(step, version)),
         3 => (kind(), version()).prop_map(|(kind, version)| Act::Repin(kind, version)),
         2 => version().prop_map(Act::Activate),
@@ -226,6 +230,15 @@ fn settle(world: &mut World, job: &JobOutcome) {
         _ => None,
     });
     world.settle(job, &effect.unwrap_or_else(|| EffectOutcome::Done(JsonText::null())));
+}
+
+fn send_back(steps: &[usize], again: bool) -> Input {
+    Input::SendBack {
+        steps: steps.iter().map(|step| NAMES[*step].to_owned()).collect(),
+        feedback: again.then(|| "again".to_owned()),
+        head_commit: Some("b".repeat(40)),
+        by: "github".to_owned(),
+    }
 }
 
 pub(super) fn perform(world: &mut World, act: &Act) {
@@ -270,6 +283,8 @@ pub(super) fn perform(world: &mut World, act: &Act) {
         Act::Restart(step) => {
             Input::Restart { step: NAMES[*step].to_owned(), head_commit: None, by: by(), repin: None }
         }
+        Act::SendBack(steps, again) => send_back(steps, *again),
+        Act::MergedOutside => Input::MergedOutside { by: by() },
         Act::RestartOn(step, version) => match world.run().spec().pipeline.steps.get(*step) {
             Some(def) => {
                 let repin = super::pins::restarted_on(world, NAMES[*step], &def.kind, version);

@@ -159,6 +159,8 @@ pub(super) struct Review {
     pub(super) body: Option<String>,
     pub(super) commit_id: Option<String>,
     #[serde(default)]
+    pub(super) author_association: String,
+    #[serde(default)]
     pub(super) submitted_at: Option<String>,
 }
 

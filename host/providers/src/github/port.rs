@@ -55,6 +55,10 @@ impl Forge for GitHub {
         let told = reviews.into_iter().filter_map(|review| {
             Some(ForgeReview {
                 id: review.id,
+                author_may_write: matches!(
+                    review.author_association.as_str(),
+                    "OWNER" | "MEMBER" | "COLLABORATOR"
+                ),
                 author: review.user.map_or_else(|| "ghost".to_owned(), |user| user.login),
                 // One that is being written is nobody's word yet.
                 verdict: verdict(&review.state)?,

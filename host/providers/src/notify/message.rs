@@ -1,9 +1,9 @@
-use lockstep_ports::{Delivery, Happening};
+use lockstep_ports::{Happening, Message};
 use lockstep_types::{NoticeState, RunSummary};
 use serde_json::{Value, json};
 
 /// A message for programs.
-pub(super) fn message(delivery: &Delivery, origin: &str) -> Value {
+pub(super) fn message(delivery: &Message, origin: &str) -> Value {
     let run = match &delivery.summary {
         Some(run) => json!({
             "id": run.id,
@@ -30,12 +30,12 @@ pub(super) fn message(delivery: &Delivery, origin: &str) -> Value {
 }
 
 /// Where people look at the run.
-pub(super) fn link(delivery: &Delivery, origin: &str) -> String {
+pub(super) fn link(delivery: &Message, origin: &str) -> String {
     format!("{origin}/runs/{}", delivery.run)
 }
 
 /// One line that says what happened to what.
-pub(super) fn headline(delivery: &Delivery) -> String {
+pub(super) fn headline(delivery: &Message) -> String {
     let title = delivery.summary.as_ref().map_or(delivery.run.as_str(), |run| run.title.as_str());
     let what = match delivery.what {
         Happening::Started => "has begun",
@@ -49,7 +49,7 @@ pub(super) fn headline(delivery: &Delivery) -> String {
 }
 
 /// More about it, one line for each thing a person would ask next.
-pub(super) fn details(delivery: &Delivery) -> Vec<String> {
+pub(super) fn details(delivery: &Message) -> Vec<String> {
     let step = delivery.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
     let said = format!("{step}{}", delivery.text);
     let Some(run) = &delivery.summary else { return vec![said] };

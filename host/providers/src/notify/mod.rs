@@ -8,7 +8,7 @@ use crate::http::{Http, HttpFault, HttpRequest};
 use async_trait::async_trait;
 use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lockstep_ports::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener, Secret};
+use lockstep_ports::{Bookmark, Bookmarks, Happening, Listener, Message, MessageError, Secret};
 use sha2::Sha256;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl NotifyEndpoint {
         Self { http, name, format, wanted, origin: origin.trim_end_matches('/').to_owned() }
     }
 
-    fn request(&self, delivery: &Delivery) -> HttpRequest {
+    fn request(&self, delivery: &Message) -> HttpRequest {
         let request = HttpRequest::post("").repeatable();
         match &self.format {
             NotifyFormat::Slack => request.json(&slack::message(delivery, &self.origin)),
@@ -82,12 +82,12 @@ impl Listener for NotifyEndpoint {
         self.wanted.contains(&what)
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
+    async fn deliver(&self, delivery: &Message) -> Result<(), MessageError> {
         let answer = self.http.send(&self.request(delivery)).await.and_then(|response| response.ok());
         answer.map(drop).map_err(|error| {
             // A receiver that is being set up or moved says so for a while.
             let is_gone = matches!(error.fault, HttpFault::Status { status: 401 | 403 | 404 | 410, .. });
-            DeliveryError { message: error.to_string(), is_temporary: error.is_temporary() || is_gone }
+            MessageError { message: error.to_string(), is_temporary: error.is_temporary() || is_gone }
         })
     }
 }

@@ -1,12 +1,12 @@
 use super::message::{details, headline, link};
-use lockstep_ports::{Delivery, Happening};
+use lockstep_ports::{Happening, Message};
 use serde_json::{Value, json};
 
 /// Longest text of a block; Slack takes 3000.
 const TEXT_CHARS: usize = 2900;
 
 /// A message of text blocks.
-pub(super) fn message(delivery: &Delivery, origin: &str) -> Value {
+pub(super) fn message(delivery: &Message, origin: &str) -> Value {
     let headline = headline(delivery);
     let sign = match delivery.what {
         Happening::Started => ":arrow_forward:",
@@ -40,12 +40,12 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::message;
-    use lockstep_ports::{Delivery, Happening};
+    use lockstep_ports::{Happening, Message};
     use lockstep_types::Timestamp;
 
     #[test]
     fn a_message_is_text_with_a_link_and_mentions_nobody() {
-        let delivery = Delivery {
+        let delivery = Message {
             id: "run-1.4.0".to_owned(),
             at: Timestamp(0),
             what: Happening::Failed,

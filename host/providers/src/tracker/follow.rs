@@ -7,7 +7,7 @@
 use crate::files::read_json;
 use async_trait::async_trait;
 use lockstep_ports::{
-    BoardService, Delivery, DeliveryError, Happening, Listener, Ticket, TicketState, Tracker, TrackerError,
+    BoardService, Happening, Listener, Message, MessageError, Ticket, TicketState, Tracker, TrackerError,
 };
 use lockstep_types::board::ItemId;
 use lockstep_types::{ItemStatus, RunId, RunSummary};
@@ -54,7 +54,7 @@ impl TicketUpdates {
         tickets.take(TICKETS_MAX).map(|ticket| ticket.external_id).collect()
     }
 
-    async fn tell(&self, delivery: &Delivery, run: &RunSummary) -> Result<(), TrackerError> {
+    async fn tell(&self, delivery: &Message, run: &RunSummary) -> Result<(), TrackerError> {
         let text = format!("{} ({}/runs/{})", said(delivery, run), self.origin, run.id);
         let state = state(delivery.what, run);
         let named = self.named(run).await;
@@ -82,14 +82,14 @@ impl Listener for TicketUpdates {
         matches!(what, Happening::Started | Happening::Done | Happening::Failed)
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
+    async fn deliver(&self, delivery: &Message) -> Result<(), MessageError> {
         let Some(run) = delivery.summary.as_ref().filter(|run| !run.is_errand) else { return Ok(()) };
         let told = self.tell(delivery, run).await;
-        told.map_err(|TrackerError { message, is_temporary }| DeliveryError { message, is_temporary })
+        told.map_err(|TrackerError { message, is_temporary }| MessageError { message, is_temporary })
     }
 }
 
-fn said(delivery: &Delivery, run: &RunSummary) -> String {
+fn said(delivery: &Message, run: &RunSummary) -> String {
     let step = delivery.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
     match delivery.what {
         Happening::Done if run.item_status == ItemStatus::Done => "Done and merged.".to_owned(),

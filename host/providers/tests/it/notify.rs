@@ -1,7 +1,7 @@
 //! Messages to addresses the operator names.
 
 use crate::loopback::{Service, reply};
-use lockstep_ports::{Delivery, Happening, Listener, Secret};
+use lockstep_ports::{Happening, Listener, Message, Secret};
 use lockstep_providers::http::{Http, HttpOptions, Retry};
 use lockstep_providers::{BookmarkFiles, NotifyEndpoint, NotifyFormat};
 use lockstep_types::Timestamp;
@@ -20,8 +20,8 @@ fn endpoint(service: &Service, format: NotifyFormat) -> NotifyEndpoint {
     )
 }
 
-fn delivery() -> Delivery {
-    Delivery {
+fn delivery() -> Message {
+    Message {
         id: "run-1.4.0".to_owned(),
         at: Timestamp(1000),
         what: Happening::Failed,

@@ -16,3 +16,4 @@ mod turns;
 
 pub(crate) use desk::{Boards, Desk, Writer};
 pub(crate) use left::Left;
+pub(crate) use start::Starting;

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, World, ask};
 use async_trait::async_trait;
-use lockstep_ports::{Bookmark, Bookmarks, Delivery, DeliveryError, Happening, Listener, NoMeter, RunAction};
+use lockstep_ports::{Bookmark, Bookmarks, Happening, Listener, Message, MessageError, NoMeter, RunAction};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -36,13 +36,13 @@ impl Listener for Ear {
         !matches!(what, Happening::Notice | Happening::Started)
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Result<(), DeliveryError> {
+    async fn deliver(&self, delivery: &Message) -> Result<(), MessageError> {
         let refusal = self.refusals.lock().unwrap().pop();
         let item = delivery.summary.as_ref().map(|run| run.item.clone()).unwrap_or_default();
         let mark = if refusal.is_some() { "!" } else { "" };
         self.told.lock().unwrap().push(format!("{mark}{item} {}", delivery.what.word()));
         match refusal {
-            Some(is_temporary) => Err(DeliveryError { message: "busy".to_owned(), is_temporary }),
+            Some(is_temporary) => Err(MessageError { message: "busy".to_owned(), is_temporary }),
             None => Ok(()),
         }
     }

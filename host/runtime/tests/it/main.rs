@@ -9,6 +9,7 @@ mod crash;
 mod dirs;
 mod flow;
 mod follow;
+mod hooks;
 mod host;
 mod outside;
 mod people;

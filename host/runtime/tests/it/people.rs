@@ -34,7 +34,7 @@ fn an_answer_needs_no_question_where_only_one_is_open() {
 }
 
 fn runs(host: &Host) -> Vec<RunId> {
-    host.run(host.runtime.list(RunQuery::default())).unwrap().into_iter().map(|run| run.id).collect()
+    host.run(host.runtime.list(RunQuery::default())).unwrap().runs.into_iter().map(|run| run.id).collect()
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn only_what_nothing_needs_is_collected() {
     assert_eq!(removed, ["nobodys 1", "writer 11", "writer 3", "writer 4"]);
     assert_eq!(host.audit(audited).lines().count(), 4);
     assert!(host.run(host.runtime.component(&alone.to_string())).is_err());
-    let run = host.run(host.runtime.list(lockstep_ports::RunQuery::default())).unwrap()[0].id.clone();
+    let run = host.run(host.runtime.list(lockstep_ports::RunQuery::default())).unwrap().runs[0].id.clone();
     assert_eq!(host.run(host.runtime.replay(&run)).unwrap().differences, [], "old runs are replayed still");
     let again = host.run(host.runtime.collect_components(false, None)).unwrap();
     assert_eq!(again.removed, []);

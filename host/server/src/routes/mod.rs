@@ -6,6 +6,7 @@ mod answer;
 mod backtests;
 mod board;
 mod components;
+mod deliveries;
 mod events;
 mod health;
 mod items;
@@ -20,10 +21,10 @@ mod workers;
 
 use crate::pages::pages;
 use crate::problem::{self, Problem};
-use crate::{AppState, guard, observe};
+use crate::{AppState, guard, hooks, observe};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, response::Response};
 use lockstep_access::carried;
 use std::future::Future;
@@ -51,15 +52,22 @@ pub fn app(state: AppState) -> Router {
         // The extractors of this crate have limits of their own.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), guard::host))
+        // A forge comes under whatever name the operator made public, and signs what it sends.
+        .merge(
+            Router::new()
+                .route("/hooks/github", post(hooks::github))
+                .method_not_allowed_fallback(guard::wrong_method)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .layer(from_fn_with_state(state.clone(), observe::requests))
         .with_state(state)
 }
 
 /// What a handler answers.
-type Answer<T = Response> = Result<T, Problem>;
+pub(crate) type Answer<T = Response> = Result<T, Problem>;
 
 /// Runs `call` to its end even if the client goes away, so that an action is never left half-way by a lost connection.
-async fn to_the_end<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+pub(crate) async fn to_the_end<T: Send + 'static, E: Into<Problem> + Send + 'static>(
     call: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Answer<T> {
     match tokio::spawn(carried(call)).await {

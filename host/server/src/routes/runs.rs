@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use lockstep_ports::{
-    InvocationView, ReplayReport, RunAction, RunQuery, RunService, StartRequest, VerifyReport,
+    InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService, StartRequest, VerifyReport,
 };
 use lockstep_types::{Failure, RunId, RunStatus, RunSummary, RunView, TimelineEntry, Waiting};
 use schemars::JsonSchema;
@@ -42,24 +42,15 @@ pub(super) fn one_token(head: Option<String>, body: Option<String>) -> Answer<Op
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(super) struct RunList {
-    runs: Vec<RunSummary>,
-    /// Give it as `before` to go on; none: these were the last.
-    next: Option<RunId>,
-}
-
 pub(super) async fn list(
     State(state): State<AppState>,
     QueryOf(query): QueryOf<RunQuery>,
-) -> Answer<Json<RunList>> {
+) -> Answer<Json<RunPage>> {
     let limit = query.limit.unwrap_or(50);
     if !(1..=LIST_MAX).contains(&limit) {
         return Err(Problem::new(problem::INVALID, format!("`limit` must be 1 to {LIST_MAX}")));
     }
-    let runs = state.service().list(RunQuery { limit: Some(limit), ..query }).await?;
-    let next = (runs.len() == limit).then(|| runs.last().map(|run| run.id.clone())).flatten();
-    Ok(Json(RunList { runs, next }))
+    Ok(Json(state.service().list(RunQuery { limit: Some(limit), ..query }).await?))
 }
 
 pub(super) async fn show(State(state): State<AppState>, PathRun(run): PathRun) -> Answer<Json<RunView>> {

@@ -4,7 +4,7 @@
 use super::{
     access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
 };
-use super::{runs, schedules, workers};
+use super::{deliveries, runs, schedules, workers};
 use crate::AppState;
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
@@ -24,6 +24,7 @@ pub(super) fn all(state: &AppState) -> Api {
     of_components(&mut api);
     of_kinds(&mut api);
     of_workers(&mut api);
+    of_deliveries(&mut api);
     of_access(&mut api);
     api
 }
@@ -192,4 +193,11 @@ fn of_workers(api: &mut Api) {
     api.post("/workers/bundle", workers::bundle, Operator, "Brings the commits of a job");
     api.post("/workers/complete", workers::complete, Operator, "Says that a job ended well");
     api.post("/workers/fail", workers::fail, Operator, "Says that a job ended badly");
+}
+
+fn of_deliveries(api: &mut Api) {
+    api.tag("Deliveries");
+    api.get("/deliveries", deliveries::list, Admin, "Lists deliveries of webhooks, the newest first");
+    api.get("/deliveries/{id}", deliveries::show, Admin, "Shows a delivery with its payload");
+    api.post("/deliveries/{id}/replay", deliveries::replay, Admin, "Has a delivery taken up again");
 }

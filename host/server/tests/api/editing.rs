@@ -99,7 +99,7 @@ async fn a_parameter_nobody_takes_is_refused() {
     let told = answer("/v1/runs?stauts=failed", "").await;
     assert_eq!(
         told,
-        "422 invalid: the query has \"stauts\", which this path does not take; it takes before, limit, status\n"
+        "422 invalid: the query has \"stauts\", which this path does not take; it takes before, item, limit, pipeline, status, text, waits\n"
     );
     let told = answer("POST /v1/runs/run-1/stop?x", "").await;
     assert!(told.starts_with("422 invalid: the query has \"x\""), "{told}");

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use lockstep_ports::{
-    ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunQuery, RunService, ServiceError,
-    StartRequest, VerifyReport,
+    ComponentView, FeedItem, InvocationView, ReplayReport, RunAction, RunPage, RunQuery, RunService,
+    ServiceError, StartRequest, VerifyReport,
 };
 use lockstep_types::{
     Access, Change, ComponentInfo, Descriptor, Digest, ItemStatus, JsonText, Pinning, RunId, RunStatus,
@@ -161,12 +161,14 @@ impl RunService for FakeService {
         self.called(format!("check {file}"));
         if text == "good" { Ok(()) } else { Err(ServiceError::Invalid(format!("{file}:1: no such kind"))) }
     }
-    async fn list(&self, query: RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
+    async fn list(&self, query: RunQuery) -> Result<RunPage, ServiceError> {
         self.called(format!("list {query:?}"));
         let mut runs: Vec<_> =
             (0..query.limit.unwrap_or(50).min(3)).map(|n| summary(&format!("run-{n}"))).collect();
+        let next =
+            runs.last().filter(|_| query.limit.is_some_and(|limit| limit <= 3)).map(|run| run.id.clone());
         runs.extend(self.also.lock().unwrap().iter().map(|id| summary(id)));
-        Ok(runs)
+        Ok(RunPage { runs, next })
     }
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
         Self::known(run)?;

@@ -35,14 +35,14 @@ fn pair(cookie: &str) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-async fn log_in(host: &Host, token: &str) -> String {
+pub(crate) async fn log_in(host: &Host, token: &str) -> String {
     let response = host.send(browser("POST /login", &[], format!("token={token}&next=/runs"))).await;
     assert_eq!(response.status(), 303);
     pair(&cookie_of(&response))
 }
 
 /// What forms of a page send along.
-async fn csrf_of(host: &Host, cookie: &str) -> String {
+pub(crate) async fn csrf_of(host: &Host, cookie: &str) -> String {
     let page = shown(host.send(browser("/runs", &[("cookie", cookie)], "")).await).await;
     let begin = page.find(r#"name="csrf" value=""#).expect("a form") + r#"name="csrf" value=""#.len();
     page[begin..].split('"').next().unwrap().to_owned()

@@ -5,6 +5,7 @@
 mod access;
 mod components;
 mod damage;
+mod deliveries;
 mod device;
 mod killed;
 mod layout1;
@@ -19,6 +20,10 @@ use lockstep_store::SledStore;
 use lockstep_testkit::journal_contract;
 use std::sync::Arc;
 use tempfile::TempDir;
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
 
 /// A store in a folder that goes away with it.
 struct Subject {

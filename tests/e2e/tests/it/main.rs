@@ -4,6 +4,7 @@
 mod authored;
 mod components;
 mod crash;
+mod hooks;
 mod host;
 mod kill;
 mod main_job;

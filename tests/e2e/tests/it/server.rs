@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     pub(crate) token: String,
 }
 

@@ -4,7 +4,7 @@
 //! text has spaces, so that writing it out would change it, it is kept as `{"json-text": "…"}`. Files that a component
 //! read are texts where they are UTF-8.
 
-use lockstep_types::{CAPSULE_VERSION, Capsule};
+use crate::{CAPSULE_VERSION, Capsule};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -34,13 +34,15 @@ const FILE: &str = "observations/*/answer/read-file";
 const AS_TEXT: &str = "json-text";
 
 /// Whether a JSON document is a capsule and not a file of written cases.
-pub(crate) fn is_one(text: &str) -> bool {
+#[must_use]
+pub fn is_one(text: &str) -> bool {
     serde_json::from_str::<BTreeMap<String, &RawValue>>(text)
         .is_ok_and(|fields| fields.contains_key("capsule"))
 }
 
 /// A capsule as a file.
-pub(crate) fn write(capsule: &Capsule) -> String {
+#[must_use]
+pub fn write(capsule: &Capsule) -> String {
     let mut text = String::new();
     emit(&json!(capsule), &mut Vec::new(), &mut text);
     text.push('\n');
@@ -51,7 +53,7 @@ pub(crate) fn write(capsule: &Capsule) -> String {
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
-pub(crate) fn read(text: &str) -> Result<Capsule, String> {
+pub fn read(text: &str) -> Result<Capsule, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let value = restore(raw, &mut Vec::new()).map_err(|error| format!("it cannot be read: {error}"))?;
     match value["capsule"].as_u64() {
@@ -228,12 +230,12 @@ fn restore(raw: &RawValue, path: &mut Vec<String>) -> Result<Value, serde_json::
 #[cfg(test)]
 mod tests {
     use super::{is_one, read, write};
-    use expect_test::expect;
-    use lockstep_types::{
+    use crate::{
         Capsule, Change, Completion, Digest, Fact, Invocation, ItemStatus, JsonText, Next, Observation,
         ObservationAnswer, ObservationRequest, Outcome, RunInfo, StepEvent, StepInfo, StepInput, Timestamp,
         Transition,
     };
+    use expect_test::expect;
 
     fn capsule() -> Capsule {
         let json = |text: &str| JsonText::new(text).unwrap();
