@@ -15,6 +15,7 @@ mod fuzz;
 mod github_mock;
 mod guests;
 mod kill;
+mod models;
 mod payloads;
 mod schemathesis;
 mod sim;
@@ -48,6 +49,8 @@ enum Task {
     Demo,
     /// Kill the real binary again and again with hundreds of runs in flight, and check that nothing was lost or done twice
     Kill(kill::Args),
+    /// Check what is asked of models against the types of OpenAI's own client, from PyPI
+    Models,
     /// Fetch the published payloads of webhooks, which the tests of `lockstep-hooks` then go through
     Payloads,
     /// Throw mutated input at everything that reads from outside, guided by coverage
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Payloads => payloads::fetch(),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::GithubMock => github_mock::run(),
+        Task::Models => models::run(),
         Task::Schemathesis(args) => schemathesis::run_all(&args),
         Task::Sim(args) => sim::run(&args),
         Task::Tidy => tidy::run(),

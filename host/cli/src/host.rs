@@ -31,7 +31,7 @@ impl Host {
         loop {
             let holder = match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    return Self::here(context, drive, lock).await;
+                    return Self::here(context, drive, false, lock).await;
                 }
                 Locking::Held(holder) => holder,
             };
@@ -55,7 +55,7 @@ impl Host {
         loop {
             match context.folder.try_lock(command)? {
                 Locking::Ours(lock) => {
-                    return Self::here(context, Drive::Runs, lock).await;
+                    return Self::here(context, Drive::Runs, true, lock).await;
                 }
                 Locking::Held(holder) => {
                     let stays = is_watching(&holder) || (holder.command == "serve" && holder.is_there());
@@ -69,8 +69,8 @@ impl Host {
     }
 
     /// The host in this process, asked by whoever is at the terminal.
-    async fn here(context: &Context, drive: Drive, lock: Lock) -> anyhow::Result<Self> {
-        let local = wiring::open_local(context.folder.path(), drive).await?;
+    async fn here(context: &Context, drive: Drive, is_server: bool, lock: Lock) -> anyhow::Result<Self> {
+        let local = wiring::open_local(context.folder.path(), drive, is_server).await?;
         let guarded = Guarded::by(local.offered(), local.access(), Identity::at_terminal(&context.by));
         Ok(Self::Here { local, guarded, lock })
     }

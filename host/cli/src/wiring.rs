@@ -7,25 +7,28 @@ pub(crate) mod outside;
 pub(crate) mod ready;
 
 use self::forge::Asked;
-use crate::config::HostConfig;
+use crate::config::{FILE, HostConfig, ModelConfig};
+use crate::exit::Refused;
 use crate::standard;
 use anyhow::Context;
 use lockstep_access::{Access, Identity, Offered};
 use lockstep_ports::{
     BacktestService, BoardService, Bookmarks, Checks, Clock, ComponentService, Credentials, Distribution,
     DoneBeside, Effects, Forge, Label, Meter, Observations, Readiness, Replies, RunService, Secret,
-    StepExecutor as _,
+    StepExecutor as _, WorkerQueue,
 };
+use lockstep_providers::http::{HttpError, HttpFault};
 use lockstep_providers::{
     BookmarkFiles, CheckOptions, CommandOptions, ComponentDistribution, DistributionOptions, GitOptions,
-    JobOptions, LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalObservations, PlainHttp,
-    ProcessJobs,
+    JobOptions, LocalChecks, LocalCredentials, LocalEffects, LocalGit, LocalJobs, LocalObservations,
+    LocalWorkers, ModelOptions, Models, PlainHttp, WorkerOptions,
 };
 use lockstep_runtime::{Outside, Runtime, StandardComponent, SystemClock, Waker};
 use lockstep_sandbox::{Sandbox, SandboxOptions};
 use lockstep_simulator::{Kinds, MemoryComponents};
 use lockstep_store::SledStore;
 use lockstep_telemetry::{Metrics, WatchedEffects, WatchedExecutor, WatchedJobs, WatchedJournal};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +42,7 @@ const COMPILED: &str = "compiled";
 pub struct Local {
     runtime: Runtime,
     store: Arc<SledStore>,
+    workers: LocalWorkers,
     forge: Option<Arc<dyn Forge>>,
     checks: Arc<dyn Checks>,
     clock: Arc<dyn Clock>,
@@ -71,6 +75,12 @@ impl Local {
     #[must_use]
     pub fn backtests(&self) -> Arc<dyn BacktestService> {
         Arc::new(self.runtime.clone())
+    }
+
+    /// The queue for workers.
+    #[must_use]
+    pub fn workers(&self) -> Arc<dyn WorkerQueue> {
+        Arc::new(self.workers.clone())
     }
 
     /// The forge that repositories of this host are on, if the operator named one.
@@ -145,12 +155,12 @@ impl Local {
     }
 }
 
-/// Opens the host over the data folder `folder`.
+/// Opens the host over the data folder `folder`; `is_server` if workers can reach it.
 ///
 /// # Errors
 /// The folder cannot be read, or was written by a newer lockstep.
-pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
-    let config = HostConfig::read(folder)?;
+pub async fn open_local(folder: &Path, drive: Drive, is_server: bool) -> anyhow::Result<Local> {
+    let mut config = HostConfig::read(folder)?;
     let metrics = Arc::new(Metrics::new(folder.to_owned(), env!("CARGO_PKG_VERSION")));
     let meter: Arc<dyn Meter> = Arc::clone(&metrics) as _;
     let path = folder.to_owned();
@@ -176,8 +186,12 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let credentials = Arc::new(LocalCredentials::new(folder, Arc::clone(&clock))?);
     credentials.sweep().await;
-    let jobs = ProcessJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let jobs = LocalJobs::new(git.clone(), JobOptions::new(supervisor))?;
+    let options = WorkerOptions { lease: config.workers.lease(), is_reachable: is_server };
+    let workers = LocalWorkers::new(git.clone(), Arc::clone(&clock), options);
     let jobs = jobs.with_credentials(Arc::<LocalCredentials>::clone(&credentials));
+    let jobs =
+        jobs.with_workers(workers.clone()).with_models(models(std::mem::take(&mut config.models), &meter)?);
     let git = Arc::new(git);
     let journal = WatchedJournal::open(Arc::clone(&store) as _, Arc::clone(&meter)).await?;
     let asked = Asked { checks: Arc::new(checks), mergeability: Arc::clone(&git) as _, effects };
@@ -202,7 +216,33 @@ pub async fn open_local(folder: &Path, drive: Drive) -> anyhow::Result<Local> {
     runtime.install(&standard).await?;
     let access = Arc::new(Access::open(Arc::clone(&store) as _).await?);
     let (forge, checks) = (forge.map(|forge| Arc::new(forge) as _), asked.checks);
-    Ok(Local { runtime, store, forge, checks, clock, access, metrics, config, folder: folder.to_owned() })
+    Ok(Local {
+        runtime,
+        store,
+        forge,
+        checks,
+        clock,
+        access,
+        metrics,
+        config,
+        workers,
+        folder: folder.to_owned(),
+    })
+}
+
+/// The models that jobs name.
+fn models(configured: BTreeMap<String, ModelConfig>, meter: &Arc<dyn Meter>) -> anyhow::Result<Models> {
+    let mut models = Models::default();
+    for (name, config) in configured {
+        let wrong = |error: HttpError| {
+            let is_plain = error.fault == HttpFault::Unencrypted;
+            let or = if is_plain { ", or say allow_plain = true if that is meant" } else { "" };
+            format!("[models.{name}] of {FILE}: {error}{or}")
+        };
+        let options = ModelOptions { meter: Arc::clone(meter), ..config.options() };
+        models.add(&name, options).map_err(wrong).or_else(Refused::because)?;
+    }
+    Ok(models)
 }
 
 /// Gives back the space of what a data folder no longer needs; how many bytes came back.

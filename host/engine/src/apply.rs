@@ -1,9 +1,9 @@
 use crate::run::{AnswerRecord, Attempt, HeldEnvironment, Pause, Phase, Run, Step};
 use lockstep_types::{
     Answer, ChainError, Effect, EffectKey, EffectOrder, EffectOutcome, Environment, Event, Failure, Held,
-    Invocation, ItemStatus, JobKey, JobOrder, JobOutcome, JsonText, Next, NoticeState, Observation,
-    ObservationAnswer, ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer,
-    StepEvent, StepIx, StepStatus, Stop, Timestamp,
+    Invocation, ItemStatus, JobKey, JobOrder, JsonText, Next, NoticeState, Observation, ObservationAnswer,
+    ObservationRequest, Outcome, Pin, ReworkOrder, RunStatus, Severity, StepAnswer, StepEvent, StepIx,
+    StepStatus, Stop, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -430,8 +430,8 @@ impl Step {
                     return Err(ReplayError::Misfit { event: "job-settled" });
                 };
                 let event = StepEvent::JobSettled { kind: order.kind.clone(), outcome: outcome.clone() };
-                if let JobOutcome::Done(result) = outcome {
-                    self.usage = self.usage.plus(result.usage.unwrap_or_default());
+                if let Some((_, usage)) = outcome.spent() {
+                    self.usage = self.usage.plus(usage);
                 }
                 self.ready(event);
             }

@@ -154,7 +154,9 @@ fn job(outcome: &JobOutcome) -> String {
     match outcome {
         JobOutcome::Done(result) if result.output.trim().is_empty() => "job done".to_owned(),
         JobOutcome::Done(result) => format!("job done: {}", result.output.trim()),
-        JobOutcome::Failed(message) => format!("job failed: {message}"),
+        JobOutcome::Failed(message) | JobOutcome::FailedAfterUse { message, .. } => {
+            format!("job failed: {message}")
+        }
         JobOutcome::Evicted { message, .. } => format!("job evicted: {message}"),
         JobOutcome::NotConfigured(message) => format!("job not configured: {message}"),
     }

@@ -86,6 +86,7 @@ impl Run {
             invocations: step.invocations,
             usage: step.usage,
             job,
+            job_progress: None,
             question,
         }
     }

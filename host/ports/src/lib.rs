@@ -25,6 +25,7 @@ mod service;
 mod simulation;
 mod step_executor;
 mod tracker;
+mod workers;
 
 pub use access::{
     AUDIT_KEPT, AUDIT_PAGE_MAX, AccessChange, AccessService, AccessStore, AuditLine, AuditPage, AuditQuery,
@@ -70,3 +71,7 @@ pub use service::{
 pub use simulation::{ScenarioView, SimulationService};
 pub use step_executor::{Inspected, LoadError, Observer, StepExecutor};
 pub use tracker::{Ticket, TicketState, Tracker, TrackerError};
+pub use workers::{
+    LeaseAsk, Leased, LeasedChange, Word, WorkerError, WorkerFailure, WorkerJobView, WorkerQueue, WorkerView,
+    WorkersView,
+};

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use lockstep_types::{
     Change, ChangedFile, CheckCommand, CheckReport, EffectKey, EffectOrder, EffectOutcome, EnvironmentReport,
-    Evidence, HealthReport, JobCommand, JobKey, JobOrder, JobOutcome, MergeReport, ObserveFailure,
-    ProviderCommand, RunId, Timestamp,
+    Evidence, HealthReport, JobCommand, JobKey, JobOrder, JobOutcome, JobProgress, MergeReport,
+    ObserveFailure, ProviderCommand, RunId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -135,6 +135,11 @@ pub trait Jobs: Send + Sync {
 
     /// The last bytes of what a job wrote, at most `limit`; none if the job is not known.
     async fn log_tail(&self, key: &JobKey, limit: usize) -> Option<String>;
+
+    /// How far a job under way has come, within the bounds of `JobProgress`; none if nobody says.
+    async fn progress(&self, _key: &JobKey) -> Option<JobProgress> {
+        None
+    }
 
     /// Ends what is still under way for a run that is removed, and removes all that is kept of its jobs.
     async fn forget(&self, run: &RunId);

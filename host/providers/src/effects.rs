@@ -3,8 +3,8 @@
 use crate::command::{CommandOptions, Reply, Request};
 use crate::files::{blocking, read_json, remove_tree_if_there, write_durably, write_json};
 use crate::git::LocalGit;
+use crate::jobs::numbered_name;
 use crate::launch::{Exit, Folder};
-use crate::process::numbered_name;
 use async_trait::async_trait;
 use lockstep_ports::Effects;
 use lockstep_types::{

@@ -1,5 +1,6 @@
 //! A local git repository: what a change is, whether it merges, its files, and merging it.
 
+mod bundle;
 mod command;
 mod effects;
 mod error;

@@ -16,11 +16,11 @@ mod git;
 mod github;
 mod health;
 pub mod http;
+mod jobs;
 mod launch;
 mod mask;
 mod notify;
 mod observations;
-mod process;
 mod supervisor;
 mod text;
 mod tracker;
@@ -36,8 +36,10 @@ pub use github::{
     GitHubPace,
 };
 pub use health::{Datadog, HealthPage, HealthSource, WatchedReleases};
+pub use jobs::{
+    JobOptions, KeySource, LocalJobs, LocalWorkers, ModelOptions, Models, Structured, WorkerOptions,
+};
 pub use notify::{BookmarkFiles, NotifyEndpoint, NotifyFormat};
 pub use observations::LocalObservations;
-pub use process::{JobOptions, ProcessJobs};
 pub use supervisor::supervise;
 pub use tracker::{GithubIssues, LinearIssues, TicketUpdates, TrackedEffects};

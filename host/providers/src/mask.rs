@@ -4,6 +4,7 @@ use crate::files::{read_bounded, write_durably};
 use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
 use lockstep_types::JobOutcome;
 use serde_json::Value;
+use std::fmt;
 use std::io;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -24,6 +25,12 @@ pub(crate) struct Mask(Vec<Zeroizing<Vec<u8>>>);
 /// What was read of one stream and may yet turn out to be a secret.
 #[derive(Default)]
 pub(crate) struct Held(Zeroizing<Vec<u8>>);
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask of {}", self.0.len())
+    }
+}
 
 impl Mask {
     /// The longest first, so that of two secrets one within the other the whole is taken out.
@@ -56,9 +63,7 @@ impl Mask {
     fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
-                let mut held = Held::default();
-                let mut kept = self.next(&mut held, text.as_bytes());
-                kept.extend(self.end(&mut held));
+                let kept = self.whole(text.as_bytes());
                 if kept != text.as_bytes() {
                     *text = String::from_utf8_lossy(&kept).into_owned();
                 }
@@ -67,6 +72,14 @@ impl Mask {
             Value::Object(fields) => fields.values_mut().for_each(|value| self.value(value)),
             _ => {}
         }
+    }
+
+    /// A whole text as it may be kept.
+    pub(crate) fn whole(&self, text: &[u8]) -> Vec<u8> {
+        let mut held = Held::default();
+        let mut kept = self.next(&mut held, text);
+        kept.extend(self.end(&mut held));
+        kept
     }
 
     /// The next bytes of a stream as they may be kept. What could be the beginning of a secret is held until it is known.
@@ -110,9 +123,7 @@ impl Mask {
         match read_bounded(path, FILE_MAX) {
             Ok(None) => Ok(()),
             Ok(Some(bytes)) => {
-                let mut held = Held::default();
-                let mut kept = self.next(&mut held, &bytes);
-                kept.extend(self.end(&mut held));
+                let kept = self.whole(&bytes);
                 if kept == bytes { Ok(()) } else { write_durably(path, &kept) }
             }
             Err(_) => std::fs::remove_file(path),

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Bytes of output kept for people: the end of a build log. The file holds at most twice this.
-const LOG_KEPT: u64 = 2 << 20;
+pub(crate) const LOG_KEPT: u64 = 2 << 20;
 /// Bytes of standard output kept, which are the result of a program that writes no other.
 pub(crate) const STDOUT_KEPT: u64 = 256 << 10;
 /// Bytes of standard error kept by themselves: the last line says why a program failed.
@@ -242,7 +242,7 @@ async fn pump(out: Option<impl AsyncRead + Unpin>, err: Option<impl AsyncRead + 
 }
 
 /// A file that keeps at least the last `kept` bytes appended to it and never holds more than twice that.
-struct TailLog {
+pub(crate) struct TailLog {
     path: PathBuf,
     kept: u64,
     file: Option<File>,
@@ -250,12 +250,14 @@ struct TailLog {
 }
 
 impl TailLog {
-    fn new(path: PathBuf, kept: u64) -> Self {
+    /// Goes on with what is there.
+    pub(crate) fn new(path: PathBuf, kept: u64) -> Self {
         let file = open_log(&path).ok();
-        Self { path, kept, file, length: 0 }
+        let length = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |about| about.len());
+        Self { path, kept, file, length }
     }
 
-    fn append(&mut self, bytes: &[u8]) {
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
         if self.length + bytes.len() as u64 > 2 * self.kept {
             match self.shorten() {
                 Ok(length) => self.length = length,

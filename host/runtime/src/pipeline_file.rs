@@ -1,13 +1,14 @@
 //! Pipeline files: TOML text into a `Pipeline`, with errors that name the line and the fix.
 
 mod descriptors;
+mod jobs;
 
 pub use descriptors::Descriptors;
 
 use lockstep_board::{ShapeStep, shape};
 use lockstep_types::{
-    CREDENTIAL_NAME_MAX, CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest,
-    Pinning, Pipeline, Policy, ProviderCommand, StepDef, is_credential_name,
+    CheckCommand, Descriptor, Effect, Gating, JobCommand, JsonText, ObservationRequest, Pinning, Pipeline,
+    Policy, ProviderCommand, StepDef,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -280,7 +281,6 @@ impl Reader<'_> {
 
     fn check_commands(&mut self, file: &CommandTables<'_>) {
         let commands = file.checks.iter().map(|(name, check)| (name, &check.command, "checks"));
-        let commands = commands.chain(file.jobs.iter().map(|(name, job)| (name, &job.command, "jobs")));
         let provider = |table| move |(name, provider)| provider_command(name, provider, table);
         let commands = commands.chain(file.effects.iter().map(provider("effects")));
         let commands = commands.chain(file.observations.iter().map(provider("observations")));
@@ -299,12 +299,7 @@ impl Reader<'_> {
             self.problem(name.span(), unknown("observation", name.get_ref(), &observed));
         }
         for (kind, job) in file.jobs {
-            for name in job.credentials.iter().filter(|name| !is_credential_name(name)) {
-                let message = format!(
-                    "{name:?} in [jobs.{}] is not the name of a credential: use 1 to {CREDENTIAL_NAME_MAX} \
-                     lower-case letters, digits and -, a letter first",
-                    kind.get_ref()
-                );
+            for message in jobs::problems(kind.get_ref(), job) {
                 self.problem(kind.span(), message);
             }
         }

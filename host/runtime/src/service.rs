@@ -50,7 +50,13 @@ impl RunService for Runtime {
 
     async fn get(&self, run: &RunId) -> Result<RunView, ServiceError> {
         let recorded = self.recorded(run).await?;
-        Ok(recorded.run.view(recorded.seq))
+        let mut view = recorded.run.view(recorded.seq);
+        for (shown, step) in view.steps.iter_mut().zip(recorded.run.steps()) {
+            if let Phase::Job(order) = &step.phase {
+                shown.job_progress = self.shared.outside.jobs.progress(&order.key).await;
+            }
+        }
+        Ok(view)
     }
 
     async fn act(&self, run: &RunId, action: RunAction, by: &str) -> Result<RunSummary, ServiceError> {

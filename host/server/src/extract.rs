@@ -23,6 +23,9 @@ pub(crate) const JSON_BODY_MAX: usize = 1024 * 1024;
 /// Largest component: an interpreter compiled to WebAssembly is about half of it.
 const COMPONENT_BODY_MAX: usize = 64 * 1024 * 1024;
 
+/// Largest bundle, as the queue of workers says to those it leases a job to.
+const BUNDLE_BODY_MAX: usize = 64 * 1024 * 1024;
+
 /// How long a body may take to arrive: the longest takes a second on loopback, a slow link gets its chance.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -132,6 +135,25 @@ impl<S: Send + Sync> FromRequest<S> for DirBody {
             return Err(Problem::new(problem::WRONG_TYPE, detail));
         }
         read(request, DirSnapshot::ENCODED_MAX).await.map(Self)
+    }
+}
+
+/// Commits in a git bundle.
+pub(crate) struct BundleBody(pub(crate) Bytes);
+
+impl BundleBody {
+    pub(crate) const MEDIA_TYPE: &str = "application/x-git-bundle";
+}
+
+impl<S: Send + Sync> FromRequest<S> for BundleBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !has_type(request.headers(), |media| media == Self::MEDIA_TYPE) {
+            let detail = format!("send the bundle with `Content-Type: {}`", Self::MEDIA_TYPE);
+            return Err(Problem::new(problem::WRONG_TYPE, detail));
+        }
+        read(request, BUNDLE_BODY_MAX).await.map(Self)
     }
 }
 

@@ -67,6 +67,8 @@ kinds! {
         "This `Idempotency-Key` came with another request before: use a key for one request only.";
     PRECONDITION_FAILED = "precondition-failed", PRECONDITION_FAILED, "Changed since it was read",
         "`If-Match` names an older state than the stored one: read it again, and decide again.";
+    LEASE_LOST = "lease-lost", CONFLICT, "Lease lost",
+        "The job is no longer this worker's: end it and ask for another. Nothing was changed.";
     TOO_LARGE = "too-large", PAYLOAD_TOO_LARGE, "Body too large",
         "The body is larger than this path takes.";
     WRONG_TYPE = "wrong-type", UNSUPPORTED_MEDIA_TYPE, "Content type not understood",

@@ -7,6 +7,7 @@ use crate::replies::Repeats;
 use lockstep_access::{Access, Guarded, Offered};
 use lockstep_ports::{
     AccessService, BacktestService, BoardService, ComponentService, Replies, RunService, SimulationService,
+    WorkerQueue,
 };
 use lockstep_types::Digest;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Services {
     pub components: Arc<dyn ComponentService>,
     /// Backtests.
     pub backtests: Arc<dyn BacktestService>,
+    /// Jobs for workers; none if this host has no workers.
+    pub workers: Option<Arc<dyn WorkerQueue>>,
     /// Webhooks; none: this server takes none.
     pub hooks: Option<Hooks>,
     /// Tokens, sessions and the audit; none: only the token of the data folder is accepted, and nothing is written down.
@@ -72,6 +75,7 @@ impl Services {
             board: Arc::<H>::clone(host),
             components: Arc::<H>::clone(host),
             backtests: Arc::<H>::clone(host),
+            workers: None,
             hooks: None,
             access: None,
             replies: None,
@@ -158,6 +162,11 @@ impl AppState {
 
     pub(crate) fn simulations(&self) -> Option<&Arc<dyn SimulationService>> {
         self.0.services.simulations.as_ref()
+    }
+
+    pub(crate) fn workers(&self) -> Result<&Arc<dyn WorkerQueue>, Problem> {
+        let none = || Problem::new(problem::UNAVAILABLE, "this host has no queue for workers");
+        self.0.services.workers.as_ref().ok_or_else(none)
     }
 
     pub(crate) fn watch(&self) -> &Watch {

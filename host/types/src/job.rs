@@ -90,6 +90,105 @@ pub enum JobOutcome {
     },
     /// No executor carries out this kind.
     NotConfigured(String),
+    /// Badly, after a model was paid for.
+    FailedAfterUse {
+        /// As that of `Failed`.
+        message: String,
+        /// The model.
+        model: String,
+        /// What it did.
+        usage: Usage,
+    },
+}
+
+impl JobOutcome {
+    /// The model it used and how much of it, if it says; the model is empty if it is not named.
+    #[must_use]
+    pub fn spent(&self) -> Option<(&str, Usage)> {
+        match self {
+            Self::Done(result) => Some((result.model.as_deref().unwrap_or_default(), result.usage?)),
+            Self::FailedAfterUse { model, usage, .. } => Some((model, *usage)),
+            Self::Failed(_) | Self::Evicted { .. } | Self::NotConfigured(_) => None,
+        }
+    }
+}
+
+/// How far a job has come, as whoever carries it out says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct JobProgress {
+    /// Parts done.
+    pub completed: u32,
+    /// Parts in all; 0 when not known.
+    pub total: u32,
+    /// What is being done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its parts, if it names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subtasks: Vec<Subtask>,
+}
+
+/// A part of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Subtask {
+    /// What is to be done.
+    pub title: String,
+    /// How it stands.
+    #[serde(default)]
+    pub status: SubtaskStatus,
+}
+
+/// How a part of a job stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SubtaskStatus {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Under way.
+    Running,
+    /// Ended well.
+    Done,
+    /// Ended badly.
+    Failed,
+}
+
+impl JobProgress {
+    /// Letters of a label or a title: a line of a terminal.
+    pub const TEXT_MAX: usize = 200;
+    /// Parts a job may name: what a page shows at once.
+    pub const SUBTASKS_MAX: usize = 100;
+
+    /// The same within its bounds, without control characters, and with no more done than there is. A job that counts
+    /// nothing itself is counted by its parts.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let line = |text: &str| -> String {
+            let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+            plain.take(Self::TEXT_MAX).collect()
+        };
+        self.subtasks.truncate(Self::SUBTASKS_MAX);
+        for subtask in &mut self.subtasks {
+            subtask.title = line(&subtask.title);
+        }
+        self.label = self.label.map(|label| line(&label)).filter(|label| !label.trim().is_empty());
+        if self.total == 0 && self.completed == 0 {
+            let over =
+                |subtask: &&Subtask| matches!(subtask.status, SubtaskStatus::Done | SubtaskStatus::Failed);
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            self.completed = count(self.subtasks.iter().filter(over).count());
+            self.total = count(self.subtasks.len());
+        }
+        if self.total > 0 {
+            self.completed = self.completed.min(self.total);
+        }
+        self
+    }
 }
 
 /// What a job is given to work with; the JSON a job command reads.
@@ -254,7 +353,19 @@ pub enum EffectOutcome {
 
 #[cfg(test)]
 mod tests {
-    use super::JobResult;
+    use super::{JobProgress, JobResult};
+
+    #[test]
+    fn progress_stays_within_its_bounds() {
+        let read = |text: &str| serde_json::from_str::<JobProgress>(text).unwrap().bounded();
+        let parts = read(r#"{"subtasks":[{"title":"a","status":"done"},{"title":"b\nc"}]}"#);
+        assert_eq!((parts.completed, parts.total, parts.subtasks[1].title.as_str()), (1, 2, "b c"));
+        let more = read(r#"{"completed":9,"total":2,"label":" "}"#);
+        assert_eq!((more.completed, more.total, more.label), (2, 2, None));
+        assert!(
+            serde_json::from_str::<JobProgress>(r#"{"subtasks":[{"title":"a","status":"gone"}]}"#).is_err()
+        );
+    }
 
     #[test]
     fn a_confidence_is_read_back_as_the_very_number_that_was_written() {

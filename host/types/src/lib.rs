@@ -44,8 +44,8 @@ pub use ids::{Digest, EffectKey, Hasher, InvalidId, JobKey, NoticeId, QuestionId
 pub use input::{Admission, Answer, Input};
 pub use invocation::{Fault, Invocation, LogLevel, LogLine, Outcome};
 pub use job::{
-    Effect, EffectOrder, EffectOutcome, JobContext, JobOrder, JobOutcome, JobQuestion, JobResult,
-    MergeMethod, Usage,
+    Effect, EffectOrder, EffectOutcome, JobContext, JobOrder, JobOutcome, JobProgress, JobQuestion,
+    JobResult, MergeMethod, Subtask, SubtaskStatus, Usage,
 };
 pub use journal::{ChainError, RunRow, SCHEMA_VERSION, TurnRecord};
 pub use json::{InvalidJson, JsonText};

@@ -160,13 +160,33 @@ pub struct CheckCommand {
     pub env: BTreeMap<String, String>,
 }
 
-/// The command that carries out a job kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What carries out a job kind: a command of this machine, whoever works for a pool, or a model. Exactly one of `command`,
+/// `worker` and `model` is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct JobCommand {
     /// Run in a worktree of the head branch, with the context in `LOCKSTEP_CONTEXT` and its result in `LOCKSTEP_RESULT`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Command,
+    /// The pool whose workers lease it over HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// What a worker must be able to do to be given it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The model of the host's configuration that answers it. It changes no file, whatever its step may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What the model is told before the context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
+    /// JSON schema of the report the model is to answer with; none: it answers with text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<serde_json::Value>,
+    /// Whether the model is shown how the files of the change differ from the base, as far as there is room.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub diff: bool,
     /// Seconds until it is ended and counts as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit_s: Option<u64>,

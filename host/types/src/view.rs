@@ -1,7 +1,7 @@
 use crate::board::WorkspaceId;
 use crate::{
-    Change, Digest, Fact, Failure, ItemStatus, Notice, Pinning, Progress, Question, QuestionKind, RunId,
-    Timestamp, Usage,
+    Change, Digest, Fact, Failure, ItemStatus, JobProgress, Notice, Pinning, Progress, Question,
+    QuestionKind, RunId, Timestamp, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -184,6 +184,9 @@ pub struct StepView {
     /// Key of the job in flight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// How far that job has come, if whoever carries it out says. It is not part of the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_progress: Option<JobProgress>,
     /// The question it waits on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,

@@ -8,9 +8,8 @@ use lockstep_engine::{Phase, Recorded, Run, Step, timeline};
 use lockstep_ports::{FEED_PAGE_MAX, Journal, RunAction, ServiceError};
 use lockstep_types::board::Month;
 use lockstep_types::{
-    Answer, Digest, Document, EffectKey, EffectOutcome, Event, ItemStatus, JobKey, JobOutcome, JobResult,
-    NoticeId, NoticeState, QuestionId, RunId, RunRow, RunStatus, StepIx, Timestamp, TurnRecord, Usage,
-    Waiting,
+    Answer, Digest, Document, EffectKey, EffectOutcome, Event, ItemStatus, JobKey, JobOutcome, NoticeId,
+    NoticeState, QuestionId, RunId, RunRow, RunStatus, StepIx, Timestamp, TurnRecord, Usage, Waiting,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,10 +139,8 @@ impl Seen {
             Event::JobSettled { step, outcome } => {
                 let key = self.job.remove(step).ok_or("a job result was taken twice")?;
                 let of_board = run.spec().context.workspace.is_some();
-                if let JobOutcome::Done(JobResult { usage: Some(usage), .. }) = outcome
-                    && of_board
-                {
-                    self.spent.push((at.into(), *usage));
+                if let (Some((_, usage)), true) = (outcome.spent(), of_board) {
+                    self.spent.push((at.into(), usage));
                 }
                 self.jobs.insert(key, Some(outcome.clone()));
             }

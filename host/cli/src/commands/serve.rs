@@ -67,8 +67,9 @@ async fn listen(
     let watch = watch(host, &file.url)?;
     let hooks = Some(local.hooks()?);
     let simulations = Some(Arc::new(Simulations::new(context.folder.path().to_owned())) as _);
+    let workers = Some(local.workers());
     let services =
-        Services { runs, board, components, backtests, simulations, access, replies, hooks, watch };
+        Services { runs, board, components, backtests, simulations, access, replies, hooks, workers, watch };
     let announced = context.folder.announce(&file)?;
     if context.term.json {
         context.term.line(&file)?;

@@ -2,23 +2,28 @@
 //! one, and whatever is not wired answers that it is not configured.
 
 mod github;
+mod models;
 mod notify;
 mod release_health;
 mod secret;
 mod server;
 mod telemetry;
 mod tracker;
+mod workers;
 
 pub(crate) use github::GitHubConfig;
+pub(crate) use models::ModelConfig;
 pub(crate) use notify::{Address, Format, NotifyConfig};
 pub(crate) use release_health::ReleaseHealthConfig;
 pub(crate) use secret::SecretSource;
 pub(crate) use server::{MetricsAccess, ServerConfig};
 pub(crate) use telemetry::TelemetryConfig;
 pub(crate) use tracker::TrackerConfig;
+pub(crate) use workers::WorkersConfig;
 
 use crate::exit::Refused;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -38,6 +43,10 @@ pub(crate) struct HostConfig {
     pub(crate) repositories: Vec<RepositoryConfig>,
     /// How the host speaks to GitHub.
     pub(crate) github: Option<GitHubConfig>,
+    /// The models that jobs name.
+    pub(crate) models: BTreeMap<String, ModelConfig>,
+    /// How workers are dealt with.
+    pub(crate) workers: WorkersConfig,
     /// How the server is reached, and how much may be asked of it.
     pub(crate) server: ServerConfig,
     /// Where tickets go.
@@ -105,12 +114,17 @@ impl HostConfig {
             one("tracker", self.tracker.is_some()),
             count("release-health", self.release_health.len()),
             count("notify", self.notify.len()),
+            count("models", self.models.len()),
             one("telemetry", self.telemetry.otlp.is_some()),
         ];
         sections.into_iter().flatten().collect()
     }
 
     fn check(&self) -> Result<(), String> {
+        self.workers.check()?;
+        for (name, model) in &self.models {
+            model.check(name)?;
+        }
         if let Some(repository) = self.repositories.iter().find(|repository| !repository.path.is_absolute()) {
             return Err(format!(" the path {} of a repository must be absolute", repository.path.display()));
         }
@@ -147,6 +161,11 @@ mod tests {
         );
         assert!(wrong("\nforge = 3").starts_with("2: unknown field `forge`"), "{}", wrong("\nforge = 3"));
         assert!(wrong("a = ").starts_with("1: "));
+        let model = |more: &str| format!("[models.small]\nurl = 'http://x/v1'\nmodel = 'm'\n{more}");
+        assert!(HostConfig::parse(&model("key = { env = 'K' }\nstructured = 'none'")).is_ok());
+        assert_eq!(wrong(&model("temperature = 3.0")), " `temperature` of [models.small] is 3: use 0 to 2");
+        assert!(wrong(&model("key = 'sk-1'")).starts_with("4: "), "a key itself does not stand here");
+        assert_eq!(wrong("[workers]\nlease_s = 1"), " `lease_s` of [workers] is 1: use 2 to 3600");
         assert!(
             wrong(shop).ends_with("add [github] with token = { env = \"GITHUB_TOKEN\" }"),
             "{}",
@@ -209,7 +228,7 @@ mod tests {
              a release-health of datadog watches nothing: give it monitors, monitor_tags or slos
              the name "a b" of a notify must be 1 to 64 letters, digits, - and _, and not tracker
             4: unknown variant `burned`, expected one of `started`, `blocked`, `paused`, `done`, `failed`, `notice`
-             the origin "lockstep" of the server must begin with https:// or http://
+             `origin` of [server]: "lockstep" is no origin: write https://NAME, with :PORT if it is not 443
              the sample 2 of telemetry must be 0 to 1
         "#]].assert_eq(&told);
     }

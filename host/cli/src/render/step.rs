@@ -2,8 +2,8 @@ use super::run::{step_state, took_ms};
 use super::{Style, Tone, bytes, counted, duration, grouped, indented, line};
 use lockstep_ports::InvocationView;
 use lockstep_types::{
-    JobOutcome, LogLevel, Next, Observation, ObservationAnswer, ObserveFailure, Outcome, RunStatus,
-    StepEvent, StepView, Timestamp, Verdict,
+    JobOutcome, JobProgress, LogLevel, Next, Observation, ObservationAnswer, ObserveFailure, Outcome,
+    RunStatus, StepEvent, StepView, SubtaskStatus, Timestamp, Verdict,
 };
 use serde::Serialize;
 
@@ -52,6 +52,9 @@ pub(crate) fn step(style: &Style, page: &StepPage) -> String {
         let usage = step.usage;
         text.push_str(&format!("tokens: {} read, {} written\n", usage.input_tokens, usage.output_tokens));
     }
+    if let Some(progress) = &step.job_progress {
+        text.push_str(&job_progress(style, progress));
+    }
     if let Some(question) = &step.question {
         let prompt = format!("asks {}: {}", question.id, line(&question.prompt, LINE_MAX));
         text.push_str(&format!("{}\n", style.paint(Tone::Attention, &prompt)));
@@ -72,6 +75,27 @@ pub(crate) fn step(style: &Style, page: &StepPage) -> String {
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
         text.push_str(&section(style, "log", &tail));
+    }
+    text
+}
+
+/// How far the job of a step has come, with its parts.
+fn job_progress(style: &Style, progress: &JobProgress) -> String {
+    let counted = match progress.total {
+        0 => String::new(),
+        total => format!(" {} of {total}", progress.completed),
+    };
+    let label = progress.label.as_deref().map(|label| format!(" {}", line(label, LINE_MAX)));
+    let mut text = format!("job:{counted}{}\n", label.unwrap_or_default());
+    for subtask in &progress.subtasks {
+        let (tone, word) = match subtask.status {
+            SubtaskStatus::Pending => (Tone::Faint, "pending"),
+            SubtaskStatus::Running => (Tone::Strong, "running"),
+            SubtaskStatus::Done => (Tone::Good, "done"),
+            SubtaskStatus::Failed => (Tone::Bad, "failed"),
+        };
+        let word = style.paint(tone, &format!("{word:<8}"));
+        text.push_str(&format!("  {word} {}\n", line(&subtask.title, LINE_MAX)));
     }
     text
 }
@@ -128,7 +152,9 @@ fn event(event: &StepEvent) -> String {
         StepEvent::JobSettled { kind, outcome } => {
             let how = match outcome {
                 JobOutcome::Done(_) => "done".to_owned(),
-                JobOutcome::Failed(message) => format!("failed: {message}"),
+                JobOutcome::Failed(message) | JobOutcome::FailedAfterUse { message, .. } => {
+                    format!("failed: {message}")
+                }
                 JobOutcome::Evicted { message, .. } => format!("evicted: {message}"),
                 JobOutcome::NotConfigured(message) => format!("not configured: {message}"),
             };

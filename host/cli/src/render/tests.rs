@@ -419,3 +419,26 @@ fn what_a_review_found_is_shown_before_its_actions() {
     "#]]
     .assert_eq(&super::ending(&plain(), &run, &context(), false));
 }
+
+#[test]
+fn a_job_under_way_shows_its_parts() {
+    let progress = json!({ "job": "run-1/gate/1", "job_progress": { "completed": 1, "total": 3, "label": "com\u{1b}piles",
+        "subtasks": [{ "title": "parser", "status": "done" }, { "title": "tests", "status": "running" }, { "title": "docs" }] } });
+    let page = StepPage {
+        step: view(&json!({}), &progress).steps.remove(1),
+        run: RunStatus::Running,
+        invocations: Vec::new(),
+        log: None,
+        calls: 3,
+        now: NOW,
+    };
+    expect![[r#"
+        gate  working, attempt 2, 2m 20s
+        kind ci-gate, role gate, component c974e17b8e73
+        job: 1 of 3 com�piles
+          done     parser
+          running  tests
+          pending  docs
+    "#]]
+    .assert_eq(&step(&plain(), &page));
+}

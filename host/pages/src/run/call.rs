@@ -85,7 +85,9 @@ pub(crate) fn event(event: &StepEvent) -> String {
         StepEvent::Due => "its time had come".to_owned(),
         StepEvent::JobSettled { kind, outcome } => match outcome {
             JobOutcome::Done(_) => format!("job {kind} is done"),
-            JobOutcome::Failed(message) => format!("job {kind} failed: {message}"),
+            JobOutcome::Failed(message) | JobOutcome::FailedAfterUse { message, .. } => {
+                format!("job {kind} failed: {message}")
+            }
             JobOutcome::Evicted { message, .. } => format!("job {kind} was evicted: {message}"),
             JobOutcome::NotConfigured(message) => format!("job {kind} is not configured: {message}"),
         },

@@ -13,7 +13,7 @@ pub use linear::LinearIssues;
 
 use crate::files::{blocking, create_private_dir, read_json, write_json};
 use crate::http::{HttpError, HttpFault};
-use crate::process::numbered_name;
+use crate::jobs::numbered_name;
 use async_trait::async_trait;
 use lockstep_ports::{Effects, Ticket, Tracker, TrackerError};
 use lockstep_types::{Effect, EffectKey, EffectOrder, EffectOutcome, JsonText, ProviderCommand, RunId};

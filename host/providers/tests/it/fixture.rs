@@ -1,7 +1,7 @@
 //! A repository with a `main` and a `feature` branch, and what is needed to ask the providers about it.
 
 use lockstep_providers::{
-    CommandOptions, GitOptions, JobOptions, LocalEffects, LocalGit, LocalObservations, ProcessJobs,
+    CommandOptions, GitOptions, JobOptions, LocalEffects, LocalGit, LocalJobs, LocalObservations,
 };
 use lockstep_types::{
     Access, Change, Effect, EffectKey, EffectOrder, EffectOutcome, JobCommand, JobContext, JobKey, JobOrder,
@@ -125,8 +125,8 @@ impl Fixture {
         self.effect(Effect::Merge(method), 1)
     }
 
-    pub(crate) fn jobs(&self) -> ProcessJobs {
-        ProcessJobs::new(self.git.clone(), job_options()).unwrap()
+    pub(crate) fn jobs(&self) -> LocalJobs {
+        LocalJobs::new(self.git.clone(), job_options()).unwrap()
     }
 
     pub(crate) fn effects(&self) -> LocalEffects {
@@ -195,14 +195,7 @@ pub(crate) fn job_options() -> JobOptions {
 }
 
 pub(crate) fn sh(script: &str) -> JobCommand {
-    JobCommand {
-        command: vec!["sh".into(), "-c".into(), script.into()],
-        time_limit_s: None,
-        env: [].into(),
-        pass_env: Vec::new(),
-        credentials: Vec::new(),
-        flat_rate: false,
-    }
+    JobCommand { command: vec!["sh".into(), "-c".into(), script.into()], ..JobCommand::default() }
 }
 
 pub(crate) fn provider(script: &str) -> ProviderCommand {

@@ -1,6 +1,6 @@
 use crate::fixture::{Fixture, NOW, job_options, read_fifo, run_id, sh, write_fifo};
 use lockstep_ports::Jobs;
-use lockstep_providers::{JobOptions, ProcessJobs};
+use lockstep_providers::{JobOptions, LocalJobs};
 use lockstep_types::{Access, JobOutcome, JobResult};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -339,7 +339,7 @@ async fn a_job_that_waits_for_its_turn_can_be_stopped() {
     let fixture = Fixture::new();
     let (begun, go) = (fixture.fifo("begun"), fixture.fifo("go"));
     let options = JobOptions { parallel: 1, ..job_options() };
-    let jobs = ProcessJobs::new(fixture.git.clone(), options).unwrap();
+    let jobs = LocalJobs::new(fixture.git.clone(), options).unwrap();
     let mut second = fixture.job(Access::ReadOnly);
     second.key.number = 2;
     let first = fixture.job(Access::ReadOnly);
@@ -389,4 +389,31 @@ async fn jobs_nobody_wants_are_swept_and_runs_forgotten() {
     next.forget(&run_id()).await;
     assert!(!fixture.root().join("data/jobs/run-1").exists());
     assert_eq!(next.log_tail(&order.key, 10).await, None);
+}
+
+#[tokio::test]
+async fn a_command_says_how_far_it_has_come() {
+    let fixture = Fixture::new();
+    let (begun, go_on) = (fixture.fifo("begun"), fixture.fifo("go-on"));
+    let script = format!(
+        "echo '{{\"completed\":1,\"total\":3,\"label\":\"with s3cret-value\",\"subtasks\":[{{\"title\":\"a\"}}]}}' \
+         > $LOCKSTEP_PROGRESS; echo x > {}; cat {}",
+        begun.display(),
+        go_on.display()
+    );
+    let mut command = sh(&script);
+    command.env.insert("MY_TOKEN".into(), "s3cret-value".into());
+    let (jobs, order) = (fixture.jobs(), fixture.job(Access::ReadOnly));
+    assert_eq!(jobs.progress(&order.key).await, None);
+    let outcome = tokio::spawn({
+        let (jobs, order) = (jobs.clone(), order.clone());
+        async move { jobs.carry_out(&order, Some(&command)).await }
+    });
+    read_fifo(&begun).await;
+    let progress = jobs.progress(&order.key).await.unwrap();
+    assert_eq!((progress.completed, progress.total, progress.subtasks.len()), (1, 3, 1));
+    assert_eq!(progress.label.as_deref(), Some("with ***"));
+    write_fifo(&go_on, "").await;
+    done(&outcome.await.unwrap());
+    assert_eq!(jobs.progress(&order.key).await, None, "what has ended has no progress");
 }

@@ -4,8 +4,7 @@ use lockstep_board::{Blueprint, Board, ItemRecord};
 use lockstep_engine::{Finished, Run};
 use lockstep_types::board::{Change, Item, ItemId, Row, SpendLimit};
 use lockstep_types::{
-    Event, FailureClass, Input, ItemLevel, ItemStatus, JobOutcome, Notice, NoticeState, Rejected, Timestamp,
-    Usage,
+    Event, FailureClass, Input, ItemLevel, ItemStatus, Notice, NoticeState, Rejected, Timestamp, Usage,
 };
 
 /// The role whose output is a map of the service (SPEC BI-2).
@@ -130,8 +129,8 @@ impl Left<'_> {
     /// The model a job of this turn used, and how much of it.
     fn spent(&self) -> Option<(String, Usage)> {
         self.finished.record.events.iter().find_map(|event| match event {
-            Event::JobSettled { outcome: JobOutcome::Done(result), .. } => {
-                Some((result.model.clone().unwrap_or_default(), result.usage?))
+            Event::JobSettled { outcome, .. } => {
+                outcome.spent().map(|(model, usage)| (model.to_owned(), usage))
             }
             _ => None,
         })
@@ -154,11 +153,12 @@ impl Left<'_> {
 /// Whether nothing more may be spent once what an input tells of is paid: the very turn that meters a job decides what
 /// begins after it.
 pub(crate) fn is_over_budget(board: &Board, input: &Input, now: Timestamp) -> bool {
-    let Input::JobSettled { outcome: JobOutcome::Done(result), .. } = input else {
-        return board.is_over_budget(now);
+    let spent = match input {
+        Input::JobSettled { outcome, .. } => outcome.spent(),
+        _ => None,
     };
-    let Some(usage) = result.usage else { return board.is_over_budget(now) };
-    let metered = board.meter(result.model.as_deref().unwrap_or_default(), usage, now);
+    let Some((model, usage)) = spent else { return board.is_over_budget(now) };
+    let metered = board.meter(model, usage, now);
     let cost = metered.iter().find_map(|change| match change {
         Change::Put(Row::Spend(month)) => Some(month.cost),
         _ => None,

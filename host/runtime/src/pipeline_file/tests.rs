@@ -150,7 +150,7 @@ fn text_that_is_not_toml_or_has_unknown_keys_is_refused() {
         &expect![[r#"
             p.toml:2:1: policy `max_risk` is 1.5: it must be between 0 and 1
             p.toml:2:1: policy `ci_max_attempts` is 51: it must be 0 to 50
-            p.toml:5:7: [jobs.coder] has an empty command: name a program
+            p.toml:5:7: [jobs.coder] has an empty command: name a program, or say `worker = "POOL"` or `model = "NAME"`
         "#]],
     );
 }
@@ -217,6 +217,39 @@ effects.provision = { command = ["up"], when = 1 }
 "#,
         &expect![[r#"
             p.toml:3:41: unknown field `when`, expected one of `command`, `time_limit_s`, `env`, `pass_env`
+        "#]],
+    );
+}
+
+#[test]
+fn a_job_is_for_a_command_a_worker_or_a_model() {
+    let steps = "\n[[steps]]\nkind='agent'\n";
+    let file = |jobs: &str| format!("name = 'p'\n{jobs}{steps}");
+    check(
+        &file(
+            "[jobs.a]\ncommand = ['x']\n[jobs.b]\nworker = 'big'\nlabels = ['gpu']\nenv = { A = '1' }\n\
+             [jobs.c]\nmodel = 'small'\ninstructions = 'Grade it.'\nschema = { type = 'object' }\ndiff = true\n",
+        ),
+        &expect![[r#"
+            agent agent [] {}
+        "#]],
+    );
+    check(
+        &file(
+            "[jobs.a]\ntime_limit_s = 3\n[jobs.b]\ncommand = ['x']\nworker = 'y'\n\
+             [jobs.c]\nworker = 'two words'\npass_env = ['A']\ncredentials = ['x']\nschema = {}\n\
+             [jobs.d]\nmodel = 'm'\nschema = { type = 'objet' }\nlabels = ['x']\nenv = { A = '1' }\n",
+        ),
+        &expect![[r#"
+            p.toml:2:7: [jobs.a] has an empty command: name a program, or say `worker = "POOL"` or `model = "NAME"`
+            p.toml:4:7: [jobs.b] has more than one of `command`, `worker`, `model`: keep one
+            p.toml:7:7: `worker` of [jobs.c] is "two words": use 1 to 64 letters, digits, -, _ or .
+            p.toml:7:7: [jobs.c] has `schema`, but only a model is held to it: remove it
+            p.toml:7:7: [jobs.c] has `pass_env`, but no program of this host runs: remove it
+            p.toml:7:7: [jobs.c] has `credentials`, but they do not leave this host: remove it
+            p.toml:12:7: [jobs.d] has `labels`, but they choose among workers: remove it
+            p.toml:12:7: [jobs.d] has `env`, but a model has no environment: remove it
+            p.toml:12:7: the schema of [jobs.d] is not a JSON schema: "objet" is not valid under any of the schemas listed in the 'anyOf' keyword
         "#]],
     );
 }

@@ -5,8 +5,8 @@ use super::operation::{Operation, Repeats, Schemas};
 use crate::AppState;
 use crate::etag::{Edited, IfMatch, IfNoneMatch, Tagged};
 use crate::extract::{
-    ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody, PathBoard,
-    PathOf, PathOn, PathRun, QueryOf, SecretAnswer,
+    BundleBody, ClientToken, ComponentBody, DirBody, FlatBody, JsonBody, LastEventId, Late, OptionalJsonBody,
+    PathBoard, PathOf, PathOn, PathRun, QueryOf, SecretAnswer,
 };
 use crate::identity::Identity;
 use crate::problem::{self, Problem};
@@ -123,6 +123,13 @@ impl Input for Late<DirBody> {
     fn describe(to: &mut Operation, _: &mut Schemas) {
         to.takes(DirSnapshot::MEDIA_TYPE, bytes(), true);
         to.upload();
+    }
+}
+
+impl Input for Late<BundleBody> {
+    fn describe(to: &mut Operation, _: &mut Schemas) {
+        to.takes(BundleBody::MEDIA_TYPE, bytes(), true);
+        to.may_be(problem::BUSY);
     }
 }
 

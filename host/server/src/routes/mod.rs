@@ -17,6 +17,7 @@ mod notices;
 mod runs;
 mod schedules;
 mod table;
+mod workers;
 
 use crate::pages::pages;
 use crate::problem::{self, Problem};

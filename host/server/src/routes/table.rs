@@ -4,7 +4,7 @@
 use super::{
     access, act, answer, backtests, board, components, events, items, kinds, library, money, notices,
 };
-use super::{deliveries, runs, schedules};
+use super::{deliveries, runs, schedules, workers};
 use crate::AppState;
 use crate::api::Api;
 use crate::identity::Role::{Admin, Operator, Viewer};
@@ -23,6 +23,7 @@ pub(super) fn all(state: &AppState) -> Api {
     api.under("");
     of_components(&mut api);
     of_kinds(&mut api);
+    of_workers(&mut api);
     of_deliveries(&mut api);
     of_access(&mut api);
     api
@@ -170,6 +171,28 @@ fn of_access(api: &mut Api) {
     api.post("/login-links", access::link, Admin, "Makes a link with which the local user signs in once");
     api.post("/audit", access::note, Admin, "Writes down what the local user did beside the host");
     api.get("/audit", access::audit, Admin, "Lists what was asked of the host, the newest first");
+}
+
+fn of_workers(api: &mut Api) {
+    api.tag("Workers");
+    api.get("/workers", workers::list, Viewer, "Lists the jobs for workers, and who has what");
+    api.post(
+        "/workers/lease",
+        workers::lease,
+        Operator,
+        "Gives a worker its next job, as soon as there is one",
+    );
+    api.post(
+        "/workers/heartbeat",
+        workers::heartbeat,
+        Operator,
+        "Renews a lease, if the job is still wanted",
+    );
+    api.post("/workers/progress", workers::progress, Operator, "Says how far a job has come");
+    api.post("/workers/logs", workers::logs, Operator, "Adds to the log of a job");
+    api.post("/workers/bundle", workers::bundle, Operator, "Brings the commits of a job");
+    api.post("/workers/complete", workers::complete, Operator, "Says that a job ended well");
+    api.post("/workers/fail", workers::fail, Operator, "Says that a job ended badly");
 }
 
 fn of_deliveries(api: &mut Api) {

@@ -23,6 +23,7 @@ mod repeats;
 mod roles;
 mod routes;
 mod sessions;
+mod workers;
 
 use axum::body::Body;
 use axum::http::{Request, Response};

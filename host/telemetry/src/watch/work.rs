@@ -2,7 +2,8 @@ use super::UnderWay;
 use async_trait::async_trait;
 use lockstep_ports::{Effects, Jobs, Measure, Meter};
 use lockstep_types::{
-    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, ProviderCommand, RunId,
+    EffectKey, EffectOrder, EffectOutcome, JobCommand, JobKey, JobOrder, JobOutcome, JobProgress,
+    ProviderCommand, RunId,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl Jobs for WatchedJobs {
         let outcome = self.inner.carry_out(order, command).instrument(span).await;
         let word = match &outcome {
             JobOutcome::Done(_) => "done",
-            JobOutcome::Failed(_) => "failed",
+            JobOutcome::Failed(_) | JobOutcome::FailedAfterUse { .. } => "failed",
             JobOutcome::Evicted { .. } => "evicted",
             JobOutcome::NotConfigured(_) => "not-configured",
         };
@@ -52,6 +53,10 @@ impl Jobs for WatchedJobs {
 
     async fn log_tail(&self, key: &JobKey, limit: usize) -> Option<String> {
         self.inner.log_tail(key, limit).await
+    }
+
+    async fn progress(&self, key: &JobKey) -> Option<JobProgress> {
+        self.inner.progress(key).await
     }
 
     async fn forget(&self, run: &RunId) {

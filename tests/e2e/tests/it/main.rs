@@ -8,6 +8,7 @@ mod hooks;
 mod host;
 mod kill;
 mod main_job;
+mod models;
 mod refusals;
 #[path = "../../../../host/providers/tests/it/registry.rs"]
 mod registry;
@@ -19,3 +20,4 @@ mod shipping;
 mod shop;
 mod store;
 mod swap;
+mod workers;

@@ -61,6 +61,22 @@ fn what_a_job_used_is_metered_once_whatever_happens() {
 }
 
 #[test]
+fn what_a_job_used_is_paid_for_even_if_it_failed() {
+    let world = World::new();
+    world.says("build", [dispatch()]);
+    let host = world.open();
+    let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
+    let run = host.start_item(&task, &pipeline);
+    let usage = Usage { input_tokens: 1_000_000, output_tokens: 0 };
+    let failed = JobOutcome::FailedAfterUse { message: "no".to_owned(), model: "model".to_owned(), usage };
+    world.jobs.settle(&world.jobs.under_way()[0], failed);
+    host.settle();
+    assert_eq!(spent(&host), "0.14");
+    let step = host.run(host.runtime.get(&run)).unwrap().steps.remove(0);
+    assert_eq!(step.usage, usage);
+}
+
+#[test]
 fn a_run_without_budget_waits_and_goes_on_when_the_limit_is_raised() {
     let mut world = World::new();
     world.says("build", [dispatch()]);

@@ -84,7 +84,8 @@ fn wrong_commands_are_told_by_file_and_line() {
     let (task, pipeline) = (host.task(&host.service()), host.pipeline(&["build"]));
     let told = host.try_start(&task, of(&pipeline));
     let Err(ServiceError::Invalid(text)) = told else { panic!("{told:?}") };
-    assert_eq!(text, ".lockstep/commands.toml:1:7: [jobs.work] has an empty command: name a program");
+    let says = ".lockstep/commands.toml:1:7: [jobs.work] has an empty command: name a program";
+    assert!(text.starts_with(says), "{text}");
     assert_eq!(host.item(&task).current_run, None);
 }
 

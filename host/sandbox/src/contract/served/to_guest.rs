@@ -175,7 +175,10 @@ impl Copier {
     fn job_outcome(&mut self, outcome: &JobOutcome) -> wit::JobOutcome {
         match outcome {
             JobOutcome::Done(result) => wit::JobOutcome::Done(self.job_result(result)),
-            JobOutcome::Failed(why) => wit::JobOutcome::Failed(self.text(why)),
+            // What it cost is the host's to count.
+            JobOutcome::Failed(why) | JobOutcome::FailedAfterUse { message: why, .. } => {
+                wit::JobOutcome::Failed(self.text(why))
+            }
             // Whether it was transient was for the host to act on, before it told the component.
             JobOutcome::Evicted { transient: _, message } => wit::JobOutcome::Evicted(self.text(message)),
             JobOutcome::NotConfigured(why) => wit::JobOutcome::NotConfigured(self.text(why)),

@@ -2,7 +2,7 @@
 
 use super::job_folder::{JobFolder, JobRecord, Settled};
 use super::result::{read_result, with_output};
-use super::{Lost, ProcessJobs};
+use super::{LocalJobs, Lost};
 use crate::environment::not_set;
 use crate::files::{blocking, read_bounded};
 use crate::git::{CommitSpec, Moved, Repository, Worktree, short};
@@ -19,7 +19,7 @@ const MARKER_SEARCH_MAX: u64 = 8 << 20;
 /// Times the branch may move while a job's commits are put on it.
 const MOVES_MAX: u32 = 4;
 
-impl ProcessJobs {
+impl LocalJobs {
     /// The outcome of a job whose command ended with `exit`.
     pub(super) async fn settle(
         &self,
@@ -139,12 +139,12 @@ impl ProcessJobs {
         Err(Lost(format!("{branch} kept moving while a job's work was put on it")))
     }
 
-    async fn keep(&self, folder: &JobFolder, record: &JobRecord) -> Result<(), Lost> {
+    pub(super) async fn keep(&self, folder: &JobFolder, record: &JobRecord) -> Result<(), Lost> {
         let (folder, record) = (folder.clone(), record.clone());
         Ok(blocking(move || folder.keep_record(&record)).await?)
     }
 
-    async fn with_tip(
+    pub(super) async fn with_tip(
         &self,
         repository: &Repository,
         record: &JobRecord,

@@ -1,8 +1,10 @@
-//! Carries out jobs as programs of this machine.
+//! Carries out jobs: as programs of this machine, by workers that lease them, or by models.
 
 mod job_folder;
+mod models;
 mod result;
 mod settle;
+mod workers;
 
 use crate::environment::{Environment, environment, secret_names};
 use crate::files::{blocking, create_private_dir, read_end, remove_if_there, remove_tree_if_there};
@@ -13,7 +15,10 @@ use async_trait::async_trait;
 pub(crate) use job_folder::numbered_name;
 use job_folder::{JobFolder, JobRecord};
 use lockstep_ports::{Credentials, Jobs, Secret};
-use lockstep_types::{Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, RunId, credential_variable};
+use lockstep_types::{
+    Access, Digest, JobCommand, JobKey, JobOrder, JobOutcome, JobProgress, RunId, credential_variable,
+};
+pub use models::{KeySource, ModelOptions, Models, Structured};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -22,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+pub use workers::{LocalWorkers, WorkerOptions};
 
 /// Times a job is begun whose supervisor is lost each time, before it counts as what takes its machine down.
 const STARTS_MAX: u32 = 5;
@@ -49,18 +55,20 @@ impl JobOptions {
     }
 }
 
-/// Carries out jobs as programs in worktrees of the head branch. Implements `Jobs`; cheap to clone.
+/// Carries out jobs as programs in worktrees of the head branch, or has workers or models do it. Implements `Jobs`; cheap to clone.
 ///
 /// A command finds its context in the file `LOCKSTEP_CONTEXT` and on its standard input, and writes a `JobResult` to the
 /// file `LOCKSTEP_RESULT` or its text to its standard output. What a job that may write leaves in its worktree becomes
 /// a commit on the head branch. Jobs outlive a host that is killed; the next one finds them by their key.
 #[derive(Clone, Debug)]
-pub struct ProcessJobs {
+pub struct LocalJobs {
     git: LocalGit,
     options: Arc<JobOptions>,
     places: Arc<Semaphore>,
     active: Arc<Mutex<HashMap<JobKey, Arc<Active>>>>,
     credentials: Option<LeasedCredentials>,
+    workers: Option<LocalWorkers>,
+    models: Option<Arc<Models>>,
 }
 
 /// A job this host is busy with.
@@ -69,6 +77,8 @@ struct Active {
     /// Held by the one who carries it out.
     turn: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
+    /// What is taken out of all that its program says.
+    mask: Mutex<Arc<Mask>>,
 }
 
 /// What is leased to runs.
@@ -98,7 +108,7 @@ impl From<std::io::Error> for Lost {
     }
 }
 
-impl ProcessJobs {
+impl LocalJobs {
     /// Jobs in the repositories of `git`, kept in its data folder.
     ///
     /// # Errors
@@ -108,13 +118,26 @@ impl ProcessJobs {
         create_private_dir(&jobs)
             .map_err(|source| SetupError { path: jobs.display().to_string(), source })?;
         let places = Arc::new(Semaphore::new(options.parallel.max(1)));
-        Ok(Self { git, options: Arc::new(options), places, active: Arc::default(), credentials: None })
+        let (active, options) = (Arc::default(), Arc::new(options));
+        Ok(Self { git, options, places, active, credentials: None, workers: None, models: None })
+    }
+
+    /// The same, with a queue for the jobs that are for workers.
+    #[must_use]
+    pub fn with_workers(self, workers: LocalWorkers) -> Self {
+        Self { workers: Some(workers), ..self }
     }
 
     /// The same, with credentials for the commands that need some.
     #[must_use]
     pub fn with_credentials(self, credentials: Arc<dyn Credentials>) -> Self {
         Self { credentials: Some(LeasedCredentials(credentials)), ..self }
+    }
+
+    /// The same, with models for the jobs that are for one.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models: Some(Arc::new(models)), ..self }
     }
 
     fn jobs_dir(&self) -> PathBuf {
@@ -132,8 +155,8 @@ impl ProcessJobs {
 
     fn activate(&self, key: &JobKey) -> Arc<Active> {
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh =
-            || Arc::new(Active { turn: tokio::sync::Mutex::default(), stop: watch::Sender::new(false) });
+        let (turn, stop) = (tokio::sync::Mutex::default(), watch::Sender::new(false));
+        let fresh = || Arc::new(Active { turn, stop, mask: Mutex::default() });
         Arc::clone(active.entry(key.clone()).or_insert_with(fresh))
     }
 
@@ -160,6 +183,11 @@ impl ProcessJobs {
             let known = folder.record()?;
             if let Some(record) = known.as_ref().filter(|record| record.settled.is_some()) {
                 return self.put_on_branch(order, &folder, &mut record.clone()).await;
+            }
+            if let Some(command) =
+                command.filter(|command| command.worker.is_some() || command.model.is_some())
+            {
+                return self.elsewhere(order, command, &folder, active).await;
             }
             if folder.launch.is_busy()? {
                 folder.launch.until_idle().await?;
@@ -200,6 +228,24 @@ impl ProcessJobs {
         }
     }
 
+    /// Has a job carried out that is for no command.
+    async fn elsewhere(
+        &self,
+        order: &JobOrder,
+        command: &JobCommand,
+        folder: &JobFolder,
+        active: &Active,
+    ) -> Result<JobOutcome, Lost> {
+        if folder.is_stopped() {
+            return Ok(stopped());
+        }
+        match (&command.worker, &command.model) {
+            (Some(pool), _) => self.by_worker(order, command, pool, folder, active).await,
+            (None, Some(model)) => self.by_model(order, command, model, folder, active).await,
+            (None, None) => Ok(not_configured(&order.kind)),
+        }
+    }
+
     /// Waits for one of the places where commands run; none if the job is stopped before.
     async fn place(&self, active: &Active) -> Option<OwnedSemaphorePermit> {
         let mut stop = active.stop.subscribe();
@@ -236,6 +282,7 @@ impl ProcessJobs {
         let (prepared, context, kept) = (folder.clone(), order.context.clone(), record.clone());
         blocking(move || {
             remove_if_there(&prepared.result())?;
+            remove_if_there(&prepared.progress_file())?;
             prepared.write_context(&context)?;
             prepared.keep_record(&kept)
         })
@@ -323,7 +370,9 @@ impl ProcessJobs {
 
     /// Removes the worktree of a job that has its outcome.
     async fn clear(&self, key: &JobKey) {
-        let Ok(Some(record)) = self.folder(key).record() else { return };
+        let folder = self.folder(key);
+        let Ok(Some(record)) = folder.record() else { return };
+        self.clear_pushed(&folder, &record).await;
         let cleared = async {
             let repository = self.git.open(&record.repository).await?;
             repository.remove_worktree(&self.worktree(&repository, key)).await
@@ -340,6 +389,8 @@ impl ProcessJobs {
         active: &Active,
     ) -> JobOutcome {
         let _turn = active.turn.lock().await;
+        let mask = Arc::new(self.mask(order, command).await);
+        *active.mask.lock().unwrap_or_else(PoisonError::into_inner) = mask;
         let (outcome, lost) = match self.to_outcome(order, command, active).await {
             Ok(outcome @ JobOutcome::NotConfigured(_)) => return outcome,
             Ok(outcome) => (outcome, false),
@@ -359,7 +410,7 @@ impl ProcessJobs {
 }
 
 #[async_trait]
-impl Jobs for ProcessJobs {
+impl Jobs for LocalJobs {
     async fn carry_out(&self, order: &JobOrder, command: Option<&JobCommand>) -> JobOutcome {
         let active = self.activate(&order.key);
         let outcome = self.carry_out_alone(order, command, &active).await;
@@ -416,6 +467,18 @@ impl Jobs for ProcessJobs {
         Some(text.trim_start_matches(char::REPLACEMENT_CHARACTER).to_owned())
     }
 
+    async fn progress(&self, key: &JobKey) -> Option<JobProgress> {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)?;
+        let mask = Arc::clone(&active.mask.lock().unwrap_or_else(PoisonError::into_inner));
+        self.deactivate(active);
+        let folder = self.folder(key);
+        let said = blocking(move || Ok(folder.progress())).await.ok().flatten();
+        let standing = || self.workers.as_ref().and_then(|workers| workers.standing_of(key));
+        let said =
+            said.or_else(|| Some(JobProgress { label: Some(standing()?), ..JobProgress::default() }))?;
+        serde_json::from_slice(&mask.whole(&serde_json::to_vec(&said).ok()?)).ok()
+    }
+
     async fn forget(&self, run: &RunId) {
         let folder = self.jobs_dir().join(run.as_str());
         for job in job_folders(&folder) {
@@ -429,7 +492,7 @@ impl Jobs for ProcessJobs {
     }
 }
 
-impl ProcessJobs {
+impl LocalJobs {
     /// Removes a worktree that a host did not come to remove, without asking git about the many jobs that have none.
     async fn clear_if_there(&self, record: &JobRecord) {
         let name = Digest::of(record.key.to_string().as_bytes()).short();
@@ -465,6 +528,7 @@ fn job_environment(order: &JobOrder, command: &JobCommand, folder: &JobFolder) -
     let printable = |text: &str| text.replace('\0', "");
     environment.insert("LOCKSTEP_CONTEXT".into(), folder.context().into());
     environment.insert("LOCKSTEP_RESULT".into(), folder.result().into());
+    environment.insert("LOCKSTEP_PROGRESS".into(), folder.progress_file().into());
     environment.insert("LOCKSTEP_RUN".into(), order.key.run.as_str().into());
     environment.insert("LOCKSTEP_STEP".into(), printable(&order.key.step).into());
     environment.insert("LOCKSTEP_JOB_KIND".into(), printable(&order.kind).into());

@@ -1,8 +1,9 @@
 //! The folder of one job: what the command is given and gives back, and what the host has to remember of it.
 
-use crate::files::{create_private_dir, read_json, write_durably, write_json};
+use crate::files::{create_private_dir, read_bounded, read_json, write_durably, write_json};
 use crate::launch::Folder;
-use lockstep_types::{Digest, JobContext, JobKey, JobOutcome, JobResult};
+use lockstep_ports::WorkerFailure;
+use lockstep_types::{Digest, JobContext, JobKey, JobOutcome, JobProgress, JobResult, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io;
@@ -10,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// Letters of a step's name that are kept in a folder's name, far below what file systems take.
 const STEP_NAME_KEPT: usize = 60;
+
+/// Bytes of what a job says of its progress: a hundred parts with long names.
+const PROGRESS_MAX: u64 = 64 << 10;
 
 /// A job's folder, `<data>/jobs/<run>/<step>.<number>`.
 #[derive(Clone, Debug)]
@@ -40,6 +44,35 @@ pub(super) struct Settled {
     /// Where the branch was just before it was moved.
     pub(super) from: String,
     pub(super) result: JobResult,
+}
+
+/// Whom a job was given to last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LeaseRecord {
+    /// The name of the lease, which nobody but its worker knows.
+    pub(super) lease: String,
+    pub(super) worker: String,
+    /// When it was given: the time limit of the job counts from there. One that is given again never began before.
+    pub(super) granted_at: Timestamp,
+    /// Times it was given.
+    pub(super) grants: u32,
+    /// Whether the lease was taken away again.
+    #[serde(default)]
+    pub(super) is_lost: bool,
+}
+
+/// What a worker said in the end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) lease: String,
+    pub(super) ended: Ended,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ended {
+    Done { result: JobResult, commit: Option<String> },
+    NotDone { class: WorkerFailure, message: String },
 }
 
 /// A name among the files of a run for what a step asked for under a number; whatever the step is called, it stays there.
@@ -91,6 +124,38 @@ impl JobFolder {
         write_json(&self.launch.file("outcome.json"), outcome)
     }
 
+    pub(super) fn progress_file(&self) -> PathBuf {
+        self.launch.file("progress.json")
+    }
+
+    /// How far the job says it has come; none if it says nothing that can be read.
+    pub(super) fn progress(&self) -> Option<JobProgress> {
+        let bytes = read_bounded(&self.progress_file(), PROGRESS_MAX).ok()??;
+        Some(serde_json::from_slice::<JobProgress>(&bytes).ok()?.bounded())
+    }
+
+    /// What a model answered so far.
+    pub(super) fn rounds(&self) -> PathBuf {
+        self.launch.file("rounds.json")
+    }
+
+    pub(super) fn lease(&self) -> io::Result<Option<LeaseRecord>> {
+        read_json(&self.launch.file("lease.json"))
+    }
+
+    pub(super) fn keep_lease(&self, lease: &LeaseRecord) -> io::Result<()> {
+        create_private_dir(self.launch.path())?;
+        write_json(&self.launch.file("lease.json"), lease)
+    }
+
+    pub(super) fn answer(&self) -> io::Result<Option<Answer>> {
+        read_json(&self.launch.file("answer.json"))
+    }
+
+    pub(super) fn keep_answer(&self, answer: &Answer) -> io::Result<()> {
+        write_json(&self.launch.file("answer.json"), answer)
+    }
+
     /// Whether the job was stopped, which a later host must know too.
     pub(super) fn is_stopped(&self) -> bool {
         self.launch.file("stopped").exists()
@@ -101,19 +166,25 @@ impl JobFolder {
         write_durably(&self.launch.file("stopped"), b"")
     }
 
-    /// Writes the context for the command: JSON that the types keep as text is part of the document.
+    /// Writes the context for the command.
     pub(super) fn write_context(&self, context: &JobContext) -> io::Result<()> {
-        let mut document = serde_json::to_value(context)?;
-        document["input"] = context.input.value();
-        if let Some(facts) = document["facts"].as_array_mut() {
-            for (fact, known) in facts.iter_mut().zip(&context.facts) {
-                fact["value"] = known.value.value();
-            }
-        }
+        let document = context_document(context)?;
         let mut text = serde_json::to_string_pretty::<Value>(&document)?;
         text.push('\n');
         write_durably(&self.context(), text.as_bytes())
     }
+}
+
+/// The context as whoever carries out a job reads it: JSON that the types keep as text is part of the document.
+pub(super) fn context_document(context: &JobContext) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(context)?;
+    document["input"] = context.input.value();
+    if let Some(facts) = document["facts"].as_array_mut() {
+        for (fact, known) in facts.iter_mut().zip(&context.facts) {
+            fact["value"] = known.value.value();
+        }
+    }
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a job command reports.
 
 use crate::files::{read_bounded, read_end};
-use crate::process::job_folder::JobFolder;
+use crate::jobs::job_folder::JobFolder;
 use crate::supervisor::STDOUT_KEPT;
 use crate::text::{as_line, last_lines};
 use lockstep_types::{JobQuestion, JobResult, JsonText, PullRequest, Usage};
@@ -41,7 +41,7 @@ pub(super) fn read_result(folder: &JobFolder) -> Result<JobResult, String> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<JobResult, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<JobResult, String> {
     let invalid =
         |reason: &str| format!("its result is not a JobResult: {}", as_line(reason, "it is not JSON"));
     // The fields in an array, in order, would do for serde.
