@@ -23,9 +23,23 @@ pub(crate) fn usable() -> Result<()> {
     Ok(())
 }
 
+/// What nobody needs of a package whose programs draw text.
+const NO_DOCS_BUT_FONTS: [&str; 6] =
+    ["--exclude", "./usr/share/doc", "--exclude", "./usr/share/man", "--exclude", "./usr/share/locale"];
+
 /// Unpacks packages into `dir`, once; a folder that is there is whole. What they depend on is not fetched: name it, if
 /// the machine may lack it.
 pub(crate) fn fetch(packages: &[&str], dir: &Path) -> Result<()> {
+    fetch_by(dir, &NO_DOCS, |_| Ok(packages.iter().map(|name| (*name).to_owned()).collect()))
+}
+
+/// The same with all that they depend on and the machine has not installed.
+pub(crate) fn fetch_whole(packages: &[&str], dir: &Path) -> Result<()> {
+    fetch_by(dir, &NO_DOCS_BUT_FONTS, |apt| apt.missing(packages))
+}
+
+/// Unpacks the packages that `named` names by apt's lists.
+fn fetch_by(dir: &Path, leave: &[&str], named: impl Fn(&Apt) -> Result<Vec<String>>) -> Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -36,16 +50,16 @@ pub(crate) fn fetch(packages: &[&str], dir: &Path) -> Result<()> {
         fs::remove_dir_all(&partial).with_context(|| format!("cannot clear {}", partial.display()))?;
     }
     fs::create_dir_all(&debs).with_context(|| format!("cannot create {}", debs.display()))?;
-    let names = || packages.iter().map(|name| (*name).to_owned());
-    if Apt::System.download(names(), &debs).is_err() {
-        // Lists that are too old name files the mirror has dropped.
+    let fetched = named(&Apt::System).and_then(|names| Apt::System.download(names, &debs));
+    if fetched.is_err() {
+        // Lists that are too old, or none, name files the mirror has dropped.
         let (apt, _) = Apt::with_lists_in(&partial.join("apt"))?;
-        apt.download(names(), &debs)?;
+        apt.download(named(&apt)?, &debs)?;
     }
     let unpacked = partial.join("root");
     fs::create_dir(&unpacked)?;
     for entry in fs::read_dir(&debs)? {
-        unpack_package(&entry?.path(), &unpacked, &NO_DOCS)?;
+        unpack_package(&entry?.path(), &unpacked, leave)?;
     }
     fs::rename(&unpacked, dir).with_context(|| format!("cannot create {}", dir.display()))?;
     fs::remove_dir_all(&partial)?;
@@ -83,6 +97,20 @@ impl Apt {
         let policy = workspace::output(self.command("apt-cache").args(["policy", package]))?;
         let found = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
         Ok(found.unwrap_or("(none)").to_owned())
+    }
+
+    /// What would have to be installed for `packages` to work, by name, themselves included.
+    fn missing(&self, packages: &[&str]) -> Result<Vec<String>> {
+        let mut command = self.command("apt-get");
+        command.args(["-qq", "--print-uris", "--no-install-recommends", "-o", "Debug::NoLocking=true", "install"]);
+        let printed = workspace::output(command.args(packages))?;
+        // 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE HASH
+        let files = printed.lines().filter_map(|line| line.split_whitespace().nth(1));
+        let mut names: Vec<String> =
+            files.filter_map(|file| file.split_once('_')).map(|(name, _)| name.to_owned()).collect();
+        // Packages that are installed already are not printed, and yet asked for.
+        names.extend(packages.iter().filter(|name| !names.iter().any(|had| had == *name)).map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        Ok(names)
     }
 
     /// Downloads packages into `debs`, without those they depend on.

@@ -8,6 +8,7 @@
 
 mod bench;
 mod component;
+mod chromium;
 mod debian;
 mod demo;
 mod examples;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{debian, examples, github_mock, guests, payloads, tidy, workspace};
+use crate::{chromium, debian, examples, github_mock, guests, payloads, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -92,6 +92,7 @@ fn stages(quick: bool) -> Vec<Stage> {
     let test = ["test", "--locked", "--workspace", "--no-fail-fast"];
     stages.push(stage("guest tests", Work::Tests(native_build(&guests, &test))));
     stages.push(stage("registry", Work::Task("registry", fetch_registry)));
+    stages.push(stage("browser", Work::Task("browser", fetch_browser)));
     stages.push(stage("github mock", Work::Task("github-mock", fetch_github_mock)));
     stages.push(stage("payloads", Work::Payloads));
     // The end-to-end tests run the binary, which nothing else builds for them.
@@ -111,6 +112,15 @@ fn fetch_registry() -> Result<()> {
     {
         let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
         eprintln!("Debian's {PACKAGE} cannot be had ({why}): tests of registries skip themselves");
+    }
+    Ok(())
+}
+
+/// Has a browser for the tests of the pages; they find it there, or skip themselves.
+fn fetch_browser() -> Result<()> {
+    if let Err(error) = chromium::fetch() {
+        let why = format!("{error:#}").lines().collect::<Vec<_>>().join(" ");
+        eprintln!("Debian's chromium cannot be had ({why}): tests in a browser skip themselves");
     }
     Ok(())
 }

@@ -188,7 +188,7 @@ fn a_wrong_configuration_is_named_with_its_file() {
         ! lockstep: DATA/config.toml: `streams` of [server] must be 1 to 200
         = 5
         $ lockstep serve --listen 127.0.0.1:0
-        ! lockstep: DATA/config.toml:2: unknown field `port`, expected one of `origin`, `requests_per_minute`, `request_burst`, `streams`, `streams_per_token`
+        ! lockstep: DATA/config.toml:2: unknown field `port`, expected one of `origin`, `metrics`, `requests_per_minute`, `request_burst`, `streams`, `streams_per_token`
         = 5
         $ lockstep serve --listen 127.0.0.1:0 --origin ftp://x
         ! lockstep: "ftp://x" is no origin: write https://NAME, with :PORT if it is not 443

@@ -4,8 +4,14 @@ use crate::host::root;
 use crate::program::program;
 use crate::server::Server;
 use chromiumoxide::browser::{Browser, BrowserConfig};
+use chromiumoxide::cdp::browser_protocol::dom::{
+    FocusParams, GetDocumentParams, GetOuterHtmlParams, ScrollIntoViewIfNeededParams,
+};
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetScriptExecutionDisabledParams,
+};
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchKeyEventParams, DispatchKeyEventType, InsertTextParams,
 };
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
@@ -43,6 +49,7 @@ pub(crate) struct Visitor {
     page: Page,
     origin: String,
     complaints: Arc<Mutex<Vec<String>>>,
+    runs_no_scripts: bool,
     _browser: Browser,
     _profile: TempDir,
 }
@@ -60,7 +67,8 @@ impl Visitor {
         let page = browser.new_page("about:blank").await.unwrap();
         let complaints = Arc::default();
         let origin = server.url();
-        let mut visitor = Self { page, origin, complaints, _browser: browser, _profile: profile };
+        let runs_no_scripts = false;
+        let mut visitor = Self { page, origin, complaints, runs_no_scripts, _browser: browser, _profile: profile };
         visitor.listen().await;
         visitor.wear(WIDE, "light").await;
         Some(visitor)
@@ -68,7 +76,8 @@ impl Visitor {
 
     /// The same with scripts switched off.
     pub(crate) async fn without_scripts(server: &Server) -> Option<Self> {
-        let visitor = Self::new(server).await?;
+        let mut visitor = Self::new(server).await?;
+        visitor.runs_no_scripts = true;
         visitor.page.execute(SetScriptExecutionDisabledParams::new(true)).await.unwrap();
         Some(visitor)
     }
@@ -163,11 +172,19 @@ impl Visitor {
 
     /// All that can be read; nothing while another page is on its way.
     pub(crate) async fn text(&self) -> String {
-        let text = self
-            .page
-            .evaluate_expression("document.readyState === 'complete' ? document.body.innerText : ''")
-            .await;
+        if self.runs_no_scripts {
+            return self.markup().await.map(|markup| without_tags(&markup)).unwrap_or_default();
+        }
+        let text = "document.readyState === 'complete' ? document.body.innerText : ''";
+        let text = self.page.evaluate_expression(text).await;
         text.ok().and_then(|text| text.into_value().ok()).unwrap_or_default()
+    }
+
+    /// The document as it is. A page that runs no scripts evaluates nothing for us either.
+    async fn markup(&self) -> Option<String> {
+        let document = self.page.execute(GetDocumentParams::default()).await.ok()?;
+        let whole = GetOuterHtmlParams::builder().node_id(document.root.node_id).build();
+        Some(self.page.execute(whole).await.ok()?.outer_html.clone())
     }
 
     /// Clicks the first button, link or summary that is called so.
@@ -175,43 +192,37 @@ impl Visitor {
         let name = quoted(name);
         let all = ["a", "button", "summary"]
             .map(|tag| format!("//{tag}[normalize-space(.)={name} or @aria-label={name}]"));
-        let element = self.find(&all.join(" | ")).await;
-        element.click().await.unwrap_or_else(|error| panic!("{name} cannot be clicked: {error}"));
+        self.click(&all.join(" | ")).await;
     }
 
     /// Puts the cursor into the field of a label and types, in place of what is there.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
-        let field = self.field(label).await;
-        field.click().await.unwrap();
-        field.call_js_fn("function() { this.select && this.select() }", false).await.unwrap();
-        field.type_str(text).await.unwrap();
+        self.click(&of_label(label)).await;
+        let all = DispatchKeyEventParams::builder().r#type(DispatchKeyEventType::KeyDown).command("selectAll");
+        self.page.execute(all.build().unwrap()).await.unwrap();
+        self.page.execute(InsertTextParams::new(text)).await.unwrap();
     }
 
-    /// Chooses an option of a list by its words.
+    /// Chooses an option of a list by typing its first letters, as at a keyboard.
     pub(crate) async fn choose(&self, label: &str, option: &str) {
-        let field = self.field(label).await;
-        field.focus().await.unwrap();
-        let choose = format!(
-            "function() {{ const o = [...this.options].find(o => o.text.trim() === {}); this.value = o.value; \
-             this.dispatchEvent(new Event('change', {{ bubbles: true }})) }}",
-            serde_json::json!(option)
-        );
-        field.call_js_fn(choose, false).await.unwrap();
+        let field = self.find(&of_label(label)).await;
+        let focus = FocusParams::builder().backend_node_id(field.backend_node_id).build();
+        self.page.execute(focus).await.unwrap();
+        field.type_str(option).await.unwrap();
     }
 
     /// Clicks the box of a label.
     pub(crate) async fn tick(&self, label: &str) {
-        self.field(label).await.click().await.unwrap();
+        self.click(&of_label(label)).await;
     }
 
-    async fn field(&self, label: &str) -> Element {
-        let label = quoted(label);
-        let of_label = format!("//label[starts-with(normalize-space(.), {label})]");
-        let tags = "self::input or self::textarea or self::select";
-        self.find(&format!(
-            "{of_label}//*[{tags}] | //*[@id={of_label}/@for] | //*[({tags}) and @aria-label={label}]"
-        ))
-        .await
+    async fn click(&self, xpath: &str) {
+        let element = self.find(xpath).await;
+        let show = ScrollIntoViewIfNeededParams::builder().backend_node_id(element.backend_node_id).build();
+        self.page.execute(show).await.unwrap();
+        let point = element.clickable_point().await;
+        let point = point.unwrap_or_else(|error| panic!("{xpath} cannot be clicked: {error}"));
+        self.page.click(point).await.unwrap();
     }
 
     async fn find(&self, xpath: &str) -> Element {
@@ -260,6 +271,19 @@ impl Visitor {
     async fn size(&self, width: i64, height: i64) {
         self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 1.0, false)).await.unwrap();
     }
+}
+
+/// Where the field of a label is.
+fn of_label(label: &str) -> String {
+    let label = quoted(label);
+    let of_label = format!("//label[starts-with(normalize-space(.), {label})]");
+    let tags = "self::input or self::textarea or self::select";
+    format!("{of_label}//*[{tags}] | //*[@id={of_label}/@for] | //*[({tags}) and @aria-label={label}]")
+}
+
+/// What is left of a document when its tags are taken out.
+fn without_tags(markup: &str) -> String {
+    markup.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text).collect()
 }
 
 /// A text as XPath writes it.
