@@ -102,14 +102,27 @@ impl Apt {
     /// What would have to be installed for `packages` to work, by name, themselves included.
     fn missing(&self, packages: &[&str]) -> Result<Vec<String>> {
         let mut command = self.command("apt-get");
-        command.args(["-qq", "--print-uris", "--no-install-recommends", "-o", "Debug::NoLocking=true", "install"]);
+        command.args([
+            "-qq",
+            "--print-uris",
+            "--no-install-recommends",
+            "-o",
+            "Debug::NoLocking=true",
+            "install",
+        ]);
         let printed = workspace::output(command.args(packages))?;
         // 'ADDRESS' NAME_VERSION_ARCHITECTURE.deb SIZE HASH
         let files = printed.lines().filter_map(|line| line.split_whitespace().nth(1));
         let mut names: Vec<String> =
             files.filter_map(|file| file.split_once('_')).map(|(name, _)| name.to_owned()).collect();
         // Packages that are installed already are not printed, and yet asked for.
-        names.extend(packages.iter().filter(|name| !names.iter().any(|had| had == *name)).map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        names.extend(
+            packages
+                .iter()
+                .filter(|name| !names.iter().any(|had| had == *name))
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>(),
+        );
         Ok(names)
     }
 

@@ -7,8 +7,8 @@
 )]
 
 mod bench;
-mod component;
 mod chromium;
+mod component;
 mod debian;
 mod demo;
 mod examples;

@@ -346,41 +346,44 @@ mod tests {
         measures.iter().for_each(|measure| metrics.note(measure));
         let text = metrics.show(&Look::default());
         let shown = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket"));
-        let shown: String = shown.map(|line| format!("{line}\n")).collect();
+        // Labels of one name come in any order.
+        let mut shown: Vec<String> = shown.map(|line| format!("{line}\n")).collect();
+        shown.sort();
+        let shown = shown.concat();
         expect_test::expect![[r#"
             lockstep_build_info{version="1.2.3"} 1
-            lockstep_turns_total{outcome="durable"} 1
-            lockstep_commit_seconds_sum 0.003
             lockstep_commit_seconds_count 1
-            lockstep_runs_moved_total{status="running"} 1
-            lockstep_runs_moved_total{status="blocked"} 1
-            lockstep_runs_moved_total{status="failed"} 1
-            lockstep_runs{status="blocked"} 1
-            lockstep_runs{status="running"} 0
-            lockstep_runs{status="paused"} 0
-            lockstep_invocations_total{kind="ci-gate",outcome="transition"} 1
-            lockstep_fuel_total{kind="ci-gate"} 7
-            lockstep_invocation_seconds_sum{kind="ci-gate"} 0.003
-            lockstep_invocation_seconds_count{kind="ci-gate"} 1
-            lockstep_work_total{what="job",kind="coder",outcome="done"} 1
-            lockstep_work_duration_seconds_sum{what="job",kind="coder"} 0.003
-            lockstep_work_duration_seconds_count{what="job",kind="coder"} 1
-            lockstep_under_way{what="invocations"} 0
-            lockstep_under_way{what="jobs"} 1
-            lockstep_http_requests_total{method="GET",route="/v1/runs/{run}",status="200"} 1
-            lockstep_http_request_seconds_sum{method="GET",route="/v1/runs/{run}"} 0.003
-            lockstep_http_request_seconds_count{method="GET",route="/v1/runs/{run}"} 1
+            lockstep_commit_seconds_sum 0.003
             lockstep_deliveries_total{listener="team",outcome="given-up"} 1
-            lockstep_provider_calls_total{provider="github",outcome="2xx"} 1
-            lockstep_provider_call_seconds_sum{provider="github"} 0.003
-            lockstep_provider_call_seconds_count{provider="github"} 1
-            lockstep_provider_rate_limit_remaining{provider="github"} 4999
-            lockstep_process_resident_bytes 0
+            lockstep_disk_free_bytes 0
+            lockstep_fuel_total{kind="ci-gate"} 7
+            lockstep_http_request_seconds_count{method="GET",route="/v1/runs/{run}"} 1
+            lockstep_http_request_seconds_sum{method="GET",route="/v1/runs/{run}"} 0.003
+            lockstep_http_requests_total{method="GET",route="/v1/runs/{run}",status="200"} 1
+            lockstep_invocation_seconds_count{kind="ci-gate"} 1
+            lockstep_invocation_seconds_sum{kind="ci-gate"} 0.003
+            lockstep_invocations_total{kind="ci-gate",outcome="transition"} 1
             lockstep_process_cpu_seconds 0.0
             lockstep_process_open_fds 0
+            lockstep_process_resident_bytes 0
             lockstep_process_threads 0
+            lockstep_provider_call_seconds_count{provider="github"} 1
+            lockstep_provider_call_seconds_sum{provider="github"} 0.003
+            lockstep_provider_calls_total{provider="github",outcome="2xx"} 1
+            lockstep_provider_rate_limit_remaining{provider="github"} 4999
+            lockstep_runs_moved_total{status="blocked"} 1
+            lockstep_runs_moved_total{status="failed"} 1
+            lockstep_runs_moved_total{status="running"} 1
+            lockstep_runs{status="blocked"} 1
+            lockstep_runs{status="paused"} 0
+            lockstep_runs{status="running"} 0
             lockstep_store_bytes 0
-            lockstep_disk_free_bytes 0
+            lockstep_turns_total{outcome="durable"} 1
+            lockstep_under_way{what="invocations"} 0
+            lockstep_under_way{what="jobs"} 1
+            lockstep_work_duration_seconds_count{what="job",kind="coder"} 1
+            lockstep_work_duration_seconds_sum{what="job",kind="coder"} 0.003
+            lockstep_work_total{what="job",kind="coder",outcome="done"} 1
         "#]]
         .assert_eq(&shown);
         assert!(text.contains("lockstep_commit_seconds_bucket{le=\"0.005\"} 1\n"), "{text}");

@@ -39,6 +39,6 @@ async fn the_list_of_runs_needs_no_script() {
     visitor.see("done").await;
     visitor.choose("State", "failed").await;
     visitor.press("Show").await;
-    visitor.see("No runs").await;
+    visitor.see("No run fits").await;
     visitor.has_nothing_to_complain_of();
 }

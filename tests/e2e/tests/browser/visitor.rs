@@ -68,7 +68,8 @@ impl Visitor {
         let complaints = Arc::default();
         let origin = server.url();
         let runs_no_scripts = false;
-        let mut visitor = Self { page, origin, complaints, runs_no_scripts, _browser: browser, _profile: profile };
+        let mut visitor =
+            Self { page, origin, complaints, runs_no_scripts, _browser: browser, _profile: profile };
         visitor.listen().await;
         visitor.wear(WIDE, "light").await;
         Some(visitor)
@@ -126,14 +127,6 @@ impl Visitor {
         assert!(complaints.is_empty(), "{complaints:#?}");
     }
 
-    /// Takes back complaints of an answer that the test asked for, such as `404`.
-    pub(crate) fn expected(&self, part: &str) {
-        let mut complaints = self.complaints.lock().unwrap();
-        let before = complaints.len();
-        complaints.retain(|complaint| !complaint.contains(part));
-        assert_ne!(complaints.len(), before, "nobody complained of {part}: {complaints:#?}");
-    }
-
     pub(crate) async fn open(&self, path: &str) {
         self.page.goto(format!("{}{path}", self.origin)).await.unwrap();
     }
@@ -154,19 +147,9 @@ impl Visitor {
 
     /// Waits until `text` can be read on the page.
     pub(crate) async fn see(&self, text: &str) {
-        self.until(text, true).await;
-    }
-
-    /// Waits until `text` can no longer be read.
-    pub(crate) async fn see_no(&self, text: &str) {
-        self.until(text, false).await;
-    }
-
-    async fn until(&self, text: &str, there: bool) {
-        let seen = async { while self.text().await.contains(text) != there {} };
+        let seen = async { while !self.text().await.contains(text) {} };
         if tokio::time::timeout(PATIENCE, seen).await.is_err() {
-            let word = if there { "not" } else { "still" };
-            panic!("{text:?} is {word} to be read at {}:\n{}", self.path().await, self.text().await);
+            panic!("{text:?} is not to be read at {}:\n{}", self.path().await, self.text().await);
         }
     }
 
@@ -198,7 +181,8 @@ impl Visitor {
     /// Puts the cursor into the field of a label and types, in place of what is there.
     pub(crate) async fn fill(&self, label: &str, text: &str) {
         self.click(&of_label(label)).await;
-        let all = DispatchKeyEventParams::builder().r#type(DispatchKeyEventType::KeyDown).command("selectAll");
+        let all =
+            DispatchKeyEventParams::builder().r#type(DispatchKeyEventType::KeyDown).command("selectAll");
         self.page.execute(all.build().unwrap()).await.unwrap();
         self.page.execute(InsertTextParams::new(text)).await.unwrap();
     }
@@ -209,11 +193,6 @@ impl Visitor {
         let focus = FocusParams::builder().backend_node_id(field.backend_node_id).build();
         self.page.execute(focus).await.unwrap();
         field.type_str(option).await.unwrap();
-    }
-
-    /// Clicks the box of a label.
-    pub(crate) async fn tick(&self, label: &str) {
-        self.click(&of_label(label)).await;
     }
 
     async fn click(&self, xpath: &str) {
