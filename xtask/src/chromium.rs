@@ -38,14 +38,11 @@ fn write_starter(dir: &Path, unpacked: &Path) -> Result<()> {
         cache.display()
     );
     fs::write(&fonts, text)?;
-    let libraries = [
-        "usr/lib/x86_64-linux-gnu",
-        "usr/lib/aarch64-linux-gnu",
-        "lib/x86_64-linux-gnu",
-        "lib/aarch64-linux-gnu",
-    ];
+    let machine = std::env::consts::ARCH;
+    // The sound library keeps a part of itself a folder further down.
+    let libraries = ["usr/lib/{}-linux-gnu", "lib/{}-linux-gnu", "usr/lib/{}-linux-gnu/pulseaudio"];
     let libraries: Vec<String> =
-        libraries.iter().map(|dir| unpacked.join(dir).display().to_string()).collect();
+        libraries.iter().map(|dir| unpacked.join(dir.replace("{}", machine)).display().to_string()).collect();
     let starter = format!(
         "#!/bin/sh\nexport LD_LIBRARY_PATH='{}' FONTCONFIG_FILE='{}'\nexec '{}' \"$@\"\n",
         libraries.join(":"),
