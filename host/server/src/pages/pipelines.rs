@@ -6,7 +6,7 @@ use super::{Refusal, Shown, Visit, rendered};
 use crate::AppState;
 use crate::extract::{PathOf, board_id};
 use crate::problem::{self, Problem};
-use crate::routes::library::StepBody;
+use crate::routes::library::{StepBody, one_pipeline};
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::{get, post};
@@ -134,14 +134,8 @@ impl At {
         let desk = Desk::at(state, visit).await?;
         let found = async {
             let id: PipelineId = board_id(text)?;
-            let all = desk.state.board().pipelines(desk.id()).await?;
-            let found = all.into_iter().find(|one| one.id == id);
-            found.map(|pipeline| (id, pipeline)).ok_or_else(|| {
-                let detail = format!(
-                    "there is no pipeline {text}: it may have been deleted, or be of another workspace"
-                );
-                Problem::new(problem::NOT_FOUND, detail)
-            })
+            let pipeline = one_pipeline(desk.state.clone(), desk.id().clone(), id.clone()).await?;
+            Ok::<_, Problem>((id, pipeline))
         };
         match found.await {
             Ok((id, pipeline)) => Ok(Self { desk, id, pipeline }),

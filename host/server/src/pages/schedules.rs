@@ -5,7 +5,8 @@ use super::form::{FormOf, done, refused};
 use super::{Refusal, Shown, Visit, rendered};
 use crate::AppState;
 use crate::extract::{PathOf, board_id};
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
+use crate::routes::schedules::one_schedule;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -110,14 +111,8 @@ impl At {
         let desk = Desk::at(state, visit).await?;
         let found = async {
             let id: ScheduleId = board_id(text)?;
-            let all = desk.state.board().schedules(desk.id()).await?;
-            let found = all.into_iter().find(|one| one.id == id);
-            found.map(|schedule| (id, schedule)).ok_or_else(|| {
-                let detail = format!(
-                    "there is no schedule {text}: it may have been deleted, or be of another workspace"
-                );
-                Problem::new(problem::NOT_FOUND, detail)
-            })
+            let schedule = one_schedule(desk.state.clone(), desk.id().clone(), id.clone()).await?;
+            Ok::<_, Problem>((id, schedule))
         };
         match found.await {
             Ok((id, schedule)) => Ok(Self { desk, id, schedule }),

@@ -94,7 +94,12 @@ pub(super) async fn pipelines(
     Ok(Json(Pipelines { pipelines, next }))
 }
 
-async fn one_pipeline(state: AppState, workspace: WorkspaceId, id: PipelineId) -> Answer<PipelineDef> {
+/// The pipeline of this id.
+pub(crate) async fn one_pipeline(
+    state: AppState,
+    workspace: WorkspaceId,
+    id: PipelineId,
+) -> Answer<PipelineDef> {
     let pipelines = state.board().pipelines(&workspace).await?;
     found(pipelines, &format!("pipeline {id}"), |pipeline| pipeline.id == id)
 }

@@ -15,7 +15,7 @@ pub(crate) mod library;
 mod money;
 mod notices;
 mod runs;
-mod schedules;
+pub(crate) mod schedules;
 mod table;
 mod workers;
 

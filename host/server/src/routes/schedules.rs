@@ -31,7 +31,12 @@ pub(super) async fn list(
     Ok(Json(Schedules { schedules, next }))
 }
 
-async fn one(state: AppState, workspace: WorkspaceId, id: ScheduleId) -> Answer<Schedule> {
+/// The schedule of this id.
+pub(crate) async fn one_schedule(
+    state: AppState,
+    workspace: WorkspaceId,
+    id: ScheduleId,
+) -> Answer<Schedule> {
     let schedules = state.board().schedules(&workspace).await?;
     found(schedules, &format!("schedule {id}"), |schedule| schedule.id == id)
 }
@@ -41,7 +46,7 @@ pub(super) async fn show(
     PathOn(workspace, id): PathOn<ScheduleId>,
     known: IfNoneMatch,
 ) -> Answer<Tagged<Schedule>> {
-    Ok(Tagged(one(state, workspace, id).await?, known))
+    Ok(Tagged(one_schedule(state, workspace, id).await?, known))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -69,7 +74,7 @@ pub(super) async fn edit(
     expected: IfMatch,
     FlatBody(By { by }, schedule): FlatBody<By, SchedulePatch>,
 ) -> Answer<Json<BoardReply>> {
-    let now = one(state.clone(), workspace.clone(), id.clone());
+    let now = one_schedule(state.clone(), workspace.clone(), id.clone());
     board::edit(&state, workspace, (expected, now), BoardCommand::EditSchedule { id, schedule }, by).await
 }
 
@@ -79,7 +84,7 @@ pub(super) async fn delete(
     expected: IfMatch,
     QueryOf(ByQuery { by }): QueryOf<ByQuery>,
 ) -> Answer<Json<BoardReply>> {
-    let now = one(state.clone(), workspace.clone(), id.clone());
+    let now = one_schedule(state.clone(), workspace.clone(), id.clone());
     board::edit(&state, workspace, (expected, now), BoardCommand::DeleteSchedule { id }, by).await
 }
 
